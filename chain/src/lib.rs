@@ -1,1 +1,15 @@
+//! What a block is and what executing it does.
+//!
+//! Pure code: no async runtime, sockets, database, clock, ambient randomness, environment or files.
+//! Everything that is hashed or signed goes through [`codec`] and [`crypto::Hasher`], everything
+//! that changes balances or keys through [`execute`].
 
+pub mod block;
+pub mod certificate;
+pub mod codec;
+pub mod crypto;
+pub mod evidence;
+pub mod quorum;
+pub mod transaction;
+pub mod types;
+pub mod validator;

@@ -1,0 +1,217 @@
+//! Votes, and the certificates that a quorum of them makes.
+
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Bounded;
+use crate::crypto::{Domain, Hasher, Signature, Verifier};
+use crate::types::{Digest, Epoch, Height, ValidatorIndex, View};
+use crate::validator::ValidatorSet;
+
+/// What a vote promises.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum VoteKind {
+    /// "This block and its ancestors of the same view are valid, and I vote for no other branch."
+    Prepare,
+    /// "I hold a prepare certificate for this block."
+    Commit,
+}
+
+/// Where a block stands: compared epoch first, then view, then height.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+)]
+pub struct Position {
+    pub epoch: Epoch,
+    pub view: View,
+    pub height: Height,
+}
+
+/// The statement that a vote signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct Ballot {
+    pub kind: VoteKind,
+    pub position: Position,
+    pub block: Digest,
+}
+
+impl Ballot {
+    /// What a voter signs.
+    pub fn digest(&self, chain_id: &Digest) -> Digest {
+        Hasher::on_chain(Domain::Vote, chain_id).value(self).finish()
+    }
+}
+
+/// A signed [`Ballot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct Vote {
+    pub ballot: Ballot,
+    pub voter: ValidatorIndex,
+    pub signature: Signature,
+}
+
+impl Bounded for Vote {
+    const MAX_BYTES: usize = 256;
+}
+
+impl Vote {
+    pub fn verify(&self, chain_id: &Digest, set: &ValidatorSet, verifier: &dyn Verifier) -> bool {
+        self.ballot.position.epoch == set.epoch
+            && set.get(self.voter).is_some_and(|validator| {
+                let digest = self.ballot.digest(chain_id);
+                verifier.verify(&validator.consensus_key, &digest, &self.signature)
+            })
+    }
+}
+
+/// Signatures of distinct validators over one digest: a bitmap of who signed, and the signatures
+/// in the order of the bitmap.
+///
+/// Invariants: the bitmap is as long as the set needs and no longer, holds no bit past the set, and
+/// has as many bits as there are signatures.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct Signatures {
+    bitmap: Vec<u8>,
+    signatures: Vec<Signature>,
+}
+
+impl Signatures {
+    /// # Panics
+    /// Where an index is outside the set of `n` or given twice.
+    pub fn new(n: usize, signatures: &[(ValidatorIndex, Signature)]) -> Self {
+        let mut sorted = signatures.to_vec();
+        sorted.sort_by_key(|(index, _)| *index);
+        let mut bitmap = vec![0; n.div_ceil(8)];
+        for (index, _) in &sorted {
+            let place = index.as_usize();
+            assert!(place < n, "signer {place} of {n}");
+            assert_eq!(bitmap[place / 8] & (1 << (place % 8)), 0, "signer {place} twice");
+            bitmap[place / 8] |= 1 << (place % 8);
+        }
+        Self { bitmap, signatures: sorted.into_iter().map(|(_, signature)| signature).collect() }
+    }
+
+    /// Who signed, in the order of the signatures.
+    pub fn signers(&self) -> impl Iterator<Item = ValidatorIndex> + '_ {
+        (0u16..)
+            .zip(self.bitmap.iter().flat_map(|byte| (0..8).map(move |bit| byte & (1 << bit) != 0)))
+            .filter(|(_, set)| *set)
+            .map(|(index, _)| ValidatorIndex::new(index))
+    }
+
+    /// Who signed, with the signature.
+    pub fn iter(&self) -> impl Iterator<Item = (ValidatorIndex, &Signature)> + '_ {
+        self.signers().zip(&self.signatures)
+    }
+
+    /// How many signatures there are.
+    pub fn count(&self) -> usize {
+        self.signatures.len()
+    }
+
+    /// Whether at least `quorum` distinct members of the set signed `digest`, and nothing else is
+    /// claimed.
+    pub fn verify(
+        &self,
+        digest: &Digest,
+        set: &ValidatorSet,
+        quorum: usize,
+        verifier: &dyn Verifier,
+    ) -> bool {
+        self.bitmap.len() == set.len().div_ceil(8)
+            && self.signatures.len() >= quorum
+            && self.signers().count() == self.signatures.len()
+            && self.iter().all(|(index, signature)| {
+                set.get(index).is_some_and(|validator| {
+                    verifier.verify(&validator.consensus_key, digest, signature)
+                })
+            })
+    }
+}
+
+/// A quorum of votes on one and the same block.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct Certificate {
+    pub ballot: Ballot,
+    pub signatures: Signatures,
+}
+
+impl Bounded for Certificate {
+    const MAX_BYTES: usize = 16 * 1024;
+}
+
+/// What a certificate is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finality {
+    /// Survives any number of crashes and restarts.
+    Ordered,
+    /// Survives `f` Byzantine validators, for ever.
+    Final,
+}
+
+impl Certificate {
+    /// `Final` with a fast quorum of prepare votes or a quorum of commit votes, else `Ordered`.
+    /// Meaningful only for a certificate that [`verify`](Self::verify)s.
+    pub fn finality(&self, set: &ValidatorSet) -> Finality {
+        match self.ballot.kind {
+            VoteKind::Commit => Finality::Final,
+            VoteKind::Prepare if self.signatures.count() >= set.quorums().fast_quorum => {
+                Finality::Final
+            }
+            VoteKind::Prepare => Finality::Ordered,
+        }
+    }
+
+    pub fn verify(&self, chain_id: &Digest, set: &ValidatorSet, verifier: &dyn Verifier) -> bool {
+        self.ballot.position.epoch == set.epoch
+            && self.signatures.verify(
+                &self.ballot.digest(chain_id),
+                set,
+                set.quorums().quorum,
+                verifier,
+            )
+    }
+}
+
+/// The statement of a view certificate: "I checked the reports: this view starts on this tip."
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct ViewStart {
+    pub epoch: Epoch,
+    pub view: View,
+    pub tip_height: Height,
+    pub tip: Digest,
+}
+
+impl ViewStart {
+    /// What an acknowledging validator signs.
+    pub fn digest(&self, chain_id: &Digest) -> Digest {
+        Hasher::on_chain(Domain::ViewAck, chain_id).value(self).finish()
+    }
+}
+
+/// A quorum of signatures over one [`ViewStart`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+pub struct ViewCertificate {
+    pub start: ViewStart,
+    pub signatures: Signatures,
+}
+
+impl Bounded for ViewCertificate {
+    const MAX_BYTES: usize = 16 * 1024;
+}
+
+impl ViewCertificate {
+    pub fn verify(&self, chain_id: &Digest, set: &ValidatorSet, verifier: &dyn Verifier) -> bool {
+        self.start.epoch == set.epoch
+            && self.signatures.verify(
+                &self.start.digest(chain_id),
+                set,
+                set.quorums().quorum,
+                verifier,
+            )
+    }
+}

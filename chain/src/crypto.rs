@@ -1,0 +1,236 @@
+//! Ed25519 keys and signatures, SHA-256 with domain separation.
+//!
+//! Keys and signing come from ed25519-dalek. **Every verification, single or batch, follows the
+//! ZIP-215 rule of ed25519-zebra**, so two nodes can never disagree about a signature and a batch
+//! accepts exactly what its members accept one by one.
+
+use ed25519_dalek::Signer as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::codec;
+use crate::types::ParseError;
+use crate::types::{Address, Digest, hex_bytes};
+use bincode::{Decode, Encode};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+use std::str::FromStr;
+
+hex_bytes!(
+    /// An Ed25519 public key.
+    PublicKey, 32
+);
+hex_bytes!(
+    /// An Ed25519 signature.
+    Signature, 64
+);
+
+impl PublicKey {
+    /// The account that this key owns.
+    pub fn address(&self) -> Address {
+        let digest = Hasher::new(Domain::Address).bytes(&self.0).finish();
+        let mut bytes = [0; 20];
+        bytes.copy_from_slice(&digest.0[..20]);
+        Address(bytes)
+    }
+}
+
+/// What a hash or a signature is about. The tag keeps one kind of statement from passing for
+/// another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    Address,
+    Genesis,
+    TransactionSignature,
+    TransactionHash,
+    BlockHash,
+    Proposal,
+    Vote,
+    ViewAck,
+    ViewChange,
+    NewView,
+    Suspect,
+    ValidatorSet,
+    Justification,
+    StateLeaf,
+    StateBranch,
+    StateKey,
+    StateValue,
+    Evidence,
+    Handshake,
+}
+
+impl Domain {
+    const fn tag(self) -> &'static [u8] {
+        match self {
+            Self::Address => b"catamaran/address/1",
+            Self::Genesis => b"catamaran/genesis/1",
+            Self::TransactionSignature => b"catamaran/transaction-signature/1",
+            Self::TransactionHash => b"catamaran/transaction-hash/1",
+            Self::BlockHash => b"catamaran/block-hash/1",
+            Self::Proposal => b"catamaran/proposal/1",
+            Self::Vote => b"catamaran/vote/1",
+            Self::ViewAck => b"catamaran/view-ack/1",
+            Self::ViewChange => b"catamaran/view-change/1",
+            Self::NewView => b"catamaran/new-view/1",
+            Self::Suspect => b"catamaran/suspect/1",
+            Self::ValidatorSet => b"catamaran/validator-set/1",
+            Self::Justification => b"catamaran/justification/1",
+            Self::StateLeaf => b"catamaran/state-leaf/1",
+            Self::StateBranch => b"catamaran/state-branch/1",
+            Self::StateKey => b"catamaran/state-key/1",
+            Self::StateValue => b"catamaran/state-value/1",
+            Self::Evidence => b"catamaran/evidence/1",
+            Self::Handshake => b"catamaran/handshake/1",
+        }
+    }
+}
+
+/// SHA-256 over a length-framed domain tag and what follows.
+#[derive(Clone, Debug)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    pub fn new(domain: Domain) -> Self {
+        let tag = domain.tag();
+        let mut sha = Sha256::new();
+        sha.update([tag.len() as u8]);
+        sha.update(tag);
+        Self(sha)
+    }
+
+    /// A hasher whose result also binds the chain (the hash of its genesis).
+    pub fn on_chain(domain: Domain, chain_id: &Digest) -> Self {
+        Self::new(domain).bytes(&chain_id.0)
+    }
+
+    #[must_use]
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update(bytes);
+        self
+    }
+
+    /// Adds the canonical encoding of a value.
+    #[must_use]
+    pub fn value<T: bincode::Encode>(self, value: &T) -> Self {
+        self.bytes(&codec::encode(value))
+    }
+
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
+/// A signing key. Its secret is wiped when it is dropped and never printed.
+pub struct Keypair(ed25519_dalek::SigningKey);
+
+impl Keypair {
+    /// The key that grows from 32 secret bytes.
+    pub fn from_seed(seed: &[u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(seed))
+    }
+
+    /// The secret bytes, for a key store to encrypt or write.
+    pub fn seed(&self) -> [u8; 32] {
+        self.0.to_bytes()
+    }
+
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key().to_bytes())
+    }
+}
+
+impl fmt::Debug for Keypair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keypair({:?}, secret hidden)", self.public())
+    }
+}
+
+/// Signs digests. Deterministic: the same digest gives the same signature.
+pub trait Signer {
+    fn public(&self) -> PublicKey;
+    fn sign(&self, digest: &Digest) -> Signature;
+}
+
+impl Signer for Keypair {
+    fn public(&self) -> PublicKey {
+        Keypair::public(self)
+    }
+
+    fn sign(&self, digest: &Digest) -> Signature {
+        Signature(self.0.sign(&digest.0).to_bytes())
+    }
+}
+
+/// The signature rule of a chain. Production uses [`Ed25519`]; the simulator may use a cheap one.
+pub trait Verifier: Send + Sync {
+    fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool;
+}
+
+/// Ed25519 by the ZIP-215 rule.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ed25519;
+
+impl Verifier for Ed25519 {
+    fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
+        let Ok(key) = ed25519_zebra::VerificationKey::try_from(key.0) else {
+            return false;
+        };
+        key.verify(&ed25519_zebra::Signature::from(signature.0), &digest.0).is_ok()
+    }
+}
+
+/// One signature to check: who says what, and the proof.
+pub type SignatureItem<'a> = (&'a PublicKey, &'a Digest, &'a Signature);
+
+/// Verifies many Ed25519 signatures together; `result[i]` is exactly what
+/// [`Ed25519::verify`](Verifier::verify) says of `items[i]`.
+///
+/// The coefficients of the batch are drawn from a hash of all its members, so a signer who could
+/// aim a forgery at them would have to break the hash. A batch with bad members is halved until
+/// they are found.
+pub fn verify_batch(items: &[SignatureItem<'_>]) -> Vec<bool> {
+    let mut verdicts = vec![false; items.len()];
+    let prepared: Vec<ed25519_zebra::batch::Item> = items
+        .iter()
+        .map(|(key, digest, signature)| {
+            let key = ed25519_zebra::VerificationKeyBytes::from(key.0);
+            let signature = ed25519_zebra::Signature::from(signature.0);
+            ed25519_zebra::batch::Item::from((key, signature, &digest.0))
+        })
+        .collect();
+    let mut transcript = Sha256::new();
+    for (key, digest, signature) in items {
+        transcript.update(key.0);
+        transcript.update(digest.0);
+        transcript.update(signature.0);
+    }
+    let mut rng = <rand_chacha::ChaCha20Rng as rand_chacha::rand_core::SeedableRng>::from_seed(
+        transcript.finalize().into(),
+    );
+    verify_halves(&prepared, &mut verdicts, &mut rng);
+    verdicts
+}
+
+fn verify_halves(
+    items: &[ed25519_zebra::batch::Item],
+    verdicts: &mut [bool],
+    rng: &mut rand_chacha::ChaCha20Rng,
+) {
+    match items {
+        [] => {}
+        [one] => verdicts[0] = one.clone().verify_single().is_ok(),
+        _ => {
+            let mut batch = ed25519_zebra::batch::Verifier::new();
+            for item in items {
+                batch.queue(item.clone());
+            }
+            if batch.verify(&mut *rng).is_ok() {
+                verdicts.fill(true);
+                return;
+            }
+            let middle = items.len() / 2;
+            verify_halves(&items[..middle], &mut verdicts[..middle], rng);
+            verify_halves(&items[middle..], &mut verdicts[middle..], rng);
+        }
+    }
+}

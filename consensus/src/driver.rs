@@ -1,0 +1,262 @@
+//! The one order in which an engine's output may happen.
+//!
+//! Per turn: feed inputs and answer the engine's requests; send what reveals no promise; persist
+//! and sync the safety record with the blocks it rests on; sign and release what waited for that;
+//! commit; and go round again with the node's own signed messages until nothing is left. All
+//! inputs that wait are taken in one turn, so they share one sync (group commit).
+
+use std::collections::VecDeque;
+
+use chain::block::SealedBlock;
+use chain::crypto::Signer;
+use chain::types::ValidatorIndex;
+
+use crate::application::{Application, Commit, Storage, StorageError};
+use crate::engine::{
+    Config, Engine, Event, Input, Outgoing, Output, Recipients, Recovered, Request, Status, Time,
+};
+
+/// Largest answer to a peer that catches up, in bytes of blocks.
+const FINALS_BYTES: usize = 1024 * 1024;
+
+/// Where messages leave. Sending never blocks and may lose: the protocol offers again.
+pub trait Outbox<M> {
+    fn send(&mut self, to: Recipients, message: &M);
+}
+
+/// A message as it came from the network.
+#[derive(Clone, Debug)]
+pub struct Incoming<M> {
+    pub from: ValidatorIndex,
+    pub message: M,
+}
+
+/// Runs an engine: owns its signing key, its storage and its execution.
+pub struct Driver<E: Engine, A, S> {
+    engine: E,
+    application: A,
+    storage: S,
+    signer: Box<dyn Signer + Send>,
+    /// Set once the storage failed: nothing is promised any more.
+    failed: bool,
+    inbox: VecDeque<Input<E::Message>>,
+    output: Output<E::Message, E::Draft>,
+    commits: Vec<Commit>,
+    persist: bool,
+    blocks: Vec<SealedBlock>,
+    events: Vec<Event>,
+}
+
+impl<E: Engine, A, S> std::fmt::Debug for Driver<E, A, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("failed", &self.failed).finish_non_exhaustive()
+    }
+}
+
+impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
+    /// Starts an engine from what the disk gave back.
+    ///
+    /// # Errors
+    /// A storage error.
+    pub fn start(
+        config: Config,
+        recovered: Recovered<E::Record>,
+        signer: Box<dyn Signer + Send>,
+        application: A,
+        storage: S,
+        now: Time,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) -> Result<Self, StorageError> {
+        assert_eq!(config.me, signer.public(), "the engine speaks for the key that signs");
+        let mut output = Output::default();
+        let engine = E::recover(config, recovered, now, &mut output);
+        let mut driver = Self {
+            engine,
+            application,
+            storage,
+            signer,
+            failed: false,
+            inbox: VecDeque::new(),
+            output,
+            commits: Vec::new(),
+            persist: false,
+            blocks: Vec::new(),
+            events: Vec::new(),
+        };
+        driver.collect(outbox)?;
+        driver.settle(now, outbox)?;
+        Ok(driver)
+    }
+
+    /// One turn over everything that waits. An empty `incoming` is a wake-up call.
+    ///
+    /// # Errors
+    /// A storage error. The driver then refuses every further turn.
+    pub fn turn(
+        &mut self,
+        now: Time,
+        incoming: impl IntoIterator<Item = Incoming<E::Message>>,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) -> Result<(), StorageError> {
+        assert!(!self.failed, "a driver whose storage failed must not run on");
+        self.inbox.push_back(Input::Work {
+            oldest_pending: self.application.oldest_pending(),
+            pending_count: self.application.pending_count(),
+        });
+        self.feed(now, outbox)?;
+        for Incoming { from, message } in incoming {
+            match self.engine.verify(from, message) {
+                Ok(message) => self.inbox.push_back(Input::Message { from, message }),
+                Err(fault) => self.events.push(Event::PeerFault { from, fault }),
+            }
+            // Verified against the state that the earlier messages of this turn leave behind.
+            self.feed(now, outbox)?;
+        }
+        self.inbox.push_back(Input::Wake);
+        self.settle(now, outbox)
+    }
+
+    /// When [`turn`](Self::turn) is due even without messages.
+    pub fn next_timeout(&self) -> Option<Time> {
+        self.engine.next_timeout()
+    }
+
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    pub fn application_mut(&mut self) -> &mut A {
+        &mut self.application
+    }
+
+    pub fn storage(&self) -> &S {
+        &self.storage
+    }
+
+    /// Takes what happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Gives the parts back, as a crash or a shutdown leaves them.
+    pub fn into_parts(self) -> (A, S) {
+        (self.application, self.storage)
+    }
+
+    /// Until nothing is left to do: feed, persist, release, commit.
+    fn settle(
+        &mut self,
+        now: Time,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) -> Result<(), StorageError> {
+        loop {
+            self.feed(now, outbox)?;
+            self.flush(outbox)?;
+            if self.inbox.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Feeds the inbox to the engine and answers its requests.
+    fn feed(&mut self, now: Time, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
+        while let Some(input) = self.inbox.pop_front() {
+            self.engine.step(now, input, &mut self.output);
+            self.collect(outbox)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the engine's output apart: answers requests, sends what may leave at once, keeps the
+    /// rest for [`flush`](Self::flush).
+    fn collect(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
+        self.persist |= std::mem::take(&mut self.output.persist);
+        self.blocks.append(&mut self.output.blocks);
+        self.commits.append(&mut self.output.commits);
+        self.events.append(&mut self.output.events);
+        for request in std::mem::take(&mut self.output.requests) {
+            self.answer(request, outbox)?;
+        }
+        for outgoing in std::mem::take(&mut self.output.send) {
+            self.release(outgoing, outbox);
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        request: Request,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) -> Result<(), StorageError> {
+        let input = match request {
+            Request::Build(request) => {
+                let payload = self.application.build(&request);
+                Input::Built { request, payload }
+            }
+            Request::Execute(block) => {
+                Input::Executed { block: block.hash(), verdict: self.application.execute(&block) }
+            }
+            Request::FinalHash(height) => {
+                Input::FinalHash { height, hash: self.storage.final_hash(height)? }
+            }
+            Request::ServeFinals { to, from } => {
+                if let Some(finals) = self.storage.finals(from, FINALS_BYTES)? {
+                    outbox.send(Recipients::One(to), &E::finals_message(finals));
+                }
+                return Ok(());
+            }
+        };
+        self.inbox.push_back(input);
+        Ok(())
+    }
+
+    /// Persists, then releases what waited, then commits.
+    fn flush(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
+        let waiting = std::mem::take(&mut self.output.send_after_persist);
+        if self.persist || !self.blocks.is_empty() {
+            let written = self.storage.persist(&self.engine.record(), &self.blocks);
+            self.failed |= written.is_err();
+            written?;
+            self.persist = false;
+            self.blocks.clear();
+        }
+        for outgoing in waiting {
+            self.release(outgoing, outbox);
+        }
+        if !self.commits.is_empty() {
+            let committed = self.application.commit(&self.commits);
+            self.failed |= committed.is_err();
+            committed?;
+            self.commits.clear();
+        }
+        Ok(())
+    }
+
+    fn release(
+        &mut self,
+        outgoing: Outgoing<E::Message, E::Draft>,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) {
+        let (to, draft) = match outgoing {
+            Outgoing::Ready(to, message) => return outbox.send(to, &message),
+            Outgoing::Sign(to, draft) => (Some(to), draft),
+            Outgoing::SignForSelf(draft) => (None, draft),
+        };
+        let Some(me) = self.engine.me() else {
+            return;
+        };
+        let message = self.engine.sign(draft, self.signer.as_ref());
+        if let Some(to) = to {
+            outbox.send(to, message.get());
+        }
+        self.inbox.push_back(Input::Message { from: me, message });
+    }
+}
