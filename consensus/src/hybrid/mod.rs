@@ -1,0 +1,2 @@
+//! The hybrid engine.
+pub mod select_tip;
