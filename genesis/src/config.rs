@@ -1,0 +1,222 @@
+//! The settings of one node: `config.toml` in its home directory.
+//!
+//! What all validators must agree on is in the genesis instead.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of one node. Everything but the name has a default.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Name of the node in logs and status.
+    pub moniker: String,
+    #[serde(default)]
+    pub p2p: P2pConfig,
+    #[serde(default)]
+    pub rpc: RpcConfig,
+    #[serde(default)]
+    pub log: LogConfig,
+    #[serde(default)]
+    pub storage: StorageConfig,
+    #[serde(default)]
+    pub mempool: MempoolConfig,
+}
+
+/// How the node meets the other validators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct P2pConfig {
+    /// Multiaddress to listen on, like `/ip4/0.0.0.0/tcp/26656`.
+    pub listen: String,
+    /// Multiaddresses of the others, each ending in `/p2p/` and the peer id.
+    pub peers: Vec<String>,
+}
+
+impl Default for P2pConfig {
+    fn default() -> Self {
+        Self { listen: "/ip4/127.0.0.1/tcp/26656".into(), peers: Vec::new() }
+    }
+}
+
+/// JSON-RPC, health and metrics: one port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RpcConfig {
+    pub listen: SocketAddr,
+    /// Must be set to listen on an address that other machines can reach.
+    pub allow_remote: bool,
+    /// Host names, besides addresses and `localhost`, by which clients may call this node.
+    pub allowed_hosts: Vec<String>,
+    /// Most connections at one time.
+    pub max_connections: u32,
+}
+
+impl Default for RpcConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 26657)),
+            allow_remote: false,
+            allowed_hosts: Vec::new(),
+            max_connections: 256,
+        }
+    }
+}
+
+/// What the node says on stderr.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// A `tracing` filter, like `info` or `info,node::network=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// Form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StorageConfig {
+    /// Final blocks between two copies of the state on disk. More: less writing, a longer restart.
+    pub checkpoint_blocks: u64,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { checkpoint_blocks: 1024 }
+    }
+}
+
+/// Transactions that wait for a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MempoolConfig {
+    /// Most transactions in all.
+    pub max_transactions: usize,
+    /// Most bytes in all.
+    pub max_bytes: usize,
+    /// Most transactions of one sender.
+    pub max_per_sender: usize,
+}
+
+impl Default for MempoolConfig {
+    fn default() -> Self {
+        Self { max_transactions: 100_000, max_bytes: 128 * 1024 * 1024, max_per_sender: 4096 }
+    }
+}
+
+impl NodeConfig {
+    /// The defaults, under a name.
+    pub fn new(moniker: &str) -> Self {
+        Self {
+            moniker: moniker.into(),
+            p2p: P2pConfig::default(),
+            rpc: RpcConfig::default(),
+            log: LogConfig::default(),
+            storage: StorageConfig::default(),
+            mempool: MempoolConfig::default(),
+        }
+    }
+
+    /// # Errors
+    /// What is wrong, with its line.
+    pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The file with an explanation of every setting.
+    pub fn to_commented_toml(&self) -> String {
+        let Self { moniker, p2p, rpc, log, storage, mempool } = self;
+        let mut page = Page::default();
+        page.text("Settings of one Catamaran node. NODE_* variables override this file,");
+        page.text("flags override both. What all validators share is in genesis.json.");
+        page.setting("Name of this node in logs and status.", "moniker", moniker);
+
+        page.section("p2p", "The network of validators: TCP, encrypted, members only.");
+        page.setting("Multiaddress to listen on.", "listen", &p2p.listen);
+        page.setting(
+            "Multiaddresses of the other validators, each ending in /p2p/ and its peer id.",
+            "peers",
+            &p2p.peers,
+        );
+
+        page.section("rpc", "JSON-RPC over HTTP and WebSocket, /health and /metrics.");
+        page.setting("Address to listen on.", "listen", &rpc.listen);
+        page.setting(
+            "true: lets `listen` be an address that other machines can reach.",
+            "allow_remote",
+            &rpc.allow_remote,
+        );
+        page.setting(
+            "Host names besides addresses and localhost by which clients may call this node.",
+            "allowed_hosts",
+            &rpc.allowed_hosts,
+        );
+        page.setting("Most connections at one time.", "max_connections", &rpc.max_connections);
+
+        page.section("log", "What the node says on stderr.");
+        page.setting(
+            "error, warn, info, debug, trace, or a filter like \"info,node::network=debug\".",
+            "level",
+            &log.level,
+        );
+        page.setting("text or json.", "format", &log.format);
+
+        page.section("storage", "The database in data/.");
+        page.setting(
+            "Final blocks between two copies of the state on disk: a restart executes the rest.",
+            "checkpoint_blocks",
+            &storage.checkpoint_blocks,
+        );
+
+        page.section("mempool", "Transactions that wait for a block, held in memory.");
+        page.setting("Most in all.", "max_transactions", &mempool.max_transactions);
+        page.setting("Most bytes in all.", "max_bytes", &mempool.max_bytes);
+        page.setting("Most of one sender.", "max_per_sender", &mempool.max_per_sender);
+        page.0
+    }
+}
+
+/// A configuration file that is being written.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn text(&mut self, line: &str) {
+        let _ = writeln!(self.0, "# {line}");
+    }
+
+    fn section(&mut self, name: &str, about: &str) {
+        self.0.push('\n');
+        self.text(about);
+        let _ = writeln!(self.0, "[{name}]");
+    }
+
+    fn setting<T: Serialize>(&mut self, about: &str, name: &str, value: &T) {
+        let value = toml::Value::try_from(value)
+            .expect("settings are text, numbers, switches and lists of text, which TOML can hold");
+        if !self.0.ends_with("]\n") || self.0.ends_with("\"]\n") {
+            self.0.push('\n');
+        }
+        self.text(about);
+        let _ = writeln!(self.0, "{name} = {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests;
