@@ -91,6 +91,16 @@ pub fn create_private_directory(path: &Path) -> Result<(), FileError> {
         .map_err(|source| FileError::Io { path: path.to_owned(), source })
 }
 
+/// Whether a directory has no entries.
+///
+/// # Errors
+/// What the system said.
+pub fn is_empty_directory(path: &Path) -> Result<bool, FileError> {
+    let mut entries =
+        fs::read_dir(path).map_err(|source| FileError::Io { path: path.to_owned(), source })?;
+    Ok(entries.next().is_none())
+}
+
 /// Reads a file of at most `max` bytes.
 ///
 /// # Errors
