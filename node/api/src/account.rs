@@ -1,0 +1,27 @@
+//! Namespace `account`.
+
+use chain::types::{Address, Amount, Height};
+use jsonrpsee::core::RpcResult;
+use jsonrpsee::proc_macros::rpc;
+use serde::{Deserialize, Serialize};
+
+/// Answer of `account_get`. An address that nobody used has a zero balance and nonce.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub address: Address,
+    /// After the last final block.
+    pub balance: Amount,
+    /// Number of its transactions in final blocks.
+    pub nonce: u64,
+    /// The nonce for its next transaction, those pending here counted.
+    pub next_nonce: u64,
+    /// The final block that this is the state after.
+    pub height: Height,
+}
+
+#[rpc(server, client, namespace = "account")]
+pub trait AccountApi {
+    /// Balance and nonce of an address.
+    #[method(name = "get")]
+    async fn get(&self, address: Address) -> RpcResult<Account>;
+}

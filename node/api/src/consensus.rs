@@ -1,0 +1,117 @@
+//! Namespace `consensus`: what the engine of this node is doing.
+
+use chain::block::Mode;
+use chain::quorum::Quorums;
+use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
+use jsonrpsee::core::{RpcResult, SubscriptionResult};
+use jsonrpsee::proc_macros::rpc;
+use serde::{Deserialize, Serialize};
+
+use crate::block::CertificateSummary;
+use crate::chain::EvidenceKind;
+
+/// What a node does in its view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Leader,
+    Follower,
+    /// Between two views.
+    Changing,
+    /// Not in the validator set.
+    Observer,
+}
+
+/// Why a view was left or a mode changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    Timeout,
+    Equivocation,
+    /// Enough calm blocks in a row.
+    Calm,
+    /// The first view of an epoch inherits its mode.
+    Epoch,
+}
+
+/// A change of mode on the final chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModeChange {
+    /// The first block under the new mode.
+    pub height: Height,
+    pub from: Mode,
+    pub to: Mode,
+    pub reason: Reason,
+}
+
+/// Answer of `consensus_state`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsensusState {
+    pub role: Role,
+    /// Place in the current set; `null`: observes.
+    pub validator: Option<ValidatorIndex>,
+    pub epoch: Epoch,
+    pub view: View,
+    pub leader: Option<ValidatorIndex>,
+    pub mode: Mode,
+    /// Why this mode, in a sentence.
+    pub mode_reason: String,
+    /// Current view timeout.
+    pub timeout_ms: u64,
+    pub height_final: Height,
+    /// Highest block with a prepare certificate.
+    pub height_ordered: Height,
+    /// Highest executed block.
+    pub height_head: Height,
+    pub quorums: Quorums,
+    /// Transactions that wait here.
+    pub pending: u64,
+    /// Evidence held that is not on the final chain yet.
+    pub evidence_pending: u64,
+    /// Newest final certificate: who takes part.
+    pub certificate: Option<CertificateSummary>,
+    /// The last changes of mode, oldest first.
+    pub mode_history: Vec<ModeChange>,
+}
+
+/// What `consensus_subscribe` sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum ConsensusEvent {
+    /// A final block was ordered under another mode than its parent.
+    ModeChanged(ModeChange),
+    /// This validator gave up a view.
+    ViewLeft { epoch: Epoch, view: View, reason: Reason },
+    /// A view started here.
+    ViewStarted { epoch: Epoch, view: View, leader: ValidatorIndex },
+    /// A final barrier opened an epoch.
+    EpochStarted { epoch: Epoch, validators: u32, jailed: Vec<ValidatorIndex> },
+    /// A validator was caught.
+    EvidenceFound {
+        accused: ValidatorIndex,
+        kind: EvidenceKind,
+        epoch: Epoch,
+        view: View,
+        height: Height,
+        hash: Digest,
+    },
+    /// A proposed block was refused.
+    BlockRefused { proposer: ValidatorIndex, block: Digest, reason: String },
+    /// The subscriber was too slow: this many events are missing before the next one.
+    Lagged { missed: u64 },
+}
+
+#[rpc(server, client, namespace = "consensus")]
+pub trait ConsensusApi {
+    /// What the engine of this node is doing.
+    #[method(name = "state")]
+    async fn state(&self) -> RpcResult<ConsensusState>;
+
+    /// Changes of mode, view and epoch, and evidence, as this node sees them.
+    #[subscription(
+        name = "subscribe" => "event",
+        unsubscribe = "unsubscribe",
+        item = ConsensusEvent
+    )]
+    async fn subscribe_events(&self) -> SubscriptionResult;
+}

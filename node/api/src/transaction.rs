@@ -1,0 +1,165 @@
+//! Transactions, their fate and their receipts.
+
+use chain::crypto::{PublicKey, Signature};
+use chain::transaction::{Body, Transaction};
+use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::HexBytes;
+
+/// What became of a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TxState {
+    /// Waits for a block.
+    Pending,
+    /// In a block with a prepare certificate: survives crashes, may still be replaced if
+    /// validators lie.
+    Ordered,
+    /// In a final block, and executed.
+    Final,
+    /// In a final block, and refused by execution: without effect, for ever.
+    Failed,
+    /// Not known here: never seen, expired, or dropped from a full pool.
+    Unknown,
+}
+
+impl TxState {
+    /// Whether it will not change any more.
+    pub const fn is_settled(self) -> bool {
+        matches!(self, Self::Final | Self::Failed)
+    }
+}
+
+/// The result of executing a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Whether it had its effect.
+    pub ok: bool,
+    /// Stable name of the reason where it had not, like `insufficient_balance`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The reason in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Answer of `tx_status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxStatus {
+    pub hash: Digest,
+    pub status: TxState,
+    /// Height of its block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<Height>,
+    /// Place in its block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Hash of its block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+}
+
+impl TxStatus {
+    /// The status of a transaction that is in no block.
+    pub const fn outside(hash: Digest, status: TxState) -> Self {
+        Self { hash, status, height: None, index: None, block: None, receipt: None }
+    }
+}
+
+/// What a transaction does, in JSON form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum TxBody {
+    Transfer {
+        to: Address,
+        amount: Amount,
+        memo: HexBytes,
+    },
+    Put {
+        key: HexBytes,
+        value: HexBytes,
+    },
+    Delete {
+        key: HexBytes,
+    },
+    CompareAndSwap {
+        key: HexBytes,
+        /// `null`: the key must not exist.
+        expected: Option<HexBytes>,
+        value: HexBytes,
+    },
+    Governance {
+        action: HexBytes,
+    },
+}
+
+impl From<&Body> for TxBody {
+    fn from(body: &Body) -> Self {
+        let hex = |bytes: &Vec<u8>| HexBytes(bytes.clone());
+        match body {
+            Body::Transfer { to, amount, memo } => {
+                Self::Transfer { to: *to, amount: *amount, memo: hex(memo) }
+            }
+            Body::Put { key, value } => Self::Put { key: hex(key), value: hex(value) },
+            Body::Delete { key } => Self::Delete { key: hex(key) },
+            Body::CompareAndSwap { key, expected, value } => Self::CompareAndSwap {
+                key: hex(key),
+                expected: expected.as_ref().map(hex),
+                value: hex(value),
+            },
+            Body::Governance { action } => Self::Governance { action: hex(action) },
+        }
+    }
+}
+
+/// A transaction in a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxInBlock {
+    pub hash: Digest,
+    #[serde(flatten)]
+    pub content: TxContent,
+    /// Absent while its block is not final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+}
+
+/// Who sent a transaction, and what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "from")]
+pub enum TxContent {
+    /// Signed by an account.
+    Account {
+        sender: Address,
+        sender_key: PublicKey,
+        nonce: u64,
+        expiry: Height,
+        body: TxBody,
+        signature: Signature,
+    },
+    /// From the system: a validator was caught.
+    System { accused: ValidatorIndex, epoch: Epoch, view: View, height: Height },
+}
+
+impl From<&Transaction> for TxContent {
+    fn from(transaction: &Transaction) -> Self {
+        match transaction {
+            Transaction::Signed(signed) => Self::Account {
+                sender: signed.sender(),
+                sender_key: signed.payload.sender,
+                nonce: signed.payload.nonce,
+                expiry: signed.payload.expiry,
+                body: (&signed.payload.body).into(),
+                signature: signed.signature,
+            },
+            Transaction::Evidence(evidence) => Self::System {
+                accused: evidence.accused(),
+                epoch: evidence.epoch(),
+                view: evidence.view(),
+                height: evidence.height(),
+            },
+        }
+    }
+}
