@@ -1,7 +1,7 @@
 //! Blocks: a header that is hashed, signed and voted on, and what it commits to.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::certificate::{Certificate, Position, ViewCertificate};
 use crate::codec::{self, Bounded, CodecError};
 use crate::crypto::{Domain, Hasher, Signature, Verifier};
+use crate::merkle::List;
 use crate::transaction::Transaction;
 use crate::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use crate::validator::ValidatorSet;
@@ -154,13 +155,27 @@ struct Sealed {
     block: Block,
     hash: Digest,
     encoded: Vec<u8>,
+    transaction_hashes: OnceLock<Vec<Digest>>,
+    matches_header: OnceLock<bool>,
+}
+
+impl Sealed {
+    fn new(block: Block, encoded: Vec<u8>) -> Self {
+        let hash = block.header.hash(&block.header.chain_id);
+        Self {
+            block,
+            hash,
+            encoded,
+            transaction_hashes: OnceLock::new(),
+            matches_header: OnceLock::new(),
+        }
+    }
 }
 
 impl SealedBlock {
     pub fn new(block: Block) -> Self {
         let encoded = codec::encode(&block);
-        let hash = block.header.hash(&block.header.chain_id);
-        Self(Arc::new(Sealed { block, hash, encoded }))
+        Self(Arc::new(Sealed::new(block, encoded)))
     }
 
     /// Reads a block from its canonical encoding.
@@ -169,8 +184,7 @@ impl SealedBlock {
     /// [`CodecError`] where the bytes are not the encoding of one block.
     pub fn from_encoded(encoded: Vec<u8>) -> Result<Self, CodecError> {
         let block: Block = codec::decode(&encoded)?;
-        let hash = block.header.hash(&block.header.chain_id);
-        Ok(Self(Arc::new(Sealed { block, hash, encoded })))
+        Ok(Self(Arc::new(Sealed::new(block, encoded))))
     }
 
     /// The canonical encoding.
@@ -180,6 +194,37 @@ impl SealedBlock {
 
     pub fn hash(&self) -> Digest {
         self.0.hash
+    }
+
+    /// The hashes of the transactions in their order, computed once.
+    pub fn transaction_hashes(&self) -> &[Digest] {
+        self.0.transaction_hashes.get_or_init(|| {
+            let chain_id = &self.header.chain_id;
+            self.transactions.iter().map(|transaction| transaction.hash(chain_id)).collect()
+        })
+    }
+
+    /// Saves [`transaction_hashes`](Self::transaction_hashes) the work, for transactions that were
+    /// compared with hashed ones.
+    pub(crate) fn remember_transaction_hashes(&self, hashes: &[Digest]) {
+        self.0.transaction_hashes.get_or_init(|| hashes.to_vec());
+    }
+
+    /// Whether the transactions and the justification are those that the header, and so the hash,
+    /// commits to. A block that came from outside and does not match says nothing about the block
+    /// with this hash. Computed once.
+    pub fn matches_header(&self) -> bool {
+        *self.0.matches_header.get_or_init(|| {
+            let header = &self.header;
+            self.justification.hash(&header.chain_id) == header.justification_hash
+                && List::Transactions.root(self.transaction_hashes()) == header.transactions_root
+        })
+    }
+
+    /// Bytes of the transactions in the encoding.
+    pub fn transaction_bytes(&self) -> usize {
+        let frame = codec::encode(&(&self.header, &self.signature, &self.justification)).len();
+        self.encoded().len() - frame - size_of::<u64>()
     }
 
     pub fn signed_header(&self) -> SignedHeader {

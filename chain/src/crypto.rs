@@ -55,6 +55,9 @@ pub enum Domain {
     StateBranch,
     StateKey,
     StateValue,
+    TransactionsRoot,
+    ReceiptsRoot,
+    Receipt,
     Evidence,
     Handshake,
 }
@@ -79,6 +82,9 @@ impl Domain {
             Self::StateBranch => b"catamaran/state-branch/1",
             Self::StateKey => b"catamaran/state-key/1",
             Self::StateValue => b"catamaran/state-value/1",
+            Self::TransactionsRoot => b"catamaran/transactions-root/1",
+            Self::ReceiptsRoot => b"catamaran/receipts-root/1",
+            Self::Receipt => b"catamaran/receipt/1",
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
         }
@@ -164,6 +170,17 @@ impl Signer for Keypair {
 /// The signature rule of a chain. Production uses [`Ed25519`]; the simulator may use a cheap one.
 pub trait Verifier: Send + Sync {
     fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool;
+
+    /// Verifies many: `result[i]` is what [`verify`](Self::verify) says of `items[i]`.
+    fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {
+        items.iter().map(|(key, digest, signature)| self.verify(key, digest, signature)).collect()
+    }
+
+    /// Whether [`verify`](Self::verify) accepts every one. Does not look for the culprit, so a bad
+    /// batch costs no more than a good one.
+    fn verify_all(&self, items: &[SignatureItem<'_>]) -> bool {
+        items.iter().all(|(key, digest, signature)| self.verify(key, digest, signature))
+    }
 }
 
 /// Ed25519 by the ZIP-215 rule.
@@ -177,6 +194,15 @@ impl Verifier for Ed25519 {
         };
         key.verify(&ed25519_zebra::Signature::from(signature.0), &digest.0).is_ok()
     }
+
+    fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {
+        verify_batch(items)
+    }
+
+    fn verify_all(&self, items: &[SignatureItem<'_>]) -> bool {
+        let mut rng = batch_randomness(items);
+        verify_together(&prepare(items), &mut rng)
+    }
 }
 
 /// One signature to check: who says what, and the proof.
@@ -185,52 +211,79 @@ pub type SignatureItem<'a> = (&'a PublicKey, &'a Digest, &'a Signature);
 /// Verifies many Ed25519 signatures together; `result[i]` is exactly what
 /// [`Ed25519::verify`](Verifier::verify) says of `items[i]`.
 ///
-/// The coefficients of the batch are drawn from a hash of all its members, so a signer who could
-/// aim a forgery at them would have to break the hash. A batch with bad members is halved until
-/// they are found.
+/// A batch with bad members is halved until they are found. A flood of bad ones is no use against
+/// that: once the failed attempts have covered every member [`MAX_WASTE`] times, the rest is
+/// checked one by one.
 pub fn verify_batch(items: &[SignatureItem<'_>]) -> Vec<bool> {
     let mut verdicts = vec![false; items.len()];
-    let prepared: Vec<ed25519_zebra::batch::Item> = items
+    let mut search =
+        Search { rng: batch_randomness(items), patience: items.len().saturating_mul(MAX_WASTE) };
+    search.halve(&prepare(items), &mut verdicts);
+    verdicts
+}
+
+/// How often failed batches may cover a member, on average, before batching is given up.
+const MAX_WASTE: usize = 3;
+
+/// Below this size a batch saves nothing over its members one by one.
+const MIN_BATCH: usize = 4;
+
+fn prepare(items: &[SignatureItem<'_>]) -> Vec<ed25519_zebra::batch::Item> {
+    items
         .iter()
         .map(|(key, digest, signature)| {
             let key = ed25519_zebra::VerificationKeyBytes::from(key.0);
             let signature = ed25519_zebra::Signature::from(signature.0);
             ed25519_zebra::batch::Item::from((key, signature, &digest.0))
         })
-        .collect();
+        .collect()
+}
+
+/// The coefficients of a batch are drawn from a hash of all its members, so a signer who could aim
+/// a forgery at them would have to break the hash.
+fn batch_randomness(items: &[SignatureItem<'_>]) -> rand_chacha::ChaCha20Rng {
     let mut transcript = Sha256::new();
     for (key, digest, signature) in items {
         transcript.update(key.0);
         transcript.update(digest.0);
         transcript.update(signature.0);
     }
-    let mut rng = <rand_chacha::ChaCha20Rng as rand_chacha::rand_core::SeedableRng>::from_seed(
+    <rand_chacha::ChaCha20Rng as rand_chacha::rand_core::SeedableRng>::from_seed(
         transcript.finalize().into(),
-    );
-    verify_halves(&prepared, &mut verdicts, &mut rng);
-    verdicts
+    )
 }
 
-fn verify_halves(
+fn verify_together(
     items: &[ed25519_zebra::batch::Item],
-    verdicts: &mut [bool],
     rng: &mut rand_chacha::ChaCha20Rng,
-) {
-    match items {
-        [] => {}
-        [one] => verdicts[0] = one.clone().verify_single().is_ok(),
-        _ => {
-            let mut batch = ed25519_zebra::batch::Verifier::new();
-            for item in items {
-                batch.queue(item.clone());
+) -> bool {
+    let mut batch = ed25519_zebra::batch::Verifier::new();
+    for item in items {
+        batch.queue(item.clone());
+    }
+    batch.verify(rng).is_ok()
+}
+
+/// The search for the bad members of a batch.
+struct Search {
+    rng: rand_chacha::ChaCha20Rng,
+    /// How many members failed attempts may still cover.
+    patience: usize,
+}
+
+impl Search {
+    fn halve(&mut self, items: &[ed25519_zebra::batch::Item], verdicts: &mut [bool]) {
+        if items.len() < MIN_BATCH || self.patience < items.len() {
+            for (item, verdict) in items.iter().zip(verdicts) {
+                *verdict = item.clone().verify_single().is_ok();
             }
-            if batch.verify(&mut *rng).is_ok() {
-                verdicts.fill(true);
-                return;
-            }
+        } else if verify_together(items, &mut self.rng) {
+            verdicts.fill(true);
+        } else {
+            self.patience -= items.len();
             let middle = items.len() / 2;
-            verify_halves(&items[..middle], &mut verdicts[..middle], rng);
-            verify_halves(&items[middle..], &mut verdicts[middle..], rng);
+            self.halve(&items[..middle], &mut verdicts[..middle]);
+            self.halve(&items[middle..], &mut verdicts[middle..]);
         }
     }
 }

@@ -6,7 +6,7 @@ use chain::codec::Bounded;
 use chain::crypto::Verifier;
 use chain::evidence::Evidence;
 use chain::transaction::Transaction;
-use chain::types::{Digest, Epoch, Height};
+use chain::types::{Digest, Epoch, Height, View};
 use chain::validator::ValidatorSet;
 
 /// What the leader asks execution for.
@@ -16,6 +16,8 @@ pub struct BuildRequest {
     pub parent: Digest,
     pub height: Height,
     pub epoch: Epoch,
+    /// View of the block: a barrier's next set starts in the view after it.
+    pub view: View,
     pub kind: BuildKind,
     /// Evidence that may count on top of `parent`; what counts must be included, first.
     pub evidence: Vec<Evidence>,

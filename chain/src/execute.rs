@@ -1,0 +1,294 @@
+//! What a block's transactions do to the state.
+//!
+//! Execution is total: any transactions give a verdict, none a panic. What a proposer could have
+//! seen beforehand (a used nonce, an expired or malformed transaction, evidence that does not count)
+//! makes the whole block invalid, so a (sender, nonce) is on the chain at most once. What depends on
+//! the transactions before (a balance, a compared value) gives a receipt that says it failed; its
+//! nonce is used all the same. Signatures are not checked here: see [`crate::ledger`].
+
+use crate::crypto::Verifier;
+use crate::evidence::Evidence;
+use crate::receipt::{FailureReason, Outcome, Receipt};
+use crate::state::{
+    Account, ChainRecord, Change, Draft, Entry, RecordKey, RecordValue, Slot, State,
+};
+use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
+use crate::types::{Amount, Digest, Height, View};
+use crate::validator::ValidatorSet;
+
+/// What execution needs to know of the block.
+#[derive(Clone, Copy)]
+pub struct BlockContext<'a> {
+    pub chain_id: Digest,
+    pub height: Height,
+    /// A barrier's next set starts in the view after it.
+    pub view: View,
+    /// Judges the signatures inside evidence.
+    pub verifier: &'a dyn Verifier,
+}
+
+impl std::fmt::Debug for BlockContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockContext")
+            .field("height", &self.height)
+            .field("view", &self.view)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What executing a list of transactions showed.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    pub state: State,
+    /// One per transaction, in their order.
+    pub receipts: Vec<Receipt>,
+    /// Every record that differs from the state before, in the order of the key hashes.
+    pub changes: Vec<Change>,
+    /// The set of the next epoch, where evidence ended this one: the block is a barrier.
+    pub next_validators: Option<ValidatorSet>,
+}
+
+/// A transaction that no block may contain at this place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("transaction {index}: {reason}")]
+pub struct InvalidTransaction {
+    pub index: usize,
+    pub reason: InvalidReason,
+}
+
+/// What is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReason {
+    #[error(transparent)]
+    Malformed(#[from] MalformedTransaction),
+    #[error("it expired at height {expiry}, before {height}")]
+    Expired { expiry: Height, height: Height },
+    #[error("its nonce is {found} where {expected} is next")]
+    WrongNonce { found: u64, expected: u64 },
+    #[error("its sender has used up all nonces")]
+    NoncesUsedUp,
+    #[error("its evidence does not count")]
+    EvidenceDoesNotCount,
+    #[error("its evidence stands behind a transaction of an account")]
+    EvidenceNotFirst,
+}
+
+/// Executes the transactions of a block.
+///
+/// # Errors
+/// [`InvalidTransaction`] for the first that makes the block invalid.
+pub fn execute(
+    state: &State,
+    context: &BlockContext<'_>,
+    transactions: &[Transaction],
+) -> Result<Execution, InvalidTransaction> {
+    let hashes: Vec<Digest> =
+        transactions.iter().map(|transaction| transaction.hash(&context.chain_id)).collect();
+    execute_hashed(state, context, transactions, &hashes)
+}
+
+/// [`execute`] where the hashes of the transactions are known.
+pub(crate) fn execute_hashed(
+    state: &State,
+    context: &BlockContext<'_>,
+    transactions: &[Transaction],
+    hashes: &[Digest],
+) -> Result<Execution, InvalidTransaction> {
+    let mut executor = Executor::new(state, *context);
+    for (index, (transaction, hash)) in transactions.iter().zip(hashes).enumerate() {
+        let applied = match transaction {
+            Transaction::Signed(signed) => executor.apply_signed(signed, *hash),
+            Transaction::Evidence(evidence) => executor.apply_evidence(evidence, *hash),
+        };
+        applied.map_err(|reason| InvalidTransaction { index, reason })?;
+    }
+    Ok(executor.finish())
+}
+
+/// Whether a block on top of `state` may contain this evidence: it is genuine, the accused is still
+/// a validator, was not accused before, and was not admitted or pardoned since.
+pub fn evidence_counts(
+    state: &State,
+    evidence: &Evidence,
+    chain_id: &Digest,
+    verifier: &dyn Verifier,
+) -> bool {
+    accused_place(state, state.validators(), evidence, chain_id, verifier).is_some()
+}
+
+/// Where the accused stands in the current set, if the evidence counts.
+fn accused_place(
+    state: &State,
+    current: &ValidatorSet,
+    evidence: &Evidence,
+    chain_id: &Digest,
+    verifier: &dyn Verifier,
+) -> Option<usize> {
+    let old = state.validators_of(evidence.epoch())?;
+    let key = &old.get(evidence.accused())?.consensus_key;
+    let place = current.index_of(key)?.as_usize();
+    let accused = &current.validators[place];
+    let counts = !accused.accused
+        && evidence.epoch() >= accused.since
+        && evidence.verify(chain_id, old, verifier);
+    counts.then_some(place)
+}
+
+/// Executes transactions one after the other. One that is refused leaves no trace.
+#[derive(Debug)]
+pub(crate) struct Executor<'a> {
+    context: BlockContext<'a>,
+    draft: Draft<'a>,
+    receipts: Vec<Receipt>,
+    next_validators: Option<ValidatorSet>,
+    /// Whether a transaction of an account was executed: no evidence may follow.
+    signed: bool,
+}
+
+impl<'a> Executor<'a> {
+    pub(crate) fn new(state: &'a State, context: BlockContext<'a>) -> Self {
+        Self {
+            context,
+            draft: Draft::new(state),
+            receipts: Vec::new(),
+            next_validators: None,
+            signed: false,
+        }
+    }
+
+    /// # Errors
+    /// [`InvalidReason`] where it must not be in the block.
+    pub(crate) fn apply_evidence(
+        &mut self,
+        evidence: &Evidence,
+        hash: Digest,
+    ) -> Result<(), InvalidReason> {
+        if self.signed {
+            return Err(InvalidReason::EvidenceNotFirst);
+        }
+        let state = self.draft.base();
+        let current = self.next_validators.as_ref().unwrap_or(state.validators());
+        let place =
+            accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
+                .ok_or(InvalidReason::EvidenceDoesNotCount)?;
+        let next = self.next_validators.get_or_insert_with(|| ValidatorSet {
+            epoch: state.chain().epoch.next(),
+            first_view: self.context.view.next(),
+            ..state.validators().clone()
+        });
+        let jailed = next.validators.iter().filter(|validator| validator.jailed).count();
+        let accused = &mut next.validators[place];
+        accused.accused = true;
+        accused.jailed = accused.jailed || jailed < usize::from(next.max_faulty);
+        self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`InvalidReason`] where it must not be in the block.
+    pub(crate) fn apply_signed(
+        &mut self,
+        transaction: &SignedTransaction,
+        hash: Digest,
+    ) -> Result<(), InvalidReason> {
+        transaction.check_form(&self.context.chain_id)?;
+        let payload = &transaction.payload;
+        let height = self.context.height;
+        if payload.expiry < height {
+            return Err(InvalidReason::Expired { expiry: payload.expiry, height });
+        }
+        let slot = Slot::account(transaction.sender());
+        let mut sender = self.draft.account_at(&slot);
+        if payload.nonce != sender.nonce {
+            return Err(InvalidReason::WrongNonce { found: payload.nonce, expected: sender.nonce });
+        }
+        sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
+        self.signed = true;
+        self.draft.set(slot.clone(), RecordValue::Account(sender));
+        let outcome = match self.run(&payload.body, slot, sender) {
+            Ok(()) => Outcome::Success,
+            Err(reason) => Outcome::Failed(reason),
+        };
+        self.receipts.push(Receipt { transaction: hash, outcome });
+        Ok(())
+    }
+
+    /// Does what the body asks for, or nothing.
+    fn run(&mut self, body: &Body, slot: Slot, sender: Account) -> Result<(), FailureReason> {
+        match body {
+            Body::Transfer { to, amount, .. } => {
+                self.transfer(slot, sender, Slot::account(*to), *amount)
+            }
+            Body::Put { key, value } => {
+                self.write(Slot::entry(key), value);
+                Ok(())
+            }
+            Body::Delete { key } => {
+                let entry = Slot::entry(key);
+                self.draft.entry_at(&entry).ok_or(FailureReason::KeyNotFound)?;
+                self.draft.remove(entry);
+                Ok(())
+            }
+            Body::CompareAndSwap { key, expected, value } => {
+                let entry = Slot::entry(key);
+                let found = self.draft.entry_at(&entry).map(|entry| &entry.value);
+                if found != expected.as_ref() {
+                    return Err(FailureReason::CompareMismatch);
+                }
+                self.write(entry, value);
+                Ok(())
+            }
+            Body::Governance { .. } => Err(FailureReason::GovernanceDisabled),
+        }
+    }
+
+    fn transfer(
+        &mut self,
+        from: Slot,
+        mut sender: Account,
+        to: Slot,
+        amount: Amount,
+    ) -> Result<(), FailureReason> {
+        let balance = sender.balance;
+        sender.balance = balance
+            .checked_sub(amount)
+            .ok_or(FailureReason::InsufficientBalance { balance, amount })?;
+        // Nothing for nobody must not leave an empty account behind.
+        if amount == Amount::ZERO {
+            return Ok(());
+        }
+        self.draft.set(from, RecordValue::Account(sender));
+        // Read after the sender was written: they may be the same account.
+        let mut receiver = self.draft.account_at(&to);
+        receiver.balance = receiver
+            .balance
+            .checked_add(amount)
+            .expect("no balance exceeds the total supply, which is an amount");
+        self.draft.set(to, RecordValue::Account(receiver));
+        Ok(())
+    }
+
+    fn write(&mut self, slot: Slot, value: &[u8]) {
+        let before = self.draft.entry_at(&slot).map_or(0, |entry| entry.version);
+        let entry = Entry { value: value.to_vec(), version: before.saturating_add(1) };
+        self.draft.set(slot, RecordValue::Entry(entry));
+    }
+
+    /// The state after the transactions, hashed.
+    pub(crate) fn finish(mut self) -> Execution {
+        if let Some(next) = &self.next_validators {
+            let total_supply = self.draft.base().chain().total_supply;
+            let chain = ChainRecord { epoch: next.epoch, total_supply };
+            self.draft.set(Slot::new(RecordKey::Chain), RecordValue::Chain(chain));
+            self.draft.set(
+                Slot::new(RecordKey::Validators(next.epoch)),
+                RecordValue::Validators(Box::new(next.clone())),
+            );
+        }
+        let (state, changes) = self.draft.finish();
+        Execution { state, receipts: self.receipts, changes, next_validators: self.next_validators }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+//! Transactions that wait for a block.
+//!
+//! Bounded in every direction: transactions and bytes in all, transactions and nonces ahead per
+//! sender. Fair under a flood: a block's candidates are taken round robin over the senders, and when
+//! the pool is full, room for a newcomer is taken from whoever fills most of it.
+//!
+//! The pool holds the last committed state itself, so that no check uses another one than the queues
+//! are kept by. Everything is ordered and cheap: no operation walks the pool.
+
+mod limits;
+mod queue;
+mod reject;
+mod verified;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub use limits::MempoolLimits;
+pub use reject::RejectReason;
+pub use verified::VerifiedTransaction;
+
+use crate::state::{Change, RecordKey, RecordValue, State};
+use crate::transaction::{Body, SignedTransaction};
+use crate::types::{Address, Digest, Height};
+use queue::{Queue, Waiting};
+
+/// The pool of a node.
+#[derive(Debug)]
+pub struct Mempool {
+    chain_id: Digest,
+    limits: MempoolLimits,
+    /// The last committed state and the height of its block.
+    state: State,
+    height: Height,
+    /// One queue per sender with waiting transactions; none is empty.
+    queues: BTreeMap<Address, Queue>,
+    /// Where each waiting transaction is.
+    by_hash: BTreeMap<Digest, (Address, u64)>,
+    by_expiry: BTreeSet<(Height, Digest)>,
+    /// Senders whose first transaction could execute now, by its arrival.
+    ready: BTreeMap<u64, Address>,
+    /// Bytes of each sender, for the search for whoever fills most of the pool.
+    by_load: BTreeSet<(usize, Address)>,
+    bytes: usize,
+    executable: usize,
+    arrivals: u64,
+}
+
+impl Mempool {
+    /// An empty pool on the last committed state, which is that of the block at `height`.
+    pub fn new(chain_id: Digest, limits: MempoolLimits, state: State, height: Height) -> Self {
+        Self {
+            chain_id,
+            limits,
+            state,
+            height,
+            queues: BTreeMap::new(),
+            by_hash: BTreeMap::new(),
+            by_expiry: BTreeSet::new(),
+            ready: BTreeMap::new(),
+            by_load: BTreeSet::new(),
+            bytes: 0,
+            executable: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// How many transactions wait.
+    pub fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_hash.is_empty()
+    }
+
+    /// How many bytes wait, as encoded.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn contains(&self, hash: &Digest) -> bool {
+        self.by_hash.contains_key(hash)
+    }
+
+    /// A waiting transaction.
+    pub fn get(&self, hash: &Digest) -> Option<&Arc<VerifiedTransaction>> {
+        let (sender, nonce) = self.by_hash.get(hash)?;
+        self.queues.get(sender)?.get(*nonce)
+    }
+
+    /// How many transactions would execute on the last committed state, one after the other.
+    pub fn executable_count(&self) -> usize {
+        self.executable
+    }
+
+    /// Of the transactions that would execute first of their sender, the one that waits longest.
+    pub fn oldest_executable(&self) -> Option<Digest> {
+        let (_, sender) = self.ready.first_key_value()?;
+        self.queues.get(sender)?.first().map(|transaction| transaction.hash())
+    }
+
+    /// The nonce that the sender's next transaction should have: behind the last committed and
+    /// whatever waits without a gap.
+    pub fn next_nonce(&self, sender: &Address) -> u64 {
+        match self.queues.get(sender) {
+            Some(queue) => queue.next_nonce(),
+            None => self.state.account(sender).nonce,
+        }
+    }
+
+    /// All checks but the signature, cheapest first. What passes is worth verifying.
+    ///
+    /// # Errors
+    /// [`RejectReason`].
+    pub fn precheck(
+        &self,
+        transaction: &SignedTransaction,
+        hash: &Digest,
+    ) -> Result<(), RejectReason> {
+        transaction.check_form(&self.chain_id)?;
+        let payload = &transaction.payload;
+        if payload.expiry <= self.height {
+            return Err(RejectReason::Expired { expiry: payload.expiry, height: self.height });
+        }
+        if self.contains(hash) {
+            return Err(RejectReason::Duplicate);
+        }
+        let sender = transaction.sender();
+        let queue = self.queues.get(&sender);
+        let account = self.state.account(&sender);
+        if payload.nonce < account.nonce {
+            return Err(RejectReason::NonceUsed { nonce: payload.nonce, next: account.nonce });
+        }
+        if payload.nonce - account.nonce >= self.limits.nonce_gap {
+            return Err(RejectReason::NonceGap {
+                nonce: payload.nonce,
+                next: account.nonce,
+                max: self.limits.nonce_gap,
+            });
+        }
+        if queue.is_some_and(|queue| queue.get(payload.nonce).is_some()) {
+            return Err(RejectReason::NonceWaiting { nonce: payload.nonce });
+        }
+        if queue.is_some_and(|queue| queue.len() >= self.limits.per_sender) {
+            return Err(RejectReason::SenderFull { max: self.limits.per_sender });
+        }
+        if let Body::Transfer { amount, .. } = &payload.body
+            && account.balance < *amount
+        {
+            return Err(RejectReason::InsufficientBalance {
+                balance: account.balance,
+                amount: *amount,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes a transaction in. Answers with the transactions that had to make room for it.
+    ///
+    /// # Errors
+    /// [`RejectReason`]; the pool is unchanged then.
+    pub fn insert(
+        &mut self,
+        transaction: Arc<VerifiedTransaction>,
+    ) -> Result<Vec<Digest>, RejectReason> {
+        self.precheck(transaction.transaction(), &transaction.hash())?;
+        let evicted = self.make_room(&transaction)?;
+        let (sender, nonce) = (transaction.sender(), transaction.transaction().payload.nonce);
+        self.by_hash.insert(transaction.hash(), (sender, nonce));
+        self.by_expiry.insert((transaction.transaction().payload.expiry, transaction.hash()));
+        self.bytes += transaction.encoded_len();
+        self.arrivals += 1;
+        let arrival = self.arrivals;
+        self.with_queue(sender, |queue| queue.insert(Waiting { transaction, arrival }));
+        Ok(evicted)
+    }
+
+    /// Frees what a newcomer needs at the cost of the sender that fills most of the pool, if that
+    /// sender fills more than the newcomer's would even after giving up that much.
+    fn make_room(&mut self, newcomer: &VerifiedTransaction) -> Result<Vec<Digest>, RejectReason> {
+        let len = newcomer.encoded_len();
+        let fits = |pool: &Self| {
+            pool.len() < pool.limits.transactions && pool.bytes + len <= pool.limits.bytes
+        };
+        if fits(self) {
+            return Ok(Vec::new());
+        }
+        let load = len + self.queues.get(&newcomer.sender()).map_or(0, Queue::bytes);
+        let missing = (self.bytes + len).saturating_sub(self.limits.bytes);
+        let Some((heaviest, sender)) = self.by_load.last().copied() else {
+            return Err(RejectReason::PoolFull);
+        };
+        if sender == newcomer.sender() || heaviest <= load + missing {
+            return Err(RejectReason::PoolFull);
+        }
+        let mut evicted = Vec::new();
+        while !fits(self) {
+            let last = self.queues.get(&sender).and_then(Queue::last).map(|last| last.hash());
+            let last = last.expect("the heaviest sender has more bytes than are missing");
+            self.remove(&last);
+            evicted.push(last);
+        }
+        Ok(evicted)
+    }
+
+    /// What a block on top of `state`, that of its parent, should try: at most `max`, round robin
+    /// over the senders, the longest waiting first, each sender's in the order of their nonces.
+    pub fn candidates(&self, state: &State, max: usize) -> Vec<Arc<VerifiedTransaction>> {
+        let mut chosen = Vec::with_capacity(max.min(self.executable));
+        let mut cursors = Vec::new();
+        for sender in self.ready.values() {
+            if chosen.len() >= max {
+                break;
+            }
+            let mut run = self.queues[sender].run_on(state);
+            if let Some(first) = run.next() {
+                chosen.push(Arc::clone(first));
+                cursors.push(run);
+            }
+        }
+        while !cursors.is_empty() && chosen.len() < max {
+            cursors.retain_mut(|run| {
+                let next = if chosen.len() < max { run.next() } else { None };
+                chosen.extend(next.cloned());
+                next.is_some()
+            });
+        }
+        chosen
+    }
+
+    /// Follows the chain: `state` is now the committed one, of the block at `height`, and `changes`
+    /// are those of every block since the last call. Drops what was executed, what can no longer be
+    /// and what expired.
+    pub fn advance<'a>(
+        &mut self,
+        state: State,
+        height: Height,
+        changes: impl IntoIterator<Item = &'a Change>,
+    ) {
+        self.state = state;
+        self.height = height;
+        for (key, value) in changes {
+            if let (RecordKey::Account(sender), Some(RecordValue::Account(account))) = (key, value)
+                && self.queues.contains_key(sender)
+            {
+                let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce));
+                for waiting in gone {
+                    self.forget(&waiting.transaction);
+                }
+            }
+        }
+        while let Some((expiry, hash)) = self.by_expiry.first().copied()
+            && expiry <= height
+        {
+            self.remove(&hash);
+        }
+    }
+
+    fn remove(&mut self, hash: &Digest) {
+        if let Some((sender, nonce)) = self.by_hash.get(hash).copied()
+            && let Some(waiting) = self.with_queue(sender, |queue| queue.remove(nonce))
+        {
+            self.forget(&waiting.transaction);
+        }
+    }
+
+    /// Takes a transaction that left its queue out of the books.
+    fn forget(&mut self, transaction: &VerifiedTransaction) {
+        self.by_hash.remove(&transaction.hash());
+        self.by_expiry.remove(&(transaction.transaction().payload.expiry, transaction.hash()));
+        self.bytes -= transaction.encoded_len();
+    }
+
+    /// Changes the queue of a sender and keeps everything that is sorted by queues in step.
+    fn with_queue<R>(&mut self, sender: Address, change: impl FnOnce(&mut Queue) -> R) -> R {
+        let mut queue =
+            self.queues.remove(&sender).unwrap_or_else(|| Queue::new(&self.state, sender));
+        self.by_load.remove(&(queue.bytes(), sender));
+        self.executable -= queue.run_len();
+        if let Some(arrival) = queue.first_arrival() {
+            self.ready.remove(&arrival);
+        }
+        let result = change(&mut queue);
+        if queue.len() > 0 {
+            self.by_load.insert((queue.bytes(), sender));
+            self.executable += queue.run_len();
+            if let Some(arrival) = queue.first_arrival() {
+                self.ready.insert(arrival, sender);
+            }
+            self.queues.insert(sender, queue);
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

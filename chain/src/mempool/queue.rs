@@ -1,0 +1,118 @@
+//! The waiting transactions of one sender.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::mempool::VerifiedTransaction;
+use crate::state::{Slot, State};
+use crate::types::Address;
+
+/// A transaction and when it came: a number that grows with each arrival in the pool.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) transaction: Arc<VerifiedTransaction>,
+    pub(super) arrival: u64,
+}
+
+/// Transactions by nonce.
+///
+/// Invariants: no nonce is below `next`; the nonces `next..next + run` are there and `next + run`
+/// is not; `bytes` is the sum of the encoded lengths.
+#[derive(Debug)]
+pub(super) struct Queue {
+    account: Slot,
+    /// The account's nonce on the last committed state.
+    next: u64,
+    /// How many transactions could execute one after the other.
+    run: u64,
+    waiting: BTreeMap<u64, Waiting>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn new(state: &State, sender: Address) -> Self {
+        let account = Slot::account(sender);
+        let next = state.account_at(&account).nonce;
+        Self { account, next, run: 0, waiting: BTreeMap::new(), bytes: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn run_len(&self) -> usize {
+        usize::try_from(self.run).expect("a run is no longer than the queue")
+    }
+
+    /// The first nonce that no transaction is waiting with.
+    pub(super) fn next_nonce(&self) -> u64 {
+        self.next + self.run
+    }
+
+    pub(super) fn get(&self, nonce: u64) -> Option<&Arc<VerifiedTransaction>> {
+        self.waiting.get(&nonce).map(|waiting| &waiting.transaction)
+    }
+
+    /// The transaction that could execute now.
+    pub(super) fn first(&self) -> Option<&Arc<VerifiedTransaction>> {
+        self.get(self.next)
+    }
+
+    pub(super) fn first_arrival(&self) -> Option<u64> {
+        self.waiting.get(&self.next).map(|waiting| waiting.arrival)
+    }
+
+    /// The transaction that can wait longest: the one with the highest nonce.
+    pub(super) fn last(&self) -> Option<&Arc<VerifiedTransaction>> {
+        self.waiting.last_key_value().map(|(_, waiting)| &waiting.transaction)
+    }
+
+    /// What could execute on top of `state`, in order.
+    pub(super) fn run_on(&self, state: &State) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+        let end = self.next_nonce();
+        let start = state.account_at(&self.account).nonce.clamp(self.next, end);
+        self.waiting.range(start..end).map(|(_, waiting)| &waiting.transaction)
+    }
+
+    /// Adds a transaction whose nonce is free and not used up.
+    pub(super) fn insert(&mut self, waiting: Waiting) {
+        let nonce = waiting.transaction.transaction().payload.nonce;
+        assert!(nonce >= self.next, "nonce {nonce} is below {}", self.next);
+        self.bytes += waiting.transaction.encoded_len();
+        let before = self.waiting.insert(nonce, waiting);
+        assert!(before.is_none(), "nonce {nonce} was taken");
+        self.extend_run();
+    }
+
+    pub(super) fn remove(&mut self, nonce: u64) -> Option<Waiting> {
+        let removed = self.waiting.remove(&nonce)?;
+        self.bytes -= removed.transaction.encoded_len();
+        // It cuts the run where it stood in it.
+        self.run = self.run.min(nonce - self.next);
+        Some(removed)
+    }
+
+    /// Follows the account to its next nonce and gives back what lies below.
+    pub(super) fn advance(&mut self, next: u64) -> Vec<Waiting> {
+        if next <= self.next {
+            return Vec::new();
+        }
+        let rest = self.waiting.split_off(&next);
+        let gone: Vec<Waiting> = std::mem::replace(&mut self.waiting, rest).into_values().collect();
+        self.bytes -= gone.iter().map(|waiting| waiting.transaction.encoded_len()).sum::<usize>();
+        self.run = self.run.saturating_sub(next - self.next);
+        self.next = next;
+        self.extend_run();
+        gone
+    }
+
+    fn extend_run(&mut self) {
+        while self.waiting.contains_key(&(self.next + self.run)) {
+            self.run += 1;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Why the pool does not take a transaction.
+
+use crate::transaction::MalformedTransaction;
+use crate::types::{Amount, Height};
+
+/// What to tell whoever submitted it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RejectReason {
+    #[error(transparent)]
+    Malformed(#[from] MalformedTransaction),
+    #[error("it expired at height {expiry}, the chain is at {height}")]
+    Expired { expiry: Height, height: Height },
+    #[error("it is waiting already")]
+    Duplicate,
+    #[error("nonce {nonce} was already used (next is {next})")]
+    NonceUsed { nonce: u64, next: u64 },
+    #[error("nonce {nonce} is too far ahead (next is {next}, at most {max} may wait)")]
+    NonceGap { nonce: u64, next: u64, max: u64 },
+    #[error("another transaction with nonce {nonce} is waiting")]
+    NonceWaiting { nonce: u64 },
+    #[error("balance {balance} is below {amount}")]
+    InsufficientBalance { balance: Amount, amount: Amount },
+    #[error("{max} transactions of this sender are waiting already")]
+    SenderFull { max: usize },
+    #[error("the pool is full")]
+    PoolFull,
+}
+
+impl RejectReason {
+    /// Names the reason for programs. These names never change.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(MalformedTransaction::OtherChain(_)) => "other_chain",
+            Self::Malformed(MalformedTransaction::TooLong { .. }) => "too_long",
+            Self::Malformed(MalformedTransaction::EmptyKey) => "empty_key",
+            Self::Malformed(MalformedTransaction::BadSignature) => "bad_signature",
+            Self::Expired { .. } => "expired",
+            Self::Duplicate => "duplicate",
+            Self::NonceUsed { .. } => "nonce_used",
+            Self::NonceGap { .. } => "nonce_gap",
+            Self::NonceWaiting { .. } => "nonce_waiting",
+            Self::InsufficientBalance { .. } => "insufficient_balance",
+            Self::SenderFull { .. } => "sender_full",
+            Self::PoolFull => "pool_full",
+        }
+    }
+}
