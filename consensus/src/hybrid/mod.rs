@@ -1,2 +1,357 @@
-//! The hybrid engine.
+//! The hybrid engine: one safety argument, two ways to carry votes.
+//!
+//! In `fast` mode a stable leader appends and gathers acknowledgements like Raft; in `pbft` mode
+//! everyone votes to everyone. Both share every vote, certificate and rule; a mode decides only to
+//! whom a vote is sent. Comments like "V3" name lines of the pseudo-code in
+//! docs/protocol/hybrid.md. This file only routes; the phases are in files of their own.
+
+mod catch_up;
+mod commit;
+mod evidence;
+mod message;
+mod policy;
+mod propose;
+mod recover;
+mod reports;
+mod safety;
 pub mod select_tip;
+mod timers;
+mod tree;
+mod verify;
+mod view_change;
+mod vote;
+mod votes;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chain::block::{Mode, SignedHeader};
+use chain::certificate::{Certificate, Finality, Position, ViewStart};
+use chain::crypto::{Signature, Signer};
+use chain::quorum::Quorums;
+use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
+use chain::validator::ValidatorSet;
+
+pub use self::message::{
+    Append, Draft, LeaveReason, Message, NewView, ReportAnchor, Suspect, ViewAck, ViewChange,
+    ViewReport, ViewReports, VotedProposal, Votes,
+};
+pub use self::safety::{LastVote, Safety};
+
+use self::catch_up::CatchUp;
+use self::evidence::EvidencePool;
+use self::policy::History;
+use self::propose::Proposing;
+use self::select_tip::BlockRef;
+use self::timers::Timers;
+use self::tree::Tree;
+use self::votes::VoteBook;
+use crate::application::{FinalityProof, Finals};
+use crate::engine::{
+    Config, Engine, Event, Fault, Input, Output, Reason, Recovered, Role, Status, Time, Verified,
+};
+
+type Out = Output<Message, Draft>;
+
+/// One validator (or observer) of the hybrid protocol.
+#[derive(Debug)]
+pub struct Hybrid {
+    config: Config,
+    now: Time,
+
+    // The epoch.
+    set: ValidatorSet,
+    quorums: Quorums,
+    /// This node's place in the set; an observer has none.
+    me: Option<ValidatorIndex>,
+    /// The block that opened the epoch, and the mode its first view inherits.
+    opening: BlockRef,
+    opening_mode: Mode,
+
+    /// Every promise; the driver keeps it on disk.
+    safety: Safety,
+    /// The record of a later epoch whose opening block the disk lost: until that is known again
+    /// this node promises nothing.
+    later: Option<Safety>,
+    /// Views up to this one were perhaps led before a restart: no header is signed in them.
+    led_before: Option<View>,
+
+    // Blocks and votes.
+    tree: Tree,
+    book: VoteBook,
+    /// Proof that the root of the tree is final; none on genesis.
+    final_proof: Option<FinalityProof>,
+    /// The first header seen at each position: a second one is evidence.
+    headers: BTreeMap<Position, SignedHeader>,
+    /// A final block whose ancestors are not all here and executed.
+    pending_final: Option<(BlockRef, FinalityProof)>,
+    history: History,
+    evidence: EvidencePool,
+
+    // The view.
+    /// Whether this node holds what the view starts from: its certificate, or the epoch's opening.
+    active: bool,
+    suspects: BTreeSet<ValidatorIndex>,
+    /// The highest view change of each validator, with the order of arrival.
+    changes: BTreeMap<ValidatorIndex, (u64, ViewChange)>,
+    arrivals: u64,
+    /// A new-view message whose tip is not executed yet.
+    pending_new_view: Option<NewView>,
+    acks: Vec<(ViewStart, BTreeMap<ValidatorIndex, Signature>)>,
+    /// Final heights outside the tree's memory that a report needs: `None` while asked for.
+    deep_finals: BTreeMap<Height, Option<Digest>>,
+    /// Why each view of the epoch was left, as far as known here.
+    reasons: BTreeMap<View, Reason>,
+
+    proposing: Proposing,
+    timers: Timers,
+    catch_up: CatchUp,
+    /// Things to do after the grace time: (when, what).
+    deferred: VecDeque<(Time, Deferred)>,
+    /// Blocks in a row that needed the commit phase.
+    slow_streak: u32,
+    work: Work,
+}
+
+/// What execution has to do.
+#[derive(Clone, Copy, Debug, Default)]
+struct Work {
+    oldest_pending: Option<Digest>,
+    pending_count: usize,
+}
+
+/// Something that waits for the grace time.
+#[derive(Clone, Debug)]
+enum Deferred {
+    /// Commit phase for a block that has a quorum but no fast quorum.
+    Commit(Digest),
+    /// Final in `pbft` mode: send the certificate to those whose votes are still missing.
+    Share { certificate: Certificate, voters: BTreeSet<ValidatorIndex> },
+}
+
+impl Hybrid {
+    fn view(&self) -> View {
+        self.safety.view
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.set.epoch
+    }
+
+    fn leader(&self) -> ValidatorIndex {
+        self.set.leader(self.view())
+    }
+
+    fn is_leader(&self) -> bool {
+        self.me == Some(self.leader())
+    }
+
+    /// Whether this node may promise anything in this epoch.
+    fn may_promise(&self) -> bool {
+        self.me.is_some() && self.later.is_none()
+    }
+
+    fn is_first_view(&self, view: View) -> bool {
+        view == self.set.first_view
+    }
+
+    /// The block that a view of this epoch starts on, where this node knows it.
+    fn view_tip(&self, view: View) -> Option<(Height, Digest)> {
+        if self.is_first_view(view) {
+            return Some((self.opening.position.height, self.opening.hash));
+        }
+        let start = self.safety.view_certificate(view)?.start;
+        Some((start.tip_height, start.tip))
+    }
+
+    /// The mode that a view of this epoch begins in.
+    fn start_mode(&self, view: View) -> Mode {
+        if self.is_first_view(view) { self.opening_mode } else { Mode::Pbft }
+    }
+
+    fn others(&self) -> impl Iterator<Item = ValidatorIndex> + use<> {
+        let me = self.me;
+        self.set.indices().filter(move |index| Some(*index) != me)
+    }
+
+    /// The newest final certificate of this epoch.
+    fn final_certificate(&self) -> Option<&Certificate> {
+        self.final_proof
+            .as_ref()
+            .map(|proof| &proof.certificate)
+            .filter(|certificate| certificate.ballot.position.epoch == self.epoch())
+    }
+
+    fn handle_message(&mut self, from: ValidatorIndex, message: Message, out: &mut Out) {
+        match message {
+            Message::Append(append) => self.handle_append(from, append, out),
+            Message::Votes(votes) => self.handle_votes(from, votes, out),
+            Message::Suspect(suspect) => self.handle_suspect(&suspect, out),
+            Message::ViewChange(change) => self.handle_view_change(from, change, out),
+            Message::NewView(new_view) => self.handle_new_view(new_view, out),
+            Message::ViewAck(ack) => self.handle_view_ack(&ack, out),
+            Message::FetchBlocks { block, above } => {
+                self.handle_fetch_blocks(from, block, above, out);
+            }
+            Message::Blocks(blocks) => {
+                for block in blocks {
+                    self.handle_block(from, block, out);
+                }
+            }
+            Message::FetchFinals { from: height } => self.handle_fetch_finals(from, height, out),
+            Message::Finals(finals) => self.handle_finals(from, finals, out),
+            Message::Decided(certificate) => self.handle_certificate(from, certificate, out),
+            Message::Evidence(evidence) => self.handle_evidence(*evidence, out),
+            Message::Status { epoch, final_height } => {
+                self.handle_status(from, epoch, final_height, out);
+            }
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self.me {
+            None => Role::Observer,
+            Some(_) if !self.active => Role::Changing,
+            Some(me) if me == self.leader() => Role::Leader,
+            Some(_) => Role::Follower,
+        }
+    }
+}
+
+impl Engine for Hybrid {
+    type Message = Message;
+    type Draft = Draft;
+    type Record = Safety;
+
+    fn recover(config: Config, recovered: Recovered<Safety>, now: Time, out: &mut Out) -> Self {
+        recover::recover(config, recovered, now, out)
+    }
+
+    fn verify(&self, from: ValidatorIndex, message: Message) -> Result<Verified<Message>, Fault> {
+        verify::verify(self, from, message).map(Verified::new)
+    }
+
+    fn sign(&self, draft: Draft, signer: &dyn Signer) -> Verified<Message> {
+        let me = self.me.expect("only a validator has drafts to sign");
+        Verified::new(draft.sign(me, &self.config.chain_id, signer))
+    }
+
+    fn finals_message(finals: Finals) -> Message {
+        Message::Finals(finals)
+    }
+
+    fn step(&mut self, now: Time, input: Input<Message>, out: &mut Out) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Wake => self.handle_timers(out),
+            Input::Message { from, message } => {
+                self.handle_message(from, message.into_inner(), out);
+            }
+            Input::Built { request, payload } => self.handle_built(&request, payload, out),
+            Input::Executed { block, verdict } => self.handle_executed(block, verdict, out),
+            Input::FinalHash { height, hash } => self.handle_final_hash(height, hash, out),
+            Input::Work { oldest_pending, pending_count } => {
+                self.work = Work { oldest_pending, pending_count };
+            }
+        }
+        self.try_propose(out);
+        self.arm_timers();
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.earliest_timer()
+    }
+
+    fn record(&self) -> Safety {
+        self.safety.clone()
+    }
+
+    fn status(&self) -> Status {
+        let verdict = self.history.verdict(self.epoch(), self.view(), self.start_mode(self.view()));
+        let (mode, mode_reason) = if self.active {
+            (verdict.mode, verdict.reason)
+        } else {
+            (Mode::Pbft, format!("changing to view {}", self.view()))
+        };
+        let mode_reason = match self.reasons.get(&self.view()) {
+            Some(reason) if mode == Mode::Pbft => format!("{mode_reason} (after {reason:?})"),
+            _ => mode_reason,
+        };
+        let root = self.tree.root();
+        let ordered = self
+            .tree
+            .nodes()
+            .filter(|node| node.certificate.is_some())
+            .map(|node| node.block.header.height)
+            .max();
+        let head = self
+            .tree
+            .nodes()
+            .filter(|node| self.tree.is_valid(&node.block.hash()))
+            .map(|node| node.block.header.height)
+            .max();
+        Status {
+            role: self.role(),
+            epoch: self.epoch(),
+            view: self.view(),
+            leader: self.active.then(|| self.leader()),
+            mode,
+            mode_reason,
+            final_height: root.position.height,
+            final_hash: root.hash,
+            ordered_height: ordered.unwrap_or_default().max(root.position.height),
+            head_height: head.unwrap_or_default().max(root.position.height),
+            timeout: self.view_timeout(),
+            me: self.me,
+            certificate: self.final_proof.as_ref().map(|proof| proof.certificate.clone()),
+            evidence_pending: self.evidence.len(),
+        }
+    }
+
+    fn validators(&self) -> &ValidatorSet {
+        &self.set
+    }
+
+    fn me(&self) -> Option<ValidatorIndex> {
+        self.me
+    }
+
+    fn check_invariants(&self) {
+        let safety = &self.safety;
+        assert_eq!(safety.epoch, self.epoch(), "the record is of the current epoch");
+        assert!(safety.view >= self.set.first_view, "no view before the epoch's first");
+        if let Some(vote) = &safety.last_vote {
+            assert!(vote.block.position.view <= safety.view, "no vote above the view moved to");
+            assert_eq!(vote.block.position.epoch, safety.epoch, "votes of this epoch only");
+        }
+        if self.active {
+            assert!(self.view_tip(self.view()).is_some(), "an active view has its certificate");
+        }
+        if let Some(ack) = &safety.ack {
+            assert_eq!(ack.view, safety.view, "an acknowledgement moves to its view");
+        }
+        if let Some(proof) = &self.final_proof {
+            if proof.certificate.ballot.position.epoch == self.epoch() {
+                assert_eq!(proof.certificate.finality(&self.set), Finality::Final);
+            }
+        }
+        for node in self.tree.nodes() {
+            assert!(
+                node.block.header.height > self.tree.root().position.height,
+                "the tree holds only blocks above its root"
+            );
+        }
+    }
+}
+
+/// Something happened that ends a view: how it is called outside.
+fn reason_of(reason: LeaveReason) -> Reason {
+    match reason {
+        LeaveReason::Timeout => Reason::Timeout,
+        LeaveReason::Evidence => Reason::Equivocation,
+    }
+}
+
+/// Tells that a peer sent something no correct peer sends.
+fn fault(out: &mut Out, from: ValidatorIndex, what: &'static str) {
+    out.events.push(Event::PeerFault { from, fault: Fault(what) });
+}

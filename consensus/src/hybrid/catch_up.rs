@@ -1,0 +1,272 @@
+//! Getting blocks that others have: a few by hash, or the final chain from a height on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chain::block::SealedBlock;
+use chain::types::{Digest, Epoch, Height, ValidatorIndex};
+
+use super::message::Message;
+use super::select_tip::BlockRef;
+use super::{Hybrid, Out};
+use crate::application::Finals;
+use crate::engine::{Outgoing, Recipients, Request, Time};
+
+/// Most blocks looked for at the same time.
+const MAX_WANTED: usize = 64;
+/// Largest answer in bytes of blocks, first block not counted.
+const ANSWER_BYTES: usize = 1024 * 1024;
+/// Further behind than this the final chain is asked for, not single blocks.
+const FAR: u64 = 16;
+
+/// What is missing and who may have it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CatchUp {
+    wanted: BTreeMap<Digest, Wanted>,
+    /// The highest final height that somebody showed, and who.
+    ahead: Option<(Height, ValidatorIndex)>,
+    asked_finals: Option<Time>,
+    /// From which height each peer of an older epoch was served last, and when.
+    served: BTreeMap<ValidatorIndex, (Height, Time)>,
+    /// Whom to ask next when the first choice does not answer.
+    turn: u16,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    height: Height,
+    source: ValidatorIndex,
+    /// Not asked before then: it is probably on its way.
+    due: Time,
+    asked: u32,
+}
+
+impl CatchUp {
+    pub(super) fn arrived(&mut self, hash: &Digest) {
+        self.wanted.remove(hash);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.wanted.clear();
+        self.ahead = None;
+        self.asked_finals = None;
+    }
+
+    pub(super) fn next_due(&self, retry: Duration) -> Option<Time> {
+        let blocks = self.wanted.values().map(|wanted| wanted.due).min();
+        let finals = self
+            .ahead
+            .map(|_| self.asked_finals.map_or(Time::default(), |asked| asked + retry * 2));
+        blocks.into_iter().chain(finals).min()
+    }
+}
+
+impl Hybrid {
+    /// Notes that a block is missing and that `source` should have it.
+    pub(super) fn want(&mut self, block: BlockRef, source: ValidatorIndex) {
+        self.want_at(block, source, self.now);
+    }
+
+    /// The same for a block that is probably on its way.
+    pub(super) fn want_later(&mut self, block: BlockRef, source: ValidatorIndex) {
+        self.want_at(block, source, self.now + self.config.heartbeat);
+    }
+
+    fn want_at(&mut self, block: BlockRef, source: ValidatorIndex, due: Time) {
+        let root = self.tree.root().position.height;
+        if Some(source) == self.me || block.position.height <= root {
+            return;
+        }
+        if block.position.height.get() > root.get() + FAR {
+            self.is_ahead(source, block.position.height.previous());
+        }
+        if let Some(wanted) = self.catch_up.wanted.get_mut(&block.hash) {
+            wanted.due = wanted.due.min(due.max(self.now));
+            return;
+        }
+        if self.catch_up.wanted.len() < MAX_WANTED {
+            let height = block.position.height;
+            let wanted = Wanted { height, source, due, asked: 0 };
+            self.catch_up.wanted.insert(block.hash, wanted);
+        }
+    }
+
+    /// Somebody showed that a height is (about to be) final.
+    fn is_ahead(&mut self, source: ValidatorIndex, height: Height) {
+        if self.catch_up.ahead.is_none_or(|(known, _)| known < height) {
+            self.catch_up.ahead = Some((height, source));
+        }
+    }
+
+    /// Asks for what is due.
+    pub(super) fn fetch(&mut self, out: &mut Out) {
+        let root = self.tree.root().position.height;
+        let (now, retry) = (self.now, self.config.heartbeat);
+        let tree = &self.tree;
+        self.catch_up.wanted.retain(|hash, wanted| wanted.height > root && !tree.knows(hash));
+        let n = self.set.len() as u16;
+        for (hash, wanted) in &mut self.catch_up.wanted {
+            if wanted.due > now {
+                continue;
+            }
+            let mut to = wanted.source;
+            if wanted.asked > 0 {
+                self.catch_up.turn = self.catch_up.turn.wrapping_add(1);
+                to = ValidatorIndex::new(self.catch_up.turn % n);
+            }
+            wanted.asked += 1;
+            wanted.due = now + retry;
+            if Some(to) == self.me {
+                continue;
+            }
+            let message = Message::FetchBlocks { block: *hash, above: root };
+            out.send.push(Outgoing::Ready(Recipients::One(to), message));
+        }
+        // Nobody had it after a few rounds of everybody: forget it; whoever needs it asks again.
+        self.catch_up.wanted.retain(|_, wanted| wanted.asked < 4 * u32::from(n) + 4);
+        self.fetch_finals(out);
+    }
+
+    fn fetch_finals(&mut self, out: &mut Out) {
+        let root = self.tree.root().position.height;
+        let Some((height, source)) = self.catch_up.ahead else {
+            return;
+        };
+        if height <= root {
+            self.catch_up.ahead = None;
+            self.catch_up.asked_finals = None;
+            return;
+        }
+        let retry = self.config.heartbeat * 2;
+        if self.catch_up.asked_finals.is_some_and(|asked| self.now < asked + retry) {
+            return;
+        }
+        let mut to = source;
+        if self.catch_up.asked_finals.is_some() {
+            self.catch_up.turn = self.catch_up.turn.wrapping_add(1);
+            to = ValidatorIndex::new(self.catch_up.turn % self.set.len() as u16);
+        }
+        self.catch_up.asked_finals = Some(self.now);
+        if Some(to) != self.me {
+            let message = Message::FetchFinals { from: root.next() };
+            out.send.push(Outgoing::Ready(Recipients::One(to), message));
+        }
+    }
+
+    /// Serves uncommitted blocks from the tree, and the final ones below from the disk.
+    pub(super) fn handle_fetch_blocks(
+        &mut self,
+        from: ValidatorIndex,
+        block: Digest,
+        above: Height,
+        out: &mut Out,
+    ) {
+        let root = self.tree.root();
+        if above < root.position.height {
+            out.requests.push(Request::ServeFinals { to: from, from: above.next() });
+        }
+        let mut blocks: Vec<SealedBlock> = Vec::new();
+        let mut cursor = block;
+        while let Some(node) = self.tree.get(&cursor) {
+            if node.block.header.height <= above {
+                break;
+            }
+            blocks.push(node.block.clone());
+            cursor = node.block.header.parent;
+        }
+        // The lowest first: those the asker can use at once.
+        let mut bytes = 0;
+        let answer: Vec<SealedBlock> = blocks
+            .into_iter()
+            .rev()
+            .enumerate()
+            .take_while(|(place, block)| {
+                bytes += block.encoded().len();
+                *place == 0 || bytes <= ANSWER_BYTES
+            })
+            .map(|(_, block)| block)
+            .collect();
+        if !answer.is_empty() {
+            out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(answer)));
+        }
+    }
+
+    pub(super) fn handle_fetch_finals(
+        &mut self,
+        from: ValidatorIndex,
+        height: Height,
+        out: &mut Out,
+    ) {
+        if height <= self.tree.root().position.height {
+            out.requests.push(Request::ServeFinals { to: from, from: height });
+        }
+    }
+
+    /// Final blocks with their proof, verified as a whole.
+    pub(super) fn handle_finals(&mut self, from: ValidatorIndex, finals: Finals, out: &mut Out) {
+        let Some(last) = finals.blocks.last() else {
+            return;
+        };
+        if last.header.epoch != self.epoch() {
+            return;
+        }
+        let target = BlockRef { position: last.header.position(), hash: last.hash() };
+        let root = self.tree.root();
+        let first = finals.blocks[0].header.height;
+        if first > root.position.height.next() {
+            self.is_ahead(from, target.position.height);
+            self.catch_up.asked_finals = None;
+            return self.fetch(out);
+        }
+        // More may follow: ask on at once when this part is in.
+        self.catch_up.asked_finals = None;
+        for block in finals.blocks {
+            let parent = block.header.parent;
+            if self.tree.insert(block.clone(), self.now) {
+                self.catch_up.arrived(&block.hash());
+                if self.tree.is_valid(&parent) {
+                    out.requests.push(Request::Execute(block));
+                }
+            }
+        }
+        self.note_final_proof(target, finals.proof, out);
+        let status = Message::Status { epoch: self.epoch(), final_height: target.position.height };
+        out.send.push(Outgoing::Ready(Recipients::One(from), status));
+    }
+
+    /// Where a peer says it is: one who is behind gets final blocks, one who is ahead is asked.
+    pub(super) fn handle_status(
+        &mut self,
+        from: ValidatorIndex,
+        epoch: Epoch,
+        final_height: Height,
+        out: &mut Out,
+    ) {
+        let root = self.tree.root().position.height;
+        if final_height > root {
+            self.is_ahead(from, final_height);
+            self.fetch(out);
+        } else if final_height < root {
+            let start = final_height.next();
+            let again = self.catch_up.served.get(&from).is_some_and(|(height, at)| {
+                *height == start && self.now < *at + self.config.heartbeat
+            });
+            if epoch < self.epoch() && again {
+                return;
+            }
+            self.catch_up.served.insert(from, (start, self.now));
+            out.requests.push(Request::ServeFinals { to: from, from: start });
+        }
+    }
+
+    /// A message of another epoch: one behind gets the certificate that closed it, one ahead is
+    /// asked for the way there.
+    pub(super) fn status_of_other_epoch(&self, epoch: Epoch) -> Message {
+        let final_height = if epoch > self.epoch() {
+            self.tree.root().position.height.next()
+        } else {
+            self.opening.position.height.previous()
+        };
+        Message::Status { epoch, final_height }
+    }
+}

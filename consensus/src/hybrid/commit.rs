@@ -1,0 +1,262 @@
+//! From certificates to final blocks, and from a final barrier to the next epoch.
+//!
+//! docs/protocol/hybrid.md, lines F1-F6.
+
+use std::collections::BTreeSet;
+
+use chain::block::{Block, BlockKind, Mode};
+use chain::certificate::{Certificate, Finality, VoteKind};
+use chain::types::ValidatorIndex;
+use chain::validator::ValidatorSet;
+
+use super::propose::is_seal;
+use super::safety::Safety;
+use super::select_tip::BlockRef;
+use super::tree::Node;
+use super::{Deferred, Hybrid, Out};
+use crate::application::{Commit, FinalityProof};
+use crate::engine::{Event, Reason};
+
+impl Hybrid {
+    /// A certificate from a peer, verified.
+    pub(super) fn handle_certificate(
+        &mut self,
+        from: ValidatorIndex,
+        certificate: Certificate,
+        out: &mut Out,
+    ) {
+        let position = certificate.ballot.position;
+        if position.epoch != self.epoch() {
+            return;
+        }
+        if !self.tree.knows(&certificate.ballot.block)
+            && position.height > self.tree.root().position.height
+        {
+            self.want(BlockRef { position, hash: certificate.ballot.block }, from);
+        }
+        self.accept_certificate(certificate, out);
+        self.fetch(out);
+    }
+
+    /// F2: takes note of a certificate, from a peer or from votes counted here.
+    pub(super) fn accept_certificate(&mut self, certificate: Certificate, out: &mut Out) {
+        let ballot = certificate.ballot;
+        self.safety.raise_high_qc(&certificate);
+        if ballot.position.height <= self.tree.root().position.height {
+            return;
+        }
+        let is_final = certificate.finality(&self.set) == Finality::Final;
+        if let Some(node) = self.tree.get_mut(&ballot.block) {
+            let first = node.certificate.is_none();
+            let better = node
+                .certificate
+                .as_ref()
+                .is_none_or(|held| held.signatures.count() < certificate.signatures.count());
+            if better && ballot.kind == VoteKind::Prepare {
+                node.certificate = Some(certificate.clone());
+            }
+            if first {
+                let height = ballot.position.height;
+                out.events.push(Event::Ordered { height, block: ballot.block });
+            }
+        }
+        if is_final {
+            self.note_final(certificate, out);
+        } else if ballot.position.view == self.view() {
+            self.schedule_commit(ballot.block, ballot.position.height, out);
+        }
+    }
+
+    /// F3: a final certificate. The block may still be on its way.
+    fn note_final(&mut self, certificate: Certificate, out: &mut Out) {
+        let target =
+            BlockRef { position: certificate.ballot.position, hash: certificate.ballot.block };
+        let proof = FinalityProof { certificate, headers: Vec::new() };
+        self.note_final_proof(target, proof, out);
+    }
+
+    /// Keeps the highest final block that could not be committed yet, and tries.
+    pub(super) fn note_final_proof(
+        &mut self,
+        target: BlockRef,
+        proof: FinalityProof,
+        out: &mut Out,
+    ) {
+        let higher = self.pending_final.as_ref().is_none_or(|(held, _)| {
+            (held.position.height, held.position) < (target.position.height, target.position)
+        });
+        if higher {
+            self.pending_final = Some((target, proof));
+        }
+        self.try_finalize(out);
+    }
+
+    /// F4: commits the pending final block with its ancestors, once they are here and executed.
+    pub(super) fn try_finalize(&mut self, out: &mut Out) {
+        let Some((target, _)) = &self.pending_final else {
+            return;
+        };
+        if target.position.height <= self.tree.root().position.height {
+            self.pending_final = None;
+            return;
+        }
+        let ready = self
+            .tree
+            .path(&target.hash)
+            .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())));
+        if !ready {
+            return;
+        }
+        let Some((target, proof)) = self.pending_final.take() else {
+            return;
+        };
+        self.finalize(target, proof, out);
+        self.try_new_view(out);
+        self.try_ack(out);
+    }
+
+    fn finalize(&mut self, target: BlockRef, mut proof: FinalityProof, out: &mut Out) {
+        let path: Vec<Node> = self
+            .tree
+            .path(&target.hash)
+            .expect("checked before: the target is linked to the root")
+            .into_iter()
+            .cloned()
+            .collect();
+        // F5: seals are void; they only prove the barrier below them.
+        let (chain, seals): (Vec<Node>, Vec<Node>) =
+            path.into_iter().partition(|node| !is_seal(&node.block));
+        assert!(!chain.is_empty(), "seals stand above a barrier that is not final");
+        if !seals.is_empty() {
+            let headers = seals.iter().rev().map(|seal| seal.block.signed_header());
+            proof.headers = proof.headers.into_iter().chain(headers).collect();
+        }
+        let last = chain.len() - 1;
+        let mut barrier = None;
+        for (place, node) in chain.iter().enumerate() {
+            let header = &node.block.header;
+            assert!(barrier.is_none(), "no block above a barrier of its epoch is ever final");
+            if Self::is_barrier(&node.block) {
+                barrier = Some(node.clone());
+            }
+            if let Some(from) = self.history.last_mode().filter(|mode| *mode != header.mode) {
+                out.events.push(Event::ModeChanged {
+                    height: header.height,
+                    from,
+                    to: header.mode,
+                    reason: self.mode_reason(header.mode, header.view),
+                });
+            }
+            self.history.push(header);
+            if node.block.encoded().len() < Block::MAX_TRANSACTION_BYTES / 2 {
+                self.timers.block_had_room();
+            }
+            self.timers.finalized(header.view, self.now.since(node.received), self.now);
+            out.commits.push(Commit {
+                block: node.block.clone(),
+                proof: (place == last).then(|| proof.clone()),
+            });
+        }
+        let newest = chain[last].clone();
+        self.after_final(&newest, &proof.certificate);
+        self.final_proof = Some(proof);
+        self.tree.set_root(&newest.block.hash());
+        self.book.prune(newest.block.header.height);
+        self.headers.retain(|position, _| position.height > newest.block.header.height);
+        self.suspects.clear();
+        match barrier {
+            Some(barrier) => self.start_epoch(&barrier, out),
+            None => self.announce_final(out),
+        }
+    }
+
+    fn mode_reason(&self, to: Mode, view: chain::types::View) -> Reason {
+        match to {
+            Mode::Fast => Reason::Calm,
+            Mode::Pbft => self.reasons.get(&view).copied().unwrap_or(Reason::Timeout),
+        }
+    }
+
+    /// What a final block says of the network, and who may still lack its certificate.
+    fn after_final(&mut self, newest: &Node, certificate: &Certificate) {
+        let one_round = certificate.ballot.kind == VoteKind::Prepare;
+        self.slow_streak = if one_round { 0 } else { self.slow_streak.saturating_add(1) };
+        let height = newest.block.header.height;
+        let tree = &self.tree;
+        self.deferred.retain(|(_, deferred)| match deferred {
+            Deferred::Commit(block) => {
+                tree.reference(block).is_some_and(|block| block.position.height > height)
+            }
+            Deferred::Share { .. } => true,
+        });
+        if newest.block.header.mode == Mode::Pbft && self.me.is_some() {
+            let voters: BTreeSet<ValidatorIndex> = certificate.signatures.signers().collect();
+            let certificate = certificate.clone();
+            self.deferred
+                .push_back((self.now + self.config.grace, Deferred::Share { certificate, voters }));
+        }
+    }
+
+    /// F6: epoch e+1 starts on the barrier itself, in the view after the barrier's, in the
+    /// barrier's mode, without a view certificate: a function of the barrier alone.
+    fn start_epoch(&mut self, barrier: &Node, out: &mut Out) {
+        let set = barrier
+            .next_validators
+            .clone()
+            .expect("an executed barrier names the next validator set");
+        let header = &barrier.block.header;
+        assert_eq!(header.kind, BlockKind::Barrier);
+        assert_eq!(set.epoch, header.epoch.next(), "epochs follow one another");
+        assert_eq!(set.first_view, header.view.next(), "the epoch starts above its barrier");
+        self.opening = BlockRef { position: header.position(), hash: barrier.block.hash() };
+        self.opening_mode = header.mode;
+        self.enter_epoch(set);
+        out.persist = true;
+        out.events.push(Event::EpochStarted { epoch: self.epoch(), validators: self.set.clone() });
+        if self.active {
+            out.events.push(Event::ViewStarted {
+                epoch: self.epoch(),
+                view: self.view(),
+                leader: self.leader(),
+            });
+        }
+    }
+
+    /// Everything that belongs to an epoch starts afresh.
+    pub(super) fn enter_epoch(&mut self, set: ValidatorSet) {
+        self.quorums = set.quorums();
+        self.me = set.index_of(&self.config.me);
+        self.safety = match self.later.take() {
+            Some(later) if later.epoch == set.epoch => {
+                self.led_before = later.led;
+                later
+            }
+            Some(later) => {
+                self.later = Some(later);
+                Safety::new(set.epoch, set.first_view)
+            }
+            None => {
+                self.led_before = None;
+                Safety::new(set.epoch, set.first_view)
+            }
+        };
+        self.evidence.enter_epoch(&self.set, &set);
+        self.set = set;
+        self.active = self.view_tip(self.view()).is_some();
+        self.tree.clear();
+        self.book.clear();
+        self.headers.clear();
+        self.pending_final = None;
+        self.suspects.clear();
+        self.changes.clear();
+        self.pending_new_view = None;
+        self.acks.clear();
+        self.deep_finals.clear();
+        self.reasons.clear();
+        self.slow_streak = 0;
+        self.deferred.clear();
+        self.catch_up.clear();
+        self.reset_proposing();
+        self.timers.enter_view(self.now);
+    }
+}

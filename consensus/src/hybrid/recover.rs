@@ -1,0 +1,130 @@
+//! Starting from what the disk gave back: at any point, also after a crash in the middle.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chain::block::Header;
+use chain::certificate::Position;
+use chain::types::{Digest, Epoch, Height, View};
+
+use super::catch_up::CatchUp;
+use super::evidence::EvidencePool;
+use super::message::Message;
+use super::policy::History;
+use super::propose::Proposing;
+use super::safety::Safety;
+use super::select_tip::BlockRef;
+use super::timers::Timers;
+use super::tree::Tree;
+use super::votes::VoteBook;
+use super::{Hybrid, Out, Work};
+use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
+
+/// Where genesis stands.
+fn genesis_position() -> Position {
+    Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) }
+}
+
+fn reference(header: &Header, chain_id: &Digest) -> BlockRef {
+    BlockRef { position: header.position(), hash: header.hash(chain_id) }
+}
+
+pub(super) fn recover(
+    config: Config,
+    recovered: Recovered<Safety>,
+    now: Time,
+    out: &mut Out,
+) -> Hybrid {
+    let set = recovered.validators;
+    let root = match &recovered.final_block {
+        Some((block, _)) => BlockRef { position: block.header.position(), hash: block.hash() },
+        None => BlockRef { position: genesis_position(), hash: recovered.final_hash },
+    };
+    assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
+    let recent = recovered.recent.iter().map(|header| reference(header, &config.chain_id));
+    let tree = Tree::new(root, recent);
+    let opening_height = recovered.opening_height;
+    let opening = tree.final_at(opening_height).unwrap_or(BlockRef {
+        position: Position { height: opening_height, ..genesis_position() },
+        hash: recovered.opening_hash,
+    });
+    let mut history = History::default();
+    recovered.recent.iter().for_each(|header| history.push(header));
+
+    let fresh = Safety::new(set.epoch, set.first_view);
+    let (safety, later) = match recovered.record {
+        None => (fresh, None),
+        Some(record) if record.epoch == set.epoch => (record, None),
+        // The barrier that opened the record's epoch was lost with the unsynced end of the chain.
+        Some(record) if record.epoch > set.epoch => (fresh, Some(record)),
+        Some(_) => (fresh, None),
+    };
+    let mut hybrid = Hybrid {
+        quorums: set.quorums(),
+        me: set.index_of(&config.me),
+        opening,
+        opening_mode: recovered.opening_mode,
+        led_before: safety.led,
+        safety,
+        later,
+        tree,
+        book: VoteBook::default(),
+        final_proof: recovered.final_block.map(|(_, proof)| proof),
+        headers: BTreeMap::new(),
+        pending_final: None,
+        history,
+        evidence: EvidencePool::default(),
+        active: false,
+        suspects: BTreeSet::new(),
+        changes: BTreeMap::new(),
+        arrivals: 0,
+        pending_new_view: None,
+        acks: Vec::new(),
+        deep_finals: BTreeMap::new(),
+        reasons: BTreeMap::new(),
+        proposing: Proposing::default(),
+        timers: Timers::new(now),
+        catch_up: CatchUp::default(),
+        deferred: VecDeque::new(),
+        slow_streak: 0,
+        work: Work::default(),
+        set,
+        config,
+        now,
+    };
+    hybrid.active = hybrid.view_tip(hybrid.view()).is_some();
+    hybrid.timers.enter_view(now);
+    restore_blocks(&mut hybrid, recovered.blocks, out);
+    if hybrid.me.is_some() {
+        let status = Message::Status {
+            epoch: hybrid.epoch(),
+            final_height: hybrid.tree.root().position.height,
+        };
+        out.send.push(Outgoing::Ready(Recipients::Others, status));
+    }
+    if !hybrid.active && hybrid.may_promise() {
+        hybrid.offer_view_change(out);
+    }
+    if let Some(certificate) = hybrid.safety.high_qc.clone() {
+        hybrid.accept_certificate(certificate, out);
+    }
+    hybrid.arm_timers();
+    hybrid
+}
+
+/// The proposed blocks go back into the tree and are executed again.
+fn restore_blocks(hybrid: &mut Hybrid, mut blocks: Vec<chain::block::SealedBlock>, out: &mut Out) {
+    blocks.sort_by_key(|block| block.header.height);
+    let now = hybrid.now;
+    for block in blocks {
+        if block.header.epoch != hybrid.epoch() || !hybrid.tree.insert(block.clone(), now) {
+            continue;
+        }
+        hybrid.note_header(&block.signed_header(), out);
+        if let Some(node) = hybrid.tree.get_mut(&block.hash()) {
+            node.stored = true;
+        }
+        if hybrid.tree.is_valid(&block.header.parent) {
+            out.requests.push(Request::Execute(block));
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The blocks above the last final one, and the recent final ones below it.
+
+use std::collections::BTreeMap;
+
+use chain::block::{BlockKind, SealedBlock};
+use chain::certificate::Certificate;
+use chain::types::{Digest, Height};
+use chain::validator::ValidatorSet;
+
+use super::select_tip::{Ancestry, BlockRef};
+use crate::engine::Time;
+
+/// Most blocks kept above the last final one.
+const MAX_NODES: usize = 1024;
+/// How far above the last final block a block may be.
+pub(super) const WINDOW: u64 = 256;
+/// Final blocks remembered by hash.
+const RECENT_FINALS: u64 = 256;
+
+/// What execution said of a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Unknown,
+    Valid,
+    Invalid,
+}
+
+/// A block that is not final yet.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) block: SealedBlock,
+    pub(super) verdict: Verdict,
+    /// The prepare certificate with most signatures.
+    pub(super) certificate: Option<Certificate>,
+    /// The set of the next epoch, where the block is a barrier and was executed.
+    pub(super) next_validators: Option<ValidatorSet>,
+    pub(super) received: Time,
+    /// On disk, or on its way there in this turn.
+    pub(super) stored: bool,
+}
+
+impl Node {
+    pub(super) fn reference(&self) -> BlockRef {
+        BlockRef { position: self.block.header.position(), hash: self.block.hash() }
+    }
+}
+
+/// The block tree. Its root is the last final block.
+#[derive(Clone, Debug)]
+pub(super) struct Tree {
+    root: BlockRef,
+    nodes: BTreeMap<Digest, Node>,
+    /// Invariant: holds the root; consecutive heights.
+    finals: BTreeMap<Height, BlockRef>,
+}
+
+impl Tree {
+    pub(super) fn new(root: BlockRef, recent: impl IntoIterator<Item = BlockRef>) -> Self {
+        let mut finals: BTreeMap<Height, BlockRef> =
+            recent.into_iter().map(|block| (block.position.height, block)).collect();
+        finals.insert(root.position.height, root);
+        Self { root, nodes: BTreeMap::new(), finals }
+    }
+
+    pub(super) fn root(&self) -> BlockRef {
+        self.root
+    }
+
+    pub(super) fn get(&self, hash: &Digest) -> Option<&Node> {
+        self.nodes.get(hash)
+    }
+
+    pub(super) fn get_mut(&mut self, hash: &Digest) -> Option<&mut Node> {
+        self.nodes.get_mut(hash)
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// Whether the block is known, final or not.
+    pub(super) fn knows(&self, hash: &Digest) -> bool {
+        self.reference(hash).is_some()
+    }
+
+    /// Whether a block may be built and voted on: final, or executed and found valid.
+    pub(super) fn is_valid(&self, hash: &Digest) -> bool {
+        *hash == self.root.hash
+            || self.nodes.get(hash).is_some_and(|node| node.verdict == Verdict::Valid)
+    }
+
+    /// The block's place, where it is known.
+    pub(super) fn reference(&self, hash: &Digest) -> Option<BlockRef> {
+        if let Some(node) = self.nodes.get(hash) {
+            return Some(node.reference());
+        }
+        self.finals.values().rev().find(|block| block.hash == *hash).copied()
+    }
+
+    /// The final block at a height, if it is recent.
+    pub(super) fn final_at(&self, height: Height) -> Option<BlockRef> {
+        self.finals.get(&height).copied()
+    }
+
+    /// Adds a block whose signatures were checked. Refused where it is known, out of the window,
+    /// or there is no room.
+    pub(super) fn insert(&mut self, block: SealedBlock, now: Time) -> bool {
+        let height = block.header.height.get();
+        let root = self.root.position.height.get();
+        if height <= root
+            || height > root + WINDOW
+            || self.nodes.len() >= MAX_NODES
+            || self.nodes.contains_key(&block.hash())
+        {
+            return false;
+        }
+        let node = Node {
+            verdict: Verdict::Unknown,
+            certificate: None,
+            next_validators: None,
+            received: now,
+            stored: false,
+            block,
+        };
+        self.nodes.insert(node.block.hash(), node);
+        true
+    }
+
+    /// Blocks that can be executed once `parent` is.
+    pub(super) fn waiting_children(&self, parent: &Digest) -> Vec<SealedBlock> {
+        self.nodes
+            .values()
+            .filter(|node| node.block.header.parent == *parent && node.verdict == Verdict::Unknown)
+            .map(|node| node.block.clone())
+            .collect()
+    }
+
+    /// From the block above the root up to `hash`; `None` where a link is missing or `hash` does
+    /// not extend the root.
+    pub(super) fn path(&self, hash: &Digest) -> Option<Vec<&Node>> {
+        let mut path = Vec::new();
+        let mut cursor = *hash;
+        while cursor != self.root.hash {
+            let node = self.nodes.get(&cursor)?;
+            path.push(node);
+            cursor = node.block.header.parent;
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// The lowest block on the way down from `hash` whose parent is not known.
+    pub(super) fn missing_parent(&self, hash: &Digest) -> Option<(Digest, Height)> {
+        let mut cursor = *hash;
+        loop {
+            let Some(node) = self.nodes.get(&cursor) else {
+                return None;
+            };
+            let header = &node.block.header;
+            if !self.knows(&header.parent) {
+                return Some((header.parent, header.height.previous()));
+            }
+            cursor = header.parent;
+        }
+    }
+
+    /// The barrier at or below `hash` that is not final, if there is one.
+    pub(super) fn open_barrier(&self, hash: &Digest) -> Option<&Node> {
+        let mut cursor = *hash;
+        while let Some(node) = self.nodes.get(&cursor) {
+            if node.block.header.kind == BlockKind::Barrier {
+                return Some(node);
+            }
+            cursor = node.block.header.parent;
+        }
+        None
+    }
+
+    /// Makes a block of the tree the root and forgets what does not descend from it.
+    pub(super) fn set_root(&mut self, hash: &Digest) {
+        let path: Vec<BlockRef> = self
+            .path(hash)
+            .expect("a block becomes final only with its ancestors")
+            .into_iter()
+            .map(Node::reference)
+            .collect();
+        for block in path {
+            self.finals.insert(block.position.height, block);
+            self.root = block;
+        }
+        let kept: Vec<Digest> = self
+            .nodes
+            .keys()
+            .filter(|hash| **hash != self.root.hash && self.path(hash).is_some())
+            .copied()
+            .collect();
+        // A block whose ancestors are still on their way is above the root all the same.
+        let root = self.root.position.height;
+        let unlinked: Vec<Digest> = self
+            .nodes
+            .iter()
+            .filter(|(hash, node)| {
+                node.block.header.height > root && self.missing_parent(hash).is_some()
+            })
+            .map(|(hash, _)| *hash)
+            .collect();
+        self.nodes.retain(|hash, _| kept.contains(hash) || unlinked.contains(hash));
+        let oldest = Height::new(root.get().saturating_sub(RECENT_FINALS));
+        self.finals = self.finals.split_off(&oldest);
+    }
+
+    /// Forgets everything above the root: a new epoch starts there.
+    pub(super) fn clear(&mut self) {
+        self.nodes.clear();
+    }
+}
+
+impl Ancestry for Tree {
+    fn parent(&self, hash: &Digest) -> Option<BlockRef> {
+        if let Some(node) = self.nodes.get(hash) {
+            return self.reference(&node.block.header.parent);
+        }
+        let block = self.reference(hash)?;
+        if block.position.height == Height::new(0) {
+            return None;
+        }
+        self.final_at(block.position.height.previous())
+    }
+
+    fn extends(&self, a: &BlockRef, b: &BlockRef) -> bool {
+        if a.hash == b.hash {
+            return true;
+        }
+        let mut cursor = a.hash;
+        while let Some(node) = self.nodes.get(&cursor) {
+            if node.block.header.height <= b.position.height {
+                return false;
+            }
+            cursor = node.block.header.parent;
+            if cursor == b.hash {
+                return true;
+            }
+        }
+        // Down on the final chain, or at an unknown block.
+        match self.reference(&cursor) {
+            Some(at) if at.position.height >= b.position.height => {
+                self.final_at(b.position.height).is_some_and(|block| block.hash == b.hash)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! The edge: every signature and every bound of a message from outside, before the engine reads it.
+//!
+//! What was verified once is recognised and not verified again.
+
+use chain::block::{SealedBlock, SignedHeader};
+use chain::certificate::{Certificate, Finality, ViewCertificate, Vote};
+use chain::types::{Epoch, ValidatorIndex};
+
+use super::Hybrid;
+use super::message::{
+    Message, NewView, ReportAnchor, Suspect, ViewAck, ViewChange, ViewReport, VotedProposal,
+};
+use crate::application::Finals;
+use crate::engine::Fault;
+
+/// Most blocks, votes or certificates in one message.
+const MAX_ITEMS: usize = 64;
+/// Most blocks in one part of the final chain.
+const MAX_FINALS: usize = 64 * 1024;
+
+pub(super) fn verify(
+    hybrid: &Hybrid,
+    from: ValidatorIndex,
+    message: Message,
+) -> Result<Message, Fault> {
+    if hybrid.set.get(from).is_none() {
+        return Err(Fault("sender is not a validator of this epoch"));
+    }
+    let edge = Edge { hybrid };
+    if let Some(epoch) = epoch_of(&message).filter(|epoch| *epoch != hybrid.epoch()) {
+        return Ok(hybrid.status_of_other_epoch(epoch));
+    }
+    match &message {
+        Message::Append(append) => {
+            within(append.blocks.len().max(append.certificates.len()).max(append.votes.len()))?;
+            if let Some(certificate) = &append.view_certificate {
+                edge.view_certificate(certificate)?;
+            }
+            append.blocks.iter().try_for_each(|block| edge.block(block))?;
+            append.certificates.iter().try_for_each(|held| edge.certificate(held))?;
+            append.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
+        }
+        Message::Votes(votes) => {
+            within(votes.votes.len())?;
+            votes.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
+            if let Some(header) = &votes.header {
+                edge.header(header)?;
+            }
+        }
+        Message::Suspect(suspect) => edge.suspect(from, suspect)?,
+        Message::ViewChange(change) => edge.view_change(change)?,
+        Message::NewView(new_view) => edge.new_view(new_view)?,
+        Message::ViewAck(ack) => edge.view_ack(from, ack)?,
+        Message::Blocks(blocks) => {
+            within(blocks.len())?;
+            blocks.iter().try_for_each(|block| edge.block(block))?;
+        }
+        Message::Finals(finals) => edge.finals(finals)?,
+        Message::Decided(certificate) => edge.certificate(certificate)?,
+        Message::Evidence(evidence) => {
+            let config = &hybrid.config;
+            if !evidence.verify(&config.chain_id, &hybrid.set, config.verifier.as_ref()) {
+                return Err(Fault("evidence that proves nothing"));
+            }
+            if evidence_by_non_leader(hybrid, evidence) {
+                return Err(Fault("evidence of a proposal by one who did not lead"));
+            }
+        }
+        Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => {}
+    }
+    Ok(message)
+}
+
+/// The epoch a message speaks of; fetching does not depend on one.
+fn epoch_of(message: &Message) -> Option<Epoch> {
+    match message {
+        Message::Append(append) => Some(append.epoch),
+        Message::Votes(votes) => votes.votes.first().map(|vote| vote.ballot.position.epoch),
+        Message::Suspect(suspect) => Some(suspect.epoch),
+        Message::ViewChange(change) => Some(change.report.epoch),
+        Message::NewView(new_view) => Some(new_view.start.epoch),
+        Message::ViewAck(ack) => Some(ack.start.epoch),
+        Message::Blocks(blocks) => blocks.first().map(|block| block.header.epoch),
+        Message::Finals(finals) => finals.blocks.first().map(|block| block.header.epoch),
+        Message::Decided(certificate) => Some(certificate.ballot.position.epoch),
+        Message::Evidence(evidence) => Some(evidence.epoch()),
+        Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => None,
+    }
+}
+
+fn evidence_by_non_leader(hybrid: &Hybrid, evidence: &chain::evidence::Evidence) -> bool {
+    match evidence {
+        chain::evidence::Evidence::Proposals { first, .. } => {
+            hybrid.set.leader(first.header.view) != first.header.proposer
+        }
+        chain::evidence::Evidence::Votes { .. } => false,
+    }
+}
+
+fn within(items: usize) -> Result<(), Fault> {
+    if items <= MAX_ITEMS { Ok(()) } else { Err(Fault("too many items in one message")) }
+}
+
+fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
+    if holds { Ok(()) } else { Err(Fault(fault)) }
+}
+
+/// The checks, by what this validator knows.
+struct Edge<'a> {
+    hybrid: &'a Hybrid,
+}
+
+impl Edge<'_> {
+    fn vote(&self, from: ValidatorIndex, vote: &Vote) -> Result<(), Fault> {
+        let Hybrid { config, set, .. } = self.hybrid;
+        check(vote.voter == from, "a vote of somebody else")?;
+        check(
+            vote.verify(&config.chain_id, set, config.verifier.as_ref()),
+            "a vote with a wrong signature",
+        )
+    }
+
+    fn certificate(&self, certificate: &Certificate) -> Result<(), Fault> {
+        let Hybrid { config, set, tree, safety, .. } = self.hybrid;
+        let held = tree.get(&certificate.ballot.block).and_then(|node| node.certificate.as_ref());
+        let known = held == Some(certificate)
+            || safety.high_qc.as_ref() == Some(certificate)
+            || self.hybrid.final_certificate() == Some(certificate);
+        check(
+            known || certificate.verify(&config.chain_id, set, config.verifier.as_ref()),
+            "a certificate that does not verify",
+        )
+    }
+
+    fn view_certificate(&self, certificate: &ViewCertificate) -> Result<(), Fault> {
+        let Hybrid { config, set, safety, .. } = self.hybrid;
+        let known = safety.view_certificate(certificate.start.view) == Some(certificate);
+        check(
+            known || certificate.verify(&config.chain_id, set, config.verifier.as_ref()),
+            "a view certificate that does not verify",
+        )
+    }
+
+    /// Signed by the leader of its view.
+    fn header(&self, signed: &SignedHeader) -> Result<(), Fault> {
+        let Hybrid { config, set, headers, .. } = self.hybrid;
+        let header = &signed.header;
+        check(header.epoch == set.epoch, "a header of another epoch")?;
+        check(header.view >= set.first_view, "a header of a view before the epoch")?;
+        check(header.proposer == set.leader(header.view), "a header of one who does not lead")?;
+        check(
+            headers.get(&header.position()) == Some(signed)
+                || signed.verify(&config.chain_id, set, config.verifier.as_ref()),
+            "a header with a wrong signature",
+        )
+    }
+
+    fn block(&self, block: &SealedBlock) -> Result<(), Fault> {
+        if self.hybrid.tree.get(&block.hash()).is_some_and(|node| node.block == *block) {
+            return Ok(());
+        }
+        let chain_id = &self.hybrid.config.chain_id;
+        let header = &block.header;
+        check(header.chain_id == *chain_id, "a block of another chain")?;
+        self.header(&block.signed_header())?;
+        self.body(block)?;
+        if let Some(certificate) = &block.justification.certificate {
+            check(certificate.ballot.position.epoch == header.epoch, "an old certificate")?;
+            self.certificate(certificate)?;
+        }
+        if let Some(certificate) = &block.justification.view_certificate {
+            let start = certificate.start;
+            check(
+                start.view == header.view
+                    && start.tip == header.parent
+                    && start.tip_height.next() == header.height,
+                "a view certificate for something else",
+            )?;
+            self.view_certificate(certificate)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the block carries what its header commits to: else a liar could spoil the hash of
+    /// a good block.
+    fn body(&self, block: &SealedBlock) -> Result<(), Fault> {
+        check(block.matches_header(), "a block whose content does not belong to its header")
+    }
+
+    fn suspect(&self, from: ValidatorIndex, suspect: &Suspect) -> Result<(), Fault> {
+        check(suspect.sender == from, "a suspicion of somebody else")?;
+        let digest = Suspect::digest(suspect.epoch, suspect.view, &self.hybrid.config.chain_id);
+        self.signed(from, &digest, &suspect.signature)
+    }
+
+    fn signed(
+        &self,
+        sender: ValidatorIndex,
+        digest: &chain::types::Digest,
+        signature: &chain::crypto::Signature,
+    ) -> Result<(), Fault> {
+        let Hybrid { config, set, .. } = self.hybrid;
+        let valid = set.get(sender).is_some_and(|validator| {
+            config.verifier.verify(&validator.consensus_key, digest, signature)
+        });
+        check(valid, "a wrong signature")
+    }
+
+    fn view_change(&self, change: &ViewChange) -> Result<(), Fault> {
+        let held = self.hybrid.changes.get(&change.sender);
+        if held.is_some_and(|(_, held)| held == change) {
+            return Ok(());
+        }
+        let digest = change.report.digest(&self.hybrid.config.chain_id);
+        self.signed(change.sender, &digest, &change.signature)?;
+        self.report(&change.report)
+    }
+
+    /// One bad part voids the whole report.
+    fn report(&self, report: &ViewReport) -> Result<(), Fault> {
+        if let Some(certificate) = &report.high_qc {
+            check(certificate.ballot.position.view < report.view, "a certificate from ahead")?;
+            self.certificate(certificate)?;
+        }
+        if let Some(certificate) = &report.final_certificate {
+            self.certificate(certificate)?;
+            let finality = certificate.finality(&self.hybrid.set);
+            check(finality == Finality::Final, "a certificate that is not final")?;
+        }
+        match &report.last_vote {
+            Some(vote) => self.voted(vote, report),
+            None => Ok(()),
+        }
+    }
+
+    fn voted(&self, vote: &VotedProposal, report: &ViewReport) -> Result<(), Fault> {
+        let chain_id = &self.hybrid.config.chain_id;
+        let (Some(first), Some(last)) = (vote.headers.first(), vote.headers.last()) else {
+            return Err(Fault("a last vote without its proposal"));
+        };
+        let view = first.header.view;
+        check(view < report.view, "a last vote from ahead")?;
+        check(
+            vote.headers.len() as u64 <= self.hybrid.config.pipeline,
+            "a last vote too far above its anchor",
+        )?;
+        for pair in vote.headers.windows(2) {
+            let (upper, lower) = (&pair[0].header, &pair[1].header);
+            check(
+                upper.parent == lower.hash(chain_id)
+                    && upper.height == lower.height.next()
+                    && lower.view == view,
+                "headers that do not hang together",
+            )?;
+        }
+        vote.headers.iter().try_for_each(|signed| self.header(signed))?;
+        let parent = last.header.parent;
+        let below = last.header.height.previous();
+        match &vote.anchor {
+            ReportAnchor::Certificate(certificate) => {
+                let ballot = &certificate.ballot;
+                check(
+                    ballot.position.view == view
+                        && ballot.position.height == below
+                        && ballot.block == parent,
+                    "an anchor for something else",
+                )?;
+                self.certificate(certificate)
+            }
+            ReportAnchor::View(certificate) => {
+                let start = certificate.start;
+                check(
+                    start.view == view && start.tip == parent && start.tip_height == below,
+                    "an anchor for something else",
+                )?;
+                self.view_certificate(certificate)
+            }
+            ReportAnchor::Opening => check(
+                self.hybrid.is_first_view(view) && parent == self.hybrid.opening.hash,
+                "an anchor for something else",
+            ),
+        }
+    }
+
+    fn new_view(&self, new_view: &NewView) -> Result<(), Fault> {
+        let start = &new_view.start;
+        let Hybrid { config, set, quorums, .. } = self.hybrid;
+        let count = start.reports.len();
+        check(
+            count >= quorums.view_change_quorum && count <= set.len(),
+            "a new view from too few reports",
+        )?;
+        let sorted = start.reports.windows(2).all(|pair| pair[0].sender < pair[1].sender);
+        check(sorted, "reports out of order")?;
+        let one_view = start
+            .reports
+            .iter()
+            .all(|change| change.report.view == start.view && change.report.epoch == start.epoch);
+        check(one_view, "reports for another view")?;
+        self.signed(set.leader(start.view), &start.digest(&config.chain_id), &new_view.signature)?;
+        start.reports.iter().try_for_each(|change| self.view_change(change))
+    }
+
+    fn view_ack(&self, from: ValidatorIndex, ack: &ViewAck) -> Result<(), Fault> {
+        check(ack.sender == from, "an acknowledgement of somebody else")?;
+        self.signed(from, &ack.start.digest(&self.hybrid.config.chain_id), &ack.signature)
+    }
+
+    /// The proof covers the whole run through the hash chain.
+    fn finals(&self, finals: &Finals) -> Result<(), Fault> {
+        let Hybrid { config, set, .. } = self.hybrid;
+        let Some(last) = finals.blocks.last() else {
+            return Err(Fault("an empty part of the chain"));
+        };
+        check(finals.blocks.len() <= MAX_FINALS, "too many blocks at once")?;
+        for pair in finals.blocks.windows(2) {
+            check(
+                pair[1].header.parent == pair[0].hash()
+                    && pair[1].header.height == pair[0].header.height.next()
+                    && pair[1].header.epoch == pair[0].header.epoch,
+                "final blocks that do not hang together",
+            )?;
+        }
+        finals.blocks.iter().try_for_each(|block| self.body(block))?;
+        check(
+            finals.proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref()),
+            "final blocks without proof",
+        )
+    }
+}

@@ -1,0 +1,89 @@
+//! Counting votes: recounted plainly each time, both sides of a conflict kept.
+
+use std::collections::BTreeMap;
+
+use chain::certificate::{Ballot, Certificate, Position, Signatures, Vote, VoteKind};
+use chain::evidence::Evidence;
+use chain::types::{Digest, Height, ValidatorIndex};
+
+/// Most positions in which votes of one validator are kept.
+const MAX_POSITIONS_PER_VOTER: usize = 256;
+
+/// The votes on blocks that are not final yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct VoteBook {
+    /// At most two votes of one validator for one kind and position: the second is evidence.
+    votes: BTreeMap<(VoteKind, Position), BTreeMap<ValidatorIndex, Vec<Vote>>>,
+}
+
+/// What a vote changed.
+#[derive(Debug)]
+pub(super) enum Added {
+    Known,
+    New,
+    Conflict(Box<Evidence>),
+}
+
+impl VoteBook {
+    /// Adds a vote whose signature was checked.
+    pub(super) fn add(&mut self, vote: Vote, chain_id: &Digest) -> Added {
+        let key = (vote.ballot.kind, vote.ballot.position);
+        let known = self.votes.get(&key).and_then(|voters| voters.get(&vote.voter));
+        if known.is_none() && self.positions_of(vote.voter) >= MAX_POSITIONS_PER_VOTER {
+            return Added::Known;
+        }
+        let entry = self.votes.entry(key).or_default().entry(vote.voter).or_default();
+        if entry.iter().any(|held| held.ballot == vote.ballot) {
+            return Added::Known;
+        }
+        let Some(first) = entry.first().copied() else {
+            entry.push(vote);
+            return Added::New;
+        };
+        if entry.len() < 2 {
+            entry.push(vote);
+        }
+        match Evidence::from_votes(&first, &vote, chain_id) {
+            Some(evidence) => Added::Conflict(Box::new(evidence)),
+            None => Added::New,
+        }
+    }
+
+    fn positions_of(&self, voter: ValidatorIndex) -> usize {
+        self.votes.values().filter(|voters| voters.contains_key(&voter)).count()
+    }
+
+    /// Everyone's votes for exactly this ballot.
+    fn voters(&self, ballot: &Ballot) -> Vec<(ValidatorIndex, chain::crypto::Signature)> {
+        let Some(voters) = self.votes.get(&(ballot.kind, ballot.position)) else {
+            return Vec::new();
+        };
+        voters
+            .values()
+            .flatten()
+            .filter(|vote| vote.ballot == *ballot)
+            .map(|vote| (vote.voter, vote.signature))
+            .collect()
+    }
+
+    /// A certificate from the votes held, if there are at least `quorum`.
+    pub(super) fn certificate(
+        &self,
+        ballot: &Ballot,
+        n: usize,
+        quorum: usize,
+    ) -> Option<Certificate> {
+        let voters = self.voters(ballot);
+        (voters.len() >= quorum)
+            .then(|| Certificate { ballot: *ballot, signatures: Signatures::new(n, &voters) })
+    }
+
+    /// Forgets votes at or below a final height.
+    pub(super) fn prune(&mut self, height: Height) {
+        self.votes.retain(|(_, position), _| position.height > height);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.votes.clear();
+    }
+}
