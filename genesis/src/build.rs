@@ -1,5 +1,7 @@
 //! What a chain starts from.
 
+use chain::genesis::{GenesisError, genesis_state};
+use chain::state::State;
 use chain::types::{Epoch, View};
 use chain::validator::{Validator, ValidatorSet};
 
@@ -27,5 +29,39 @@ impl Genesis {
             max_faulty: self.max_faulty(),
             validators,
         }
+    }
+
+    /// The state before the first block.
+    ///
+    /// # Errors
+    /// [`GenesisError`] where the genesis does not [validate](Genesis::validate).
+    pub fn state(&self) -> Result<State, GenesisError> {
+        let balances = self.balances.iter().map(|balance| (balance.address, balance.amount));
+        genesis_state(balances, self.validator_set())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chain::types::Amount;
+
+    use crate::spec::tests::example;
+
+    #[test]
+    fn a_valid_genesis_builds_what_it_says() {
+        let mut genesis = example(4);
+        let set = genesis.validator_set();
+        set.check().unwrap();
+        assert_eq!(
+            (set.len(), set.max_faulty, set.epoch.get(), set.first_view.get()),
+            (4, 1, 0, 0)
+        );
+        assert_eq!(set.validators[2].network_key, genesis.validators[2].network_key);
+
+        let root = genesis.state().unwrap().root();
+        genesis.balances.reverse();
+        assert_eq!(genesis.state().unwrap().root(), root, "the order of balances means nothing");
+        genesis.balances[0].amount = Amount::new(1);
+        assert_ne!(genesis.state().unwrap().root(), root);
     }
 }

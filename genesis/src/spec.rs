@@ -198,4 +198,4 @@ impl Genesis {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

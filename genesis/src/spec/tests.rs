@@ -1,1 +1,121 @@
+use chain::crypto::Keypair;
+
 use super::*;
+
+/// A valid genesis with keys counted up from 1.
+pub(crate) fn example(validators: u8) -> Genesis {
+    let key = |seed: u8| Keypair::from_seed(&[seed; 32]).public();
+    Genesis {
+        format_version: Genesis::FORMAT_VERSION,
+        chain: "example".into(),
+        time_ms: 1_750_000_000_000,
+        engine: Engine::Hybrid,
+        consensus: ConsensusParameters::default(),
+        limits: Limits::default(),
+        validators: (0..validators)
+            .map(|place| GenesisValidator {
+                name: format!("node{place}"),
+                consensus_key: key(3 * place + 1),
+                network_key: key(3 * place + 2),
+                governance_key: key(3 * place + 3),
+            })
+            .collect(),
+        balances: [(201, 500), (202, 250)]
+            .map(|(seed, amount)| GenesisBalance {
+                address: key(seed).address(),
+                amount: Amount::new(amount),
+            })
+            .to_vec(),
+    }
+}
+
+/// The chain id of a running chain must never change because of a new version of this program.
+#[test]
+fn golden_hash() {
+    assert_eq!(example(4).hash().to_string(), "GOLDENHASH");
+}
+
+#[test]
+fn the_text_form_is_read_back() {
+    let genesis = example(4);
+    let text = genesis.to_json();
+    assert_eq!(Genesis::from_json(text.as_bytes()).unwrap(), genesis);
+    assert!(text.contains("\"amount\": \"500\""), "amounts are texts: {text}");
+    assert!(text.contains("\"engine\": \"hybrid\""), "{text}");
+}
+
+#[test]
+fn texts_that_mean_the_same_have_the_same_hash() {
+    let genesis = example(4);
+    let mut short: serde_json::Value = serde_json::from_str(&genesis.to_json()).unwrap();
+    short.as_object_mut().unwrap().retain(|name, _| name != "consensus" && name != "limits");
+    let short = Genesis::from_json(short.to_string().as_bytes()).unwrap();
+    assert_eq!(short.hash(), genesis.hash(), "defaults left out");
+
+    let mut explicit = genesis.clone();
+    explicit.consensus.max_faulty = Some(1);
+    assert_eq!(explicit.hash(), genesis.hash(), "the default written out");
+
+    let mut other_order = genesis.clone();
+    other_order.balances.reverse();
+    assert_eq!(other_order.hash(), genesis.hash(), "balances in another order");
+}
+
+#[test]
+fn every_value_counts_in_the_hash() {
+    let base = example(4);
+    let changes: [(&str, fn(&mut Genesis)); 14] = [
+        ("format_version", |g| g.format_version += 1),
+        ("chain", |g| g.chain.push('2')),
+        ("time_ms", |g| g.time_ms += 1),
+        ("engine", |g| g.engine = Engine::Pbft),
+        ("max_faulty", |g| g.consensus.max_faulty = Some(0)),
+        ("timeout_min_ms", |g| g.consensus.timeout_min_ms += 1),
+        ("timeout_max_ms", |g| g.consensus.timeout_max_ms += 1),
+        ("heartbeat_ms", |g| g.consensus.heartbeat_ms += 1),
+        ("pipeline", |g| g.consensus.pipeline += 1),
+        ("limits", |g| g.limits.block_bytes -= 1),
+        ("validator order", |g| g.validators.swap(0, 1)),
+        ("validator name", |g| g.validators[0].name.push('x')),
+        ("key roles", |g| {
+            let v = &mut g.validators[0];
+            std::mem::swap(&mut v.network_key, &mut v.governance_key);
+        }),
+        ("balance", |g| g.balances[0].amount = Amount::new(501)),
+    ];
+    let mut seen = std::collections::BTreeMap::from([(base.hash(), "base")]);
+    for (what, change) in changes {
+        let mut changed = base.clone();
+        change(&mut changed);
+        if let Some(same) = seen.insert(changed.hash(), what) {
+            panic!("{what} has the hash of {same}");
+        }
+    }
+}
+
+#[test]
+fn other_texts_are_refused_with_their_place() {
+    let good = example(4).to_json();
+    let table = [
+        ("{", "EOF"),
+        ("[]", "invalid type"),
+        (&good.replace("\"chain\"", "\"chains\""), "unknown field `chains`"),
+        (&good.replace("\"pipeline\": 8", "\"pipelines\": 8"), "unknown field `pipelines`"),
+        (&good.replace("\"hybrid\"", "\"hotstuff\""), "unknown variant `hotstuff`"),
+        (&good.replace("\"500\"", "500"), "expected a string"),
+        (&good.replace("\"500\"", "\"-500\""), "expected a whole number"),
+        (&good.replace("\"cat1", "\"dog1"), "expected an address"),
+        (&format!("{good}x"), "trailing characters"),
+    ];
+    for (text, expected) in table {
+        let error = Genesis::from_json(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("line"), "{expected}: {error}");
+    }
+}
+
+#[test]
+fn max_faulty_follows_the_number_of_validators() {
+    for (n, f) in [(1, 0), (3, 0), (4, 1), (6, 1), (7, 2), (10, 3)] {
+        assert_eq!(example(n).max_faulty(), f, "{n} validators");
+    }
+}

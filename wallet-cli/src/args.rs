@@ -1,0 +1,305 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chain::types::{Address, Amount, Digest};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use node_api::block::{BlockRef, BlockStatus};
+use node_api::tx::Wait;
+
+use crate::keystore::KeyName;
+
+/// Keys and transactions of a Catamaran chain.
+///
+/// Exit codes: 0 done, 1 refused by the chain, 2 bad arguments, 3 cannot reach a node, 4 timed out.
+/// Passwords come from a prompt, --password-file or the variable WALLET_PASSWORD.
+#[derive(Debug, Parser)]
+#[command(name = "wallet-cli", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Node to talk to [default: one of the testnet started last, else http://127.0.0.1:26657].
+    #[arg(long, global = true, env = "WALLET_RPC", value_name = "URL", value_parser = rpc_url)]
+    pub(crate) rpc: Option<String>,
+    /// One JSON object on stdout instead of text; one per line for streams.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Key to use [default: the only one there is].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) key: Option<KeyName>,
+    /// UNSAFE: use the unencrypted key in this file, like an account of a local testnet.
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "key")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// File whose first line is the password of the key.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Directory of the wallet [default: ~/.catamaran]; keys are in keys/ below it.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create, import, export and list keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// What an account owns [default: that of the key].
+    Balance { address: Option<Address> },
+    /// Send an amount to an address.
+    Send(Send),
+    /// Read and write the key-value store.
+    #[command(subcommand)]
+    Kv(KvCommand),
+    /// Follow a transaction.
+    #[command(subcommand)]
+    Tx(TxCommand),
+    /// The validators, and which of them leads.
+    Validators,
+    /// Look at a block.
+    #[command(subcommand)]
+    Block(BlockCommand),
+    /// Where the chain stands: height, leader, mode and why.
+    Status,
+    /// Show blocks as they come, until interrupted.
+    Watch(Watch),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Create a key. Shows the words that restore it, once.
+    New {
+        name: KeyName,
+        /// Write the words to a new file, readable by its owner only, instead of showing them.
+        #[arg(long, value_name = "FILE")]
+        mnemonic_file: Option<PathBuf>,
+    },
+    /// Take in a key: from its words (prompt or stdin), or from an unencrypted key file.
+    Import {
+        name: KeyName,
+        /// Unencrypted key file to take the key from instead of words.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// Which key of the words: N in the derivation path m/44'/1'/N'.
+        #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "file")]
+        index: u32,
+    },
+    /// UNSAFE: write a key unencrypted into a new file, readable by its owner only.
+    Export {
+        name: KeyName,
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Names and addresses of all keys.
+    List,
+    /// Address and public key of one key [default: that of --key].
+    Show { name: Option<KeyName> },
+}
+
+/// What a sender may decide about every transaction.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Sending {
+    /// What to wait for.
+    #[arg(long, value_enum, default_value_t = WaitFor::Final)]
+    pub(crate) wait: WaitFor,
+    /// How long to wait, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// Number of the sender's earlier transactions [default: asked from the node].
+    #[arg(long)]
+    pub(crate) nonce: Option<u64>,
+    /// Blocks after which the transaction can no longer take effect.
+    #[arg(long, value_name = "BLOCKS", default_value_t = 1000)]
+    pub(crate) expires_after: u64,
+    /// Do not ask for confirmation on a terminal.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    /// Recipient, like cat1…
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) to: Address,
+    /// In the smallest unit.
+    #[arg(long, value_name = "N")]
+    pub(crate) amount: Amount,
+    /// Text that goes with it, for all to read.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) memo: String,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KvCommand {
+    /// Write a value.
+    Put {
+        key: String,
+        value: String,
+        #[command(flatten)]
+        form: Form,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Read the value of a key.
+    Get {
+        key: String,
+        #[command(flatten)]
+        form: Form,
+    },
+    /// Remove a key.
+    Delete {
+        key: String,
+        #[command(flatten)]
+        form: Form,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Write a value only if the key holds the expected one now.
+    Cas {
+        key: String,
+        value: String,
+        /// What the key must hold.
+        #[arg(long, value_name = "VALUE", required_unless_present = "absent")]
+        expected: Option<String>,
+        /// The key must not exist.
+        #[arg(long, conflicts_with = "expected")]
+        absent: bool,
+        #[command(flatten)]
+        form: Form,
+        #[command(flatten)]
+        sending: Sending,
+    },
+    /// Keys and their values, in order.
+    List {
+        /// Only keys that begin like this.
+        #[arg(default_value = "", hide_default_value = true)]
+        prefix: String,
+        /// Most entries to show.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+        /// Key to begin at.
+        #[arg(long, value_name = "KEY")]
+        start: Option<String>,
+        #[command(flatten)]
+        form: Form,
+    },
+}
+
+/// How keys and values stand on the command line.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Form {
+    /// Keys and values are bytes in hexadecimal instead of text.
+    #[arg(long)]
+    pub(crate) hex: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TxCommand {
+    /// What became of a transaction.
+    Status { hash: Digest },
+    /// Wait until a transaction is final.
+    Wait {
+        hash: Digest,
+        /// What to wait for.
+        #[arg(long = "for", value_enum, default_value_t = Until::Final)]
+        until: Until,
+        /// How long to wait, in seconds.
+        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+        timeout: Duration,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BlockCommand {
+    /// One block: a height, `latest` or a hash.
+    Show { block: BlockRef },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Show blocks once they are this safe.
+    #[arg(long, value_enum, default_value_t = Until::Final)]
+    pub(crate) status: Until,
+    /// Stop after this many blocks.
+    #[arg(long, value_name = "BLOCKS")]
+    pub(crate) count: Option<u64>,
+}
+
+/// What `send` waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WaitFor {
+    /// Nothing: return once a node has taken it.
+    None,
+    /// In a block that survives crashes.
+    Ordered,
+    /// In a block that survives Byzantine validators, for ever.
+    Final,
+}
+
+impl WaitFor {
+    pub(crate) const fn until(self) -> Option<Until> {
+        match self {
+            Self::None => None,
+            Self::Ordered => Some(Until::Ordered),
+            Self::Final => Some(Until::Final),
+        }
+    }
+}
+
+/// How safe a block must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Until {
+    /// Survives crashes.
+    Ordered,
+    /// Survives Byzantine validators, for ever.
+    Final,
+}
+
+impl From<Until> for Wait {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::Ordered => Self::Ordered,
+            Until::Final => Self::Final,
+        }
+    }
+}
+
+impl From<Until> for BlockStatus {
+    fn from(until: Until) -> Self {
+        match until {
+            Until::Ordered => Self::Ordered,
+            Until::Final => Self::Final,
+        }
+    }
+}
+
+fn rpc_url(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => {
+            Ok(text.trim_end_matches('/').to_owned())
+        }
+        _ => Err("expected an address like http://127.0.0.1:26657".to_owned()),
+    }
+}
+
+/// The longest time to wait for anything.
+const MAX_SECONDS: f64 = 86_400.0;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= MAX_SECONDS => {
+            Ok(Duration::from_secs_f64(seconds))
+        }
+        _ => Err(format!("expected seconds above 0, at most {MAX_SECONDS}")),
+    }
+}

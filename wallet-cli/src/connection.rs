@@ -1,0 +1,171 @@
+//! The node that a command talks to.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chain::transaction::SignedTransaction;
+use chain::types::{Address, Digest};
+use jsonrpsee::core::ClientError;
+use jsonrpsee::core::client::Subscription;
+use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
+use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use node_api::account::Account;
+use node_api::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail};
+use node_api::chain::{ChainStatus, ValidatorList};
+use node_api::consensus::ConsensusState;
+use node_api::kv::{KvPage, KvValue};
+use node_api::limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
+use node_api::transaction::TxStatus;
+use node_api::tx::{Submitted, Wait};
+use node_api::{
+    AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, KvApiClient, TxApiClient,
+};
+use serde::Deserialize;
+
+use crate::failure::{Failure, Kind, Outcome};
+
+/// Where a node listens that was started by hand.
+const DEFAULT_URL: &str = "http://127.0.0.1:26657";
+/// How long a node may take to take the call.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a node may take to answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long one call may ask a node to wait. Below [`CALL_TIMEOUT`].
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// A node, by the address of its JSON-RPC.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) url: String,
+    client: HttpClient,
+}
+
+impl Node {
+    /// The node of `--rpc`, or the default one. Does not call it yet.
+    pub(crate) fn choose(rpc: Option<&str>) -> Outcome<Self> {
+        let url = match rpc {
+            Some(url) => url.to_owned(),
+            None => last_testnet().unwrap_or_else(|| DEFAULT_URL.to_owned()),
+        };
+        let client = HttpClientBuilder::default()
+            .max_request_size(MAX_REQUEST_BYTES)
+            .max_response_size(MAX_RESPONSE_BYTES)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .request_timeout(CALL_TIMEOUT)
+            .build(&url)
+            .map_err(|error| Failure::bad_arguments(format!("{url}: {error}")))?;
+        Ok(Self { url, client })
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T, ClientError>>) -> Outcome<T> {
+        call.await.map_err(|error| Failure::from_call(&error, &self.url))
+    }
+
+    pub(crate) async fn status(&self) -> Outcome<ChainStatus> {
+        self.call(ChainApiClient::status(&self.client)).await
+    }
+
+    pub(crate) async fn validators(&self) -> Outcome<ValidatorList> {
+        self.call(ChainApiClient::validators(&self.client, None)).await
+    }
+
+    pub(crate) async fn block(&self, block: BlockRef) -> Outcome<Block> {
+        self.call(ChainApiClient::block(&self.client, block, Some(Detail::Full))).await
+    }
+
+    pub(crate) async fn consensus(&self) -> Outcome<ConsensusState> {
+        self.call(ConsensusApiClient::state(&self.client)).await
+    }
+
+    pub(crate) async fn account(&self, address: Address) -> Outcome<Account> {
+        self.call(AccountApiClient::get(&self.client, address)).await
+    }
+
+    pub(crate) async fn kv_get(&self, key: Vec<u8>) -> Outcome<KvValue> {
+        self.call(KvApiClient::get(&self.client, HexBytes(key))).await
+    }
+
+    pub(crate) async fn kv_scan(
+        &self,
+        prefix: Vec<u8>,
+        start: Option<HexBytes>,
+        limit: u32,
+    ) -> Outcome<KvPage> {
+        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit))).await
+    }
+
+    pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {
+        let bytes = HexBytes(chain::codec::encode(transaction));
+        self.call(TxApiClient::submit(&self.client, bytes)).await
+    }
+
+    /// The fate of a transaction, asked with some patience: at most [`LONGEST_WAIT`].
+    pub(crate) async fn tx_status(
+        &self,
+        hash: Digest,
+        wait: Option<(Wait, Duration)>,
+    ) -> Outcome<TxStatus> {
+        let (wait, timeout) = wait.unzip();
+        let timeout_ms = timeout.map(|timeout| timeout.min(LONGEST_WAIT).as_millis() as u64);
+        self.call(TxApiClient::status(&self.client, hash, wait, timeout_ms)).await
+    }
+
+    /// Blocks as they come, over a connection of their own.
+    pub(crate) async fn watch(
+        &self,
+        status: BlockStatus,
+    ) -> Outcome<(WsClient, Subscription<BlockEvent>)> {
+        let url = self.url.replacen("http", "ws", 1);
+        let connect = WsClientBuilder::default()
+            .connection_timeout(CONNECT_TIMEOUT)
+            .request_timeout(CALL_TIMEOUT)
+            .build(&url);
+        let client = self.call(connect).await?;
+        let blocks =
+            self.call(ChainApiClient::subscribe_blocks(&client, Some(status), None)).await?;
+        Ok((client, blocks))
+    }
+
+    /// What to say when a connection ends that should not.
+    pub(crate) fn lost(&self) -> Failure {
+        Failure::new(Kind::Unreachable, format!("the node at {} closed the connection", self.url))
+    }
+}
+
+/// As much of `testnet.json` as is needed to find a node.
+#[derive(Deserialize)]
+struct Testnet {
+    nodes: Vec<TestnetNode>,
+}
+
+#[derive(Deserialize)]
+struct TestnetNode {
+    rpc_port: u16,
+}
+
+/// More than any `testnet.json` has.
+const MAX_TESTNET_BYTES: u64 = 1024 * 1024;
+
+/// A node that listens, of the testnet started last on this machine.
+fn last_testnet() -> Option<String> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let state = match variable("XDG_STATE_HOME") {
+        Some(state) => PathBuf::from(state).join("catamaran"),
+        None => PathBuf::from(variable("HOME")?).join(".catamaran"),
+    };
+    let read = |path: &Path| {
+        let bytes = genesis::files::read(path, MAX_TESTNET_BYTES).ok()?;
+        String::from_utf8(bytes).ok()
+    };
+    let directory = read(&state.join("last-testnet"))?;
+    let manifest = read(&Path::new(directory.trim_end()).join("testnet.json"))?;
+    let testnet: Testnet = serde_json::from_str(&manifest).ok()?;
+    let listens = |node: &&TestnetNode| {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.rpc_port));
+        TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+    };
+    let node = testnet.nodes.iter().find(listens)?;
+    Some(format!("http://127.0.0.1:{}", node.rpc_port))
+}
