@@ -1,0 +1,48 @@
+# One build profile for everything, so RocksDB is compiled once. See docs/ARCHITECTURE.md, "Building".
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug
+
+# Compiled C++ objects are cached where ccache is installed; nothing depends on it.
+ifneq ($(shell command -v ccache 2>/dev/null),)
+export CC := ccache gcc
+export CXX := ccache g++
+endif
+
+.PHONY: help deps build testnet demo test lint bench soak
+
+help:
+	@echo "make testnet  start four validators on this machine, until Ctrl-C"
+	@echo "make demo     the scripted story: transfers, an equivocating validator, the fallback, calm again"
+	@echo "make test     every test"
+	@echo "make lint     formatting and lints"
+	@echo "make bench    measure throughput and latency of a local testnet"
+	@echo "make soak     the long randomized runs"
+	@echo "make deps     install what compiling needs (called by the others)"
+
+deps:
+	@./.config/deps.sh
+
+build: deps
+	$(CARGO) build --workspace --all-targets
+
+testnet: build
+	$(BIN)/testnet up
+
+demo: build
+	$(BIN)/testnet demo
+
+test: build
+	$(CARGO) test --workspace --all-targets --no-fail-fast
+
+lint: deps
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+bench: build
+	./testnet/run.sh bench
+
+soak: build
+	SIM_SEEDS=$${SIM_SEEDS:-20000} $(CARGO) test -p consensus-sim --all-targets -- --nocapture
+	$(BIN)/testnet soak --kills 100
