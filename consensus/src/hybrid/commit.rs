@@ -240,7 +240,7 @@ impl Hybrid {
                 Safety::new(set.epoch, set.first_view)
             }
         };
-        self.evidence.enter_epoch(&self.set, &set);
+        self.evidence.enter_epoch(&set);
         self.set = set;
         self.active = self.view_tip(self.view()).is_some();
         self.tree.clear();

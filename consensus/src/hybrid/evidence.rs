@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chain::block::SignedHeader;
 use chain::crypto::PublicKey;
 use chain::evidence::Evidence;
-use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 
 use super::message::{LeaveReason, Message};
@@ -28,12 +27,6 @@ impl EvidencePool {
         self.by_accused.values().cloned().collect()
     }
 
-    /// Whether this validator is proven to have equivocated and the proof is not final yet.
-    pub(super) fn accuses(&self, set: &ValidatorSet, index: ValidatorIndex) -> bool {
-        set.get(index)
-            .is_some_and(|validator| self.by_accused.contains_key(&validator.consensus_key))
-    }
-
     /// Keeps a proof. False where one is held, or the accused is on record already.
     fn add(&mut self, set: &ValidatorSet, evidence: Evidence) -> bool {
         let Some(accused) = set.get(evidence.accused()) else {
@@ -47,7 +40,7 @@ impl EvidencePool {
     }
 
     /// Its barrier is final: drops what no longer counts in the next epoch.
-    pub(super) fn enter_epoch(&mut self, _left: &ValidatorSet, entered: &ValidatorSet) {
+    pub(super) fn enter_epoch(&mut self, entered: &ValidatorSet) {
         self.by_accused.retain(|key, evidence| {
             entered
                 .index_of(key)

@@ -8,7 +8,7 @@
 mod catch_up;
 mod commit;
 mod evidence;
-mod message;
+pub mod message;
 mod policy;
 mod propose;
 mod recover;
@@ -47,7 +47,7 @@ use self::tree::Tree;
 use self::votes::VoteBook;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
-    Config, Engine, Event, Fault, Input, Output, Reason, Recovered, Role, Status, Time, Verified,
+    Config, Engine, Fault, Input, Output, Reason, Recovered, Role, Status, Time, Verified,
 };
 
 type Out = Output<Message, Draft>;
@@ -349,9 +349,4 @@ fn reason_of(reason: LeaveReason) -> Reason {
         LeaveReason::Timeout => Reason::Timeout,
         LeaveReason::Evidence => Reason::Equivocation,
     }
-}
-
-/// Tells that a peer sent something no correct peer sends.
-fn fault(out: &mut Out, from: ValidatorIndex, what: &'static str) {
-    out.events.push(Event::PeerFault { from, fault: Fault(what) });
 }

@@ -146,14 +146,16 @@ impl Hybrid {
         if self.tree.open_barrier(&head.hash).is_some() {
             return None;
         }
-        let mut due = self.probe_due();
+        let in_flight = head.position.height > self.tree.root().position.height;
+        let never = Time::from_nanos(u64::MAX);
+        let mut due = if in_flight { never } else { self.probe_due() };
         if self.work.pending_count > 0 || self.evidence.len() > 0 {
             let at = self.proposal_due();
             due = due.min(self.proposing.retry_at.map_or(at, |retry| retry.max(at)));
         }
         let floor = self.certified_height(&head);
         let room = head.position.height.get() < floor.get() + self.config.pipeline;
-        (room && due < Time::from_nanos(u64::MAX)).then_some(due)
+        (room && due < never).then_some(due)
     }
 
     fn next_mode(&self) -> Mode {

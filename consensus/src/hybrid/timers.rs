@@ -29,6 +29,7 @@ pub(super) struct Timers {
     heard: Time,
     spoke: Time,
     offered: Time,
+    voted: Time,
     suspecting: bool,
     /// Smoothed finality latency of the last views, newest last: (view, latency).
     latencies: VecDeque<(View, Duration)>,
@@ -54,6 +55,7 @@ impl Timers {
             heard: now,
             spoke: now,
             offered: now,
+            voted: now,
             suspecting: false,
             latencies: VecDeque::new(),
             censored: None,
@@ -67,6 +69,11 @@ impl Timers {
 
     pub(super) fn spoke(&mut self, now: Time) {
         self.spoke = now;
+    }
+
+    /// A vote left: it needs no second offer for a while.
+    pub(super) fn voted(&mut self, now: Time) {
+        self.voted = now;
     }
 
     /// A block became final: restarts the work timer and feeds the timeout.
@@ -165,7 +172,12 @@ impl Hybrid {
     }
 
     fn offer_due(&self) -> Time {
-        self.timers.offered + self.config.heartbeat * 2
+        let said = if self.active && !self.timers.suspecting {
+            self.timers.offered.max(self.timers.voted)
+        } else {
+            self.timers.offered
+        };
+        said + self.config.heartbeat * 2
     }
 
     /// Whether something must be said again from time to time.

@@ -267,6 +267,9 @@ impl Hybrid {
 
     /// V6: to whom a vote goes is all that a mode decides.
     pub(super) fn send_vote(&mut self, ballot: Ballot, again: bool, out: &mut Out) {
+        if !again {
+            self.timers.voted(self.now);
+        }
         let node = self.tree.get(&ballot.block);
         let mode = node.map_or(Mode::Pbft, |node| node.block.header.mode);
         let outgoing = match mode {
