@@ -29,8 +29,8 @@ mod tests {
     #[test]
     fn derived_accounts_are_stable_and_distinct() {
         let address = |seed: &str, index| derive(seed, index).public().address().to_string();
-        assert_eq!(address("load", 0), "GOLDEN0");
-        assert_eq!(address("load", 1), "GOLDEN1");
+        assert_eq!(address("load", 0), "cat1zpyxfg057nhhnvafvyvgywsh5hwz54qcln08sh");
+        assert_eq!(address("load", 1), "cat1hnyju5g5tllhjp6e4qt3e2a86ydyjwx88zwcxd");
         assert_ne!(address("load2", 0), address("load", 0));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! What all validators must agree on is in the genesis instead.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -188,33 +189,39 @@ impl NodeConfig {
         page.setting("Most in all.", "max_transactions", &mempool.max_transactions);
         page.setting("Most bytes in all.", "max_bytes", &mempool.max_bytes);
         page.setting("Most of one sender.", "max_per_sender", &mempool.max_per_sender);
-        page.0
+        page.text
     }
 }
 
 /// A configuration file that is being written.
 #[derive(Default)]
-struct Page(String);
+struct Page {
+    text: String,
+    /// The last line opened a section.
+    opened: bool,
+}
 
 impl Page {
     fn text(&mut self, line: &str) {
-        let _ = writeln!(self.0, "# {line}");
+        let _ = writeln!(self.text, "# {line}");
     }
 
     fn section(&mut self, name: &str, about: &str) {
-        self.0.push('\n');
+        self.text.push('\n');
         self.text(about);
-        let _ = writeln!(self.0, "[{name}]");
+        let _ = writeln!(self.text, "[{name}]");
+        self.opened = true;
     }
 
     fn setting<T: Serialize>(&mut self, about: &str, name: &str, value: &T) {
-        let value = toml::Value::try_from(value)
+        let line = toml::to_string_pretty(&BTreeMap::from([(name, value)]))
             .expect("settings are text, numbers, switches and lists of text, which TOML can hold");
-        if !self.0.ends_with("]\n") || self.0.ends_with("\"]\n") {
-            self.0.push('\n');
+        if !self.opened {
+            self.text.push('\n');
         }
+        self.opened = false;
         self.text(about);
-        let _ = writeln!(self.0, "{name} = {value}");
+        self.text.push_str(&line);
     }
 }
 

@@ -32,14 +32,19 @@ impl Tolerance {
             plural(n, "validator"),
             if f == 0 { "none".to_owned() } else { format!("up to {f}") },
         )];
-        explanation.push(format!(
-            "A block is ordered with {quorum} {} (quorum). It is final in one round trip with \
-             {fast_quorum} (fast quorum), which {} silent {} leave; with fewer a second round of \
-             {quorum} makes it final.",
-            plural(quorum, "vote"),
-            if p == 0 { "no".to_owned() } else { format!("up to {p}") },
-            plural(p, "validator"),
-        ));
+        let silent = match p {
+            0 => "only with nobody silent".to_owned(),
+            _ => format!("also with up to {p} {} silent", plural(p, "validator")),
+        };
+        explanation.push(if quorum == fast_quorum {
+            format!("A block is final in one round trip with {quorum} votes, {silent}.")
+        } else {
+            format!(
+                "A block is ordered with {quorum} votes (quorum), and final in the same round \
+                 trip with {fast_quorum} (fast quorum), {silent}. Otherwise a second round of \
+                 {quorum} votes makes it final."
+            )
+        });
         explanation.push(match f {
             0 if n == 1 => {
                 "No other validator takes over: the chain halts while its only one is down."

@@ -6,7 +6,7 @@
 
 use bip39::{Language, Mnemonic};
 use chain::crypto::Keypair;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 /// First steps of the derivation path; all steps are hardened.
 const PATH: [u32; 2] = [44, 1];
@@ -47,6 +47,11 @@ pub(crate) fn derive(words: &str, index: u32) -> Result<Keypair, MnemonicError> 
     if index > MAX_INDEX {
         return Err(MnemonicError::Index(index));
     }
+    let [purpose, coin] = PATH;
+    derive_path(words, &[purpose, coin, index])
+}
+
+fn derive_path(words: &str, path: &[u32]) -> Result<Keypair, MnemonicError> {
     let mut normal = Zeroizing::new(String::with_capacity(words.len()));
     for word in words.split_whitespace() {
         if !normal.is_empty() {
@@ -61,12 +66,8 @@ pub(crate) fn derive(words: &str, index: u32) -> Result<Keypair, MnemonicError> 
             _ => MnemonicError::Checksum,
         })?;
     let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
-    let [purpose, coin] = PATH;
-    let mut secret =
-        slip10_ed25519::derive_ed25519_private_key(seed.as_ref(), &[purpose, coin, index]);
-    let key = Keypair::from_seed(&secret);
-    secret.zeroize();
-    Ok(key)
+    let secret = Zeroizing::new(slip10_ed25519::derive_ed25519_private_key(seed.as_ref(), path));
+    Ok(Keypair::from_seed(&secret))
 }
 
 #[cfg(test)]

@@ -47,7 +47,14 @@ fn every_fault_is_named() {
             |g| g.validators[0].consensus_key = the_neutral_point(),
             "validator 0: consensus_key is a weak key",
         ),
-        (|g| g.consensus.timeout_min_ms = 9, "consensus.timeout_min_ms is 9"),
+        (
+            |g| {
+                g.consensus.timeout_min_ms = 9;
+                (g.consensus.heartbeat_ms, g.consensus.grace_ms) = (4, 4);
+                g.consensus.block_interval_ms = 4;
+            },
+            "consensus.timeout_min_ms is 9",
+        ),
         (|g| g.consensus.timeout_max_ms = 499, "consensus.timeout_max_ms is 499"),
         (|g| g.consensus.timeout_max_ms = 600_001, "consensus.timeout_max_ms is 600001"),
         (|g| g.consensus.heartbeat_ms = 0, "consensus.heartbeat_ms is 0"),

@@ -1,0 +1,477 @@
+//! A server of the node's interface with a ledger in a map and blocks of one transaction.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use chain::block::{BlockKind, Header, Mode};
+use chain::crypto::{Ed25519, Keypair};
+use chain::quorum::Quorums;
+use chain::transaction::{Body, SignedTransaction, Transaction};
+use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
+use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
+use jsonrpsee::server::{Server, ServerHandle};
+use jsonrpsee::{PendingSubscriptionSink, RpcModule};
+use node_api::account::Account;
+use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail};
+use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
+use node_api::consensus::{ConsensusState, Role};
+use node_api::kv::{KvEntry, KvPage, KvValue};
+use node_api::transaction::{Receipt, TxInBlock, TxState, TxStatus};
+use node_api::tx::{SubmitResult, Submitted, Wait};
+use node_api::{
+    AccountApiServer, ApiError, ChainApiServer, ConsensusApiServer, ErrorCode, HexBytes,
+    KvApiServer, TxApiServer,
+};
+
+pub(crate) const CHAIN: Digest = Digest([0xcc; 32]);
+
+/// What happens to transactions that are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Final at once.
+    #[default]
+    Final,
+    /// Ordered at once, never final.
+    Ordered,
+    /// Never in a block.
+    Pending,
+    /// In a final block, refused by execution.
+    Failed,
+    /// Forgotten, and the chain runs past its expiry.
+    Expired,
+}
+
+#[derive(Default)]
+struct Ledger {
+    fate: Fate,
+    height: u64,
+    balances: BTreeMap<Address, u128>,
+    nonces: BTreeMap<Address, u64>,
+    store: BTreeMap<Vec<u8>, Vec<u8>>,
+    transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
+    submitted: Vec<SignedTransaction>,
+}
+
+#[derive(Clone)]
+struct Api(Arc<Mutex<Ledger>>);
+
+/// A running server; stops when it is dropped.
+pub(crate) struct FakeNode {
+    pub(crate) url: String,
+    pub(crate) port: u16,
+    ledger: Arc<Mutex<Ledger>>,
+    server: ServerHandle,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl FakeNode {
+    pub(crate) fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let ledger = Arc::new(Mutex::new(Ledger { height: 10, ..Ledger::default() }));
+        let api = Api(ledger.clone());
+        let (address, server) = runtime.block_on(async {
+            let server = Server::builder()
+                .build(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+                .await
+                .expect("a port");
+            (server.local_addr().expect("an address"), server.start(methods(&api)))
+        });
+        Self {
+            url: format!("http://{address}"),
+            port: address.port(),
+            ledger,
+            server,
+            _runtime: runtime,
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("no panic in the server")
+    }
+
+    /// Gives the development account of `seed` an amount, and says its address.
+    pub(crate) fn fund(&self, seed: u8, amount: u128) -> Address {
+        let address = address(seed);
+        self.ledger().balances.insert(address, amount);
+        address
+    }
+
+    pub(crate) fn set_fate(&self, fate: Fate) {
+        self.ledger().fate = fate;
+    }
+
+    pub(crate) fn put(&self, key: &str, value: &[u8]) {
+        self.ledger().store.insert(key.into(), value.to_vec());
+    }
+
+    pub(crate) fn balance(&self, address: Address) -> u128 {
+        self.ledger().balances.get(&address).copied().unwrap_or(0)
+    }
+
+    /// Transactions that were handed in and well formed.
+    pub(crate) fn submitted(&self) -> Vec<SignedTransaction> {
+        self.ledger().submitted.clone()
+    }
+}
+
+impl Drop for FakeNode {
+    fn drop(&mut self) {
+        let _ = self.server.stop();
+    }
+}
+
+pub(crate) fn address(seed: u8) -> Address {
+    Keypair::from_seed(&[seed; 32]).public().address()
+}
+
+fn methods(api: &Api) -> RpcModule<()> {
+    let mut module = RpcModule::new(());
+    module.merge(ChainApiServer::into_rpc(api.clone())).expect("distinct names");
+    module.merge(AccountApiServer::into_rpc(api.clone())).expect("distinct names");
+    module.merge(KvApiServer::into_rpc(api.clone())).expect("distinct names");
+    module.merge(TxApiServer::into_rpc(api.clone())).expect("distinct names");
+    module.merge(ConsensusApiServer::into_rpc(api.clone())).expect("distinct names");
+    module
+}
+
+fn refuse(code: ErrorCode, message: &str) -> ApiError {
+    ApiError::new(code, message)
+}
+
+impl Ledger {
+    fn take(&mut self, bytes: &HexBytes) -> Result<Digest, ApiError> {
+        let transaction: SignedTransaction = chain::codec::decode(&bytes.0)
+            .map_err(|error| refuse(ErrorCode::Malformed, &error.to_string()))?;
+        transaction
+            .check_form(&CHAIN)
+            .map_err(|error| refuse(ErrorCode::OtherChain, &error.to_string()))?;
+        if !transaction.verify_signature(&Ed25519) {
+            return Err(refuse(ErrorCode::BadSignature, "the signature does not match"));
+        }
+        let sender = transaction.sender();
+        let nonce = self.nonces.entry(sender).or_default();
+        if transaction.payload.nonce < *nonce {
+            return Err(refuse(ErrorCode::BadNonce, "the nonce was used before"));
+        }
+        let spent = match &transaction.payload.body {
+            Body::Transfer { amount, .. } => amount.get(),
+            _ => 0,
+        };
+        if self.balances.get(&sender).copied().unwrap_or(0) < spent {
+            return Err(refuse(ErrorCode::InsufficientBalance, "the balance is too small"));
+        }
+        *nonce += 1;
+        self.submitted.push(transaction.clone());
+        let hash = transaction.hash();
+        self.settle(hash, transaction);
+        Ok(hash)
+    }
+
+    fn settle(&mut self, hash: Digest, transaction: SignedTransaction) {
+        self.height += 1;
+        let mut status = TxStatus::outside(hash, TxState::Pending);
+        status.height = Some(Height::new(self.height));
+        status.block = Some(Digest([self.height as u8; 32]));
+        status.index = Some(0);
+        let refused = Receipt {
+            ok: false,
+            code: Some("insufficient_balance".into()),
+            reason: Some("the sender owns less".into()),
+        };
+        (status.status, status.receipt) = match self.fate {
+            Fate::Final => {
+                self.apply(&transaction);
+                let receipt = Receipt { ok: true, code: None, reason: None };
+                (TxState::Final, Some(receipt))
+            }
+            Fate::Ordered => (TxState::Ordered, None),
+            Fate::Failed => (TxState::Failed, Some(refused)),
+            Fate::Pending => {
+                status = TxStatus::outside(hash, TxState::Pending);
+                (TxState::Pending, None)
+            }
+            Fate::Expired => {
+                self.height = transaction.payload.expiry.get() + 1;
+                status = TxStatus::outside(hash, TxState::Unknown);
+                (TxState::Unknown, None)
+            }
+        };
+        self.transactions.insert(hash, (status, transaction));
+    }
+
+    fn apply(&mut self, transaction: &SignedTransaction) {
+        match &transaction.payload.body {
+            Body::Transfer { to, amount, .. } => {
+                *self.balances.entry(transaction.sender()).or_default() -= amount.get();
+                *self.balances.entry(*to).or_default() += amount.get();
+            }
+            Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
+                self.store.insert(key.clone(), value.clone());
+            }
+            Body::Delete { key } => {
+                self.store.remove(key);
+            }
+            Body::Governance { .. } => {}
+        }
+    }
+
+    fn header(&self, height: u64) -> Header {
+        Header {
+            chain_id: CHAIN,
+            epoch: Epoch::new(0),
+            view: View::new(3),
+            height: Height::new(height),
+            mode: Mode::Fast,
+            kind: BlockKind::Ordinary,
+            parent: Digest([height as u8 - 1; 32]),
+            proposer: ValidatorIndex::new(3),
+            timestamp_ms: 1_750_000_000_000 + height,
+            transactions_root: Digest::ZERO,
+            receipts_root: Digest::ZERO,
+            state_root: Digest([0xaa; 32]),
+            validators_hash: Digest::ZERO,
+            next_validators_hash: Digest::ZERO,
+            justification_hash: Digest::ZERO,
+        }
+    }
+}
+
+impl Api {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0.lock().expect("no panic in the server")
+    }
+}
+
+#[async_trait]
+impl ChainApiServer for Api {
+    async fn status(&self) -> RpcResult<ChainStatus> {
+        let height = Height::new(self.ledger().height);
+        Ok(ChainStatus {
+            chain_id: CHAIN,
+            name: "fake".into(),
+            engine: "hybrid".into(),
+            version: "0.0.0".into(),
+            moniker: "node1".into(),
+            peer_id: "12D3KooWfake".into(),
+            validator: Some(ValidatorIndex::new(1)),
+            height_final: height,
+            hash: Digest([1; 32]),
+            state_root: Digest([0xaa; 32]),
+            timestamp_ms: 1_750_000_000_000,
+            height_ordered: height,
+            epoch: Epoch::new(0),
+            view: View::new(3),
+            mode: Mode::Pbft,
+            leader: Some(ValidatorIndex::new(3)),
+            validators: 4,
+            peers: 3,
+            pending: 0,
+            synced: true,
+        })
+    }
+
+    async fn block(&self, block: BlockRef, _: Option<Detail>) -> RpcResult<Block> {
+        let ledger = self.ledger();
+        let height = match block {
+            BlockRef::Latest => ledger.height,
+            BlockRef::Height(height) if height.get() <= ledger.height => height.get(),
+            _ => return Err(refuse(ErrorCode::NotFound, &format!("no block {block}")).into()),
+        };
+        let transactions: Vec<TxInBlock> = ledger
+            .transactions
+            .values()
+            .filter(|(status, _)| status.height == Some(Height::new(height)))
+            .map(|(status, transaction)| TxInBlock {
+                hash: status.hash,
+                content: (&Transaction::Signed(transaction.clone())).into(),
+                receipt: status.receipt.clone(),
+            })
+            .collect();
+        Ok(Block {
+            hash: Digest([height as u8; 32]),
+            status: BlockStatus::Final,
+            header: ledger.header(height),
+            size_bytes: 1000,
+            transaction_count: transactions.len() as u32,
+            transaction_hashes: None,
+            transactions: Some(transactions),
+            certificate: None,
+        })
+    }
+
+    async fn validators(&self, _: Option<Epoch>) -> RpcResult<ValidatorList> {
+        let validator = |index: u16| {
+            let key = Keypair::from_seed(&[200 + index as u8; 32]).public();
+            ValidatorInfo {
+                index: ValidatorIndex::new(index),
+                name: Some(format!("node{index}")),
+                consensus_key: key,
+                network_key: key,
+                governance_key: key,
+                peer_id: "12D3KooWfake".into(),
+                jailed: index == 2,
+                accused: index == 2,
+                since: Epoch::new(0),
+                signed_last: Some(true),
+                connected: true,
+            }
+        };
+        Ok(ValidatorList {
+            epoch: Epoch::new(0),
+            first_view: View::new(0),
+            quorums: Quorums::new(4, 1).expect("4 tolerate 1"),
+            leader: Some(ValidatorIndex::new(3)),
+            validators: (0..4).map(validator).collect(),
+        })
+    }
+
+    async fn evidence(&self, _: Option<Height>) -> RpcResult<Vec<EvidenceRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn subscribe_blocks(
+        &self,
+        pending: PendingSubscriptionSink,
+        status: Option<BlockStatus>,
+        _: Option<bool>,
+    ) -> SubscriptionResult {
+        let sink = pending.accept().await?;
+        let first = self.ledger().height;
+        let mut events = vec![BlockEvent::Lagged { missed: 2 }];
+        events.extend((first..first + 3).map(|height| {
+            let header = self.ledger().header(height);
+            BlockEvent::Block(BlockNotice {
+                status: status.unwrap_or(BlockStatus::Final),
+                height: header.height,
+                hash: Digest([height as u8; 32]),
+                epoch: header.epoch,
+                view: header.view,
+                mode: header.mode,
+                proposer: header.proposer,
+                timestamp_ms: header.timestamp_ms,
+                transaction_count: 1,
+                transactions: None,
+                failed: None,
+            })
+        }));
+        for event in events {
+            sink.send(serde_json::value::to_raw_value(&event)?).await?;
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AccountApiServer for Api {
+    async fn get(&self, address: Address) -> RpcResult<Account> {
+        let ledger = self.ledger();
+        let nonce = ledger.nonces.get(&address).copied().unwrap_or(0);
+        Ok(Account {
+            address,
+            balance: Amount::new(ledger.balances.get(&address).copied().unwrap_or(0)),
+            nonce,
+            next_nonce: nonce,
+            height: Height::new(ledger.height),
+        })
+    }
+}
+
+#[async_trait]
+impl KvApiServer for Api {
+    async fn get(&self, key: HexBytes) -> RpcResult<KvValue> {
+        let ledger = self.ledger();
+        let value = ledger.store.get(&key.0).cloned().map(HexBytes);
+        Ok(KvValue { key, value, height: Height::new(ledger.height) })
+    }
+
+    async fn scan(
+        &self,
+        prefix: HexBytes,
+        start: Option<HexBytes>,
+        limit: Option<u32>,
+    ) -> RpcResult<KvPage> {
+        let ledger = self.ledger();
+        let start = start.unwrap_or_else(|| prefix.clone()).0;
+        // Small pages, so that clients must ask again.
+        let limit = limit.unwrap_or(2).min(2) as usize;
+        let mut found =
+            ledger.store.range(start..).filter(|(key, _)| key.starts_with(&prefix.0)).map(
+                |(key, value)| KvEntry {
+                    key: HexBytes(key.clone()),
+                    value: HexBytes(value.clone()),
+                },
+            );
+        let entries = found.by_ref().take(limit).collect();
+        let next = found.next().map(|entry| entry.key);
+        Ok(KvPage { entries, next, height: Height::new(ledger.height) })
+    }
+}
+
+#[async_trait]
+impl TxApiServer for Api {
+    async fn submit(&self, transaction: HexBytes) -> RpcResult<Submitted> {
+        Ok(Submitted { hash: self.ledger().take(&transaction)? })
+    }
+
+    async fn submit_batch(&self, transactions: Vec<HexBytes>) -> RpcResult<Vec<SubmitResult>> {
+        let mut ledger = self.ledger();
+        Ok(transactions.iter().map(|bytes| ledger.take(bytes).into()).collect())
+    }
+
+    async fn status(
+        &self,
+        hash: Digest,
+        wait: Option<Wait>,
+        timeout_ms: Option<u64>,
+    ) -> RpcResult<TxStatus> {
+        let status = match self.ledger().transactions.get(&hash) {
+            Some((status, _)) => status.clone(),
+            None => TxStatus::outside(hash, TxState::Unknown),
+        };
+        let enough = match wait {
+            None => true,
+            Some(Wait::Ordered) => status.status == TxState::Ordered || status.status.is_settled(),
+            Some(Wait::Final) => status.status.is_settled(),
+        };
+        if !enough {
+            tokio::time::sleep(Duration::from_millis(timeout_ms.unwrap_or(1000))).await;
+        }
+        Ok(status)
+    }
+}
+
+#[async_trait]
+impl ConsensusApiServer for Api {
+    async fn state(&self) -> RpcResult<ConsensusState> {
+        let height = Height::new(self.ledger().height);
+        Ok(ConsensusState {
+            role: Role::Follower,
+            validator: Some(ValidatorIndex::new(1)),
+            epoch: Epoch::new(0),
+            view: View::new(3),
+            leader: Some(ValidatorIndex::new(3)),
+            mode: Mode::Pbft,
+            mode_reason: "view 2 timed out".into(),
+            timeout_ms: 500,
+            height_final: height,
+            height_ordered: height,
+            height_head: height,
+            quorums: Quorums::new(4, 1).expect("4 tolerate 1"),
+            pending: 0,
+            evidence_pending: 0,
+            certificate: None,
+            mode_history: Vec::new(),
+        })
+    }
+
+    async fn subscribe_events(&self, pending: PendingSubscriptionSink) -> SubscriptionResult {
+        let _ = pending.accept().await?;
+        Ok(())
+    }
+}

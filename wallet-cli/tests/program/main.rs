@@ -1,0 +1,6 @@
+//! The program as people and scripts meet it: output, files and exit codes.
+
+mod arguments;
+mod fake_node;
+mod flows;
+mod wallet;
