@@ -2,12 +2,12 @@
 //!
 //! Per turn: feed inputs and answer the engine's requests; send what reveals no promise; persist
 //! and sync the safety record with the blocks it rests on; sign and release what waited for that;
-//! commit; and go round again with the node's own signed messages until nothing is left. All
+//! commit (a barrier before the record of the epoch it opens); and go round again with the node's own signed messages until nothing is left. All
 //! inputs that wait are taken in one turn, so they share one sync (group commit).
 
 use std::collections::VecDeque;
 
-use chain::block::SealedBlock;
+use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::Signer;
 use chain::types::ValidatorIndex;
 
@@ -221,6 +221,11 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
     /// Persists, then releases what waited, then commits.
     fn flush(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
         let waiting = std::mem::take(&mut self.output.send_after_persist);
+        // The record of a new epoch must not reach the disk without the barrier that opened it:
+        // its sync then covers both.
+        if self.commits.iter().any(|commit| commit.block.header.kind == BlockKind::Barrier) {
+            self.commit()?;
+        }
         if self.persist || !self.blocks.is_empty() {
             let written = self.storage.persist(&self.engine.record(), &self.blocks);
             self.failed |= written.is_err();
@@ -231,6 +236,10 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
         for outgoing in waiting {
             self.release(outgoing, outbox);
         }
+        self.commit()
+    }
+
+    fn commit(&mut self) -> Result<(), StorageError> {
         if !self.commits.is_empty() {
             let committed = self.application.commit(&self.commits);
             self.failed |= committed.is_err();

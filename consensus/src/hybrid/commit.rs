@@ -226,20 +226,8 @@ impl Hybrid {
     pub(super) fn enter_epoch(&mut self, set: ValidatorSet) {
         self.quorums = set.quorums();
         self.me = set.index_of(&self.config.me);
-        self.safety = match self.later.take() {
-            Some(later) if later.epoch == set.epoch => {
-                self.led_before = later.led;
-                later
-            }
-            Some(later) => {
-                self.later = Some(later);
-                Safety::new(set.epoch, set.first_view)
-            }
-            None => {
-                self.led_before = None;
-                Safety::new(set.epoch, set.first_view)
-            }
-        };
+        self.safety = Safety::new(set.epoch, set.first_view);
+        self.led_before = None;
         self.evidence.enter_epoch(&set);
         self.set = set;
         self.active = self.view_tip(self.view()).is_some();

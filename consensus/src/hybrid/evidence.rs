@@ -10,7 +10,7 @@ use chain::validator::ValidatorSet;
 use super::message::{LeaveReason, Message};
 use super::tree::WINDOW;
 use super::{Hybrid, Out};
-use crate::engine::{Event, Outgoing, Recipients};
+use crate::engine::{Event, Outgoing, Reason, Recipients};
 
 /// At most one proof per accused validator: a second one does not count.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +82,10 @@ impl Hybrid {
             return;
         }
         let accused = evidence.accused();
+        if accused == self.set.leader(evidence.view()) {
+            // Whatever made validators leave that view first, this was the cause.
+            self.reasons.insert(evidence.view().next(), Reason::Equivocation);
+        }
         out.events.push(Event::EvidenceFound { evidence: Box::new(evidence.clone()) });
         if self.me.is_some() {
             let message = Message::Evidence(Box::new(evidence));

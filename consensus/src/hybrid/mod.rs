@@ -69,9 +69,6 @@ pub struct Hybrid {
 
     /// Every promise; the driver keeps it on disk.
     safety: Safety,
-    /// The record of a later epoch whose opening block the disk lost: until that is known again
-    /// this node promises nothing.
-    later: Option<Safety>,
     /// Views up to this one were perhaps led before a restart: no header is signed in them.
     led_before: Option<View>,
 
@@ -145,9 +142,9 @@ impl Hybrid {
         self.me == Some(self.leader())
     }
 
-    /// Whether this node may promise anything in this epoch.
+    /// Whether this node votes at all.
     fn may_promise(&self) -> bool {
-        self.me.is_some() && self.later.is_none()
+        self.me.is_some()
     }
 
     fn is_first_view(&self, view: View) -> bool {

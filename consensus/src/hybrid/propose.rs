@@ -22,6 +22,8 @@ pub(super) struct Proposing {
     last_proposal: Option<Time>,
     /// Nothing could be built: try again then.
     retry_at: Option<Time>,
+    /// The view whose mark "I lead" is on disk: known once an own vote in it came back.
+    marked: Option<View>,
     /// The newest certificate that followers were sent.
     announced: Option<Ballot>,
 }
@@ -256,7 +258,7 @@ impl Hybrid {
     }
 
     /// P9: the own proposal, signed and executed, goes out. In `fast` mode it leaves while the
-    /// disk still works on the leader's vote; the first header of a view waits for its mark, and
+    /// disk still works on the leader's vote; until the mark of the view is on disk it waits, and
     /// in `pbft` mode the leader's vote travels along.
     pub(super) fn announce(&mut self, block: &SealedBlock, ballot: Ballot, out: &mut Out) {
         let header = &block.header;
@@ -291,6 +293,13 @@ impl Hybrid {
             }
         }
         self.timers.spoke(self.now);
+    }
+
+    /// An own vote came back from the disk: so did the mark of its view.
+    pub(super) fn own_vote_is_on_disk(&mut self, view: View) {
+        if self.safety.led == Some(view) {
+            self.proposing.marked = Some(view);
+        }
     }
 
     /// The newest prepare certificate of this view that is not final: moves the followers'

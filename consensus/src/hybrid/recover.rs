@@ -50,14 +50,12 @@ pub(super) fn recover(
     let mut history = History::default();
     recovered.recent.iter().for_each(|header| history.push(header));
 
-    let fresh = Safety::new(set.epoch, set.first_view);
-    let (safety, later) = match recovered.record {
-        None => (fresh, None),
-        Some(record) if record.epoch == set.epoch => (record, None),
-        // The barrier that opened the record's epoch was lost with the unsynced end of the chain.
-        Some(record) if record.epoch > set.epoch => (fresh, Some(record)),
-        Some(_) => (fresh, None),
-    };
+    // A record of an epoch that has ended binds nothing any more.
+    let safety = recovered
+        .record
+        .filter(|record| record.epoch >= set.epoch)
+        .unwrap_or_else(|| Safety::new(set.epoch, set.first_view));
+    assert_eq!(safety.epoch, set.epoch, "a barrier is on disk before the next epoch's record");
     let mut hybrid = Hybrid {
         quorums: set.quorums(),
         me: set.index_of(&config.me),
@@ -65,7 +63,6 @@ pub(super) fn recover(
         opening_mode: recovered.opening_mode,
         led_before: safety.led,
         safety,
-        later,
         tree,
         book: VoteBook::default(),
         final_proof: recovered.final_block.map(|(_, proof)| proof),

@@ -186,7 +186,7 @@ impl Hybrid {
     }
 
     pub(super) fn earliest_timer(&self) -> Option<Time> {
-        let suspicion = if self.timers.suspecting {
+        let suspicion = if self.timers.suspecting || !self.may_promise() {
             None
         } else {
             self.timers.deadline.into_iter().chain(self.silence_deadline()).min()

@@ -117,6 +117,9 @@ impl Hybrid {
         if change.report.epoch != self.epoch() {
             return;
         }
+        if from == sender {
+            self.show_finality(sender, &change.report, out);
+        }
         for certificate in [&change.report.high_qc, &change.report.final_certificate] {
             if let Some(certificate) = certificate.clone() {
                 self.handle_certificate(sender, certificate, out);
@@ -141,6 +144,18 @@ impl Hybrid {
         }
         self.join_others(out);
         self.try_new_view(out);
+    }
+
+    /// One who is behind in finality, perhaps alone in a high view, gets the newest certificate.
+    fn show_finality(&mut self, to: ValidatorIndex, report: &ViewReport, out: &mut Out) {
+        let Some(newest) = self.final_certificate().filter(|_| Some(to) != self.me) else {
+            return;
+        };
+        let known = report.final_certificate.as_ref().map(|held| held.ballot.position.height);
+        if known.is_none_or(|height| height < newest.ballot.position.height) {
+            let message = Message::Decided(newest.clone());
+            out.send.push(Outgoing::Ready(Recipients::One(to), message));
+        }
     }
 
     fn join_others(&mut self, out: &mut Out) {

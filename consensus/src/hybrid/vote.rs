@@ -301,6 +301,9 @@ impl Hybrid {
             if vote.ballot.position.epoch != self.epoch() {
                 continue;
             }
+            if Some(from) == self.me {
+                self.own_vote_is_on_disk(vote.ballot.position.view);
+            }
             if vote.ballot.position.height <= self.tree.root().position.height {
                 self.answer_late_vote(from, &vote, votes.again, out);
                 continue;
