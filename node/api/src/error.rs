@@ -40,12 +40,8 @@ pub enum ErrorCode {
     InsufficientBalance,
     /// The expiry height is over.
     Expired,
-    /// The expiry height is too far away.
-    ExpiryTooFar,
     /// Known already: pending, or in a block.
     Duplicate,
-    /// This version does not execute transactions of this kind.
-    Unsupported,
     /// This sender has too many transactions pending.
     SenderLimit,
     /// The pool is full.
@@ -58,7 +54,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Malformed,
@@ -69,9 +65,7 @@ impl ErrorCode {
         Self::NonceGap,
         Self::InsufficientBalance,
         Self::Expired,
-        Self::ExpiryTooFar,
         Self::Duplicate,
-        Self::Unsupported,
         Self::SenderLimit,
         Self::Overloaded,
         Self::Unavailable,
@@ -91,9 +85,7 @@ impl ErrorCode {
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
             Self::Expired => "expired",
-            Self::ExpiryTooFar => "expiry_too_far",
             Self::Duplicate => "duplicate",
-            Self::Unsupported => "unsupported",
             Self::SenderLimit => "sender_limit",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
@@ -114,9 +106,7 @@ impl ErrorCode {
             | Self::NonceGap
             | Self::InsufficientBalance
             | Self::Expired
-            | Self::ExpiryTooFar
-            | Self::Duplicate
-            | Self::Unsupported => REFUSED,
+            | Self::Duplicate => REFUSED,
             Self::SenderLimit | Self::Overloaded => OVERLOADED,
             Self::Unavailable => UNAVAILABLE,
             Self::Internal => INTERNAL_ERROR_CODE,
@@ -191,7 +181,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
             assert!(names.insert(code.name()), "{code} twice");
         }
-        assert_eq!(names.len(), 17);
+        assert_eq!(names.len(), 15);
     }
 
     #[test]

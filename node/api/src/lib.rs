@@ -16,6 +16,7 @@ pub mod discover;
 pub mod error;
 pub mod kv;
 pub mod limits;
+pub mod openrpc;
 pub mod transaction;
 pub mod tx;
 

@@ -1,0 +1,237 @@
+//! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
+//!
+//! ```text
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, consensus
+//!                └──▶ websocket ──▶ dispatch             ▲
+//!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
+//! ```
+//!
+//! What clients can fill, and what it costs at most:
+//!
+//! | what | bound | when full |
+//! | --- | --- | --- |
+//! | connections | `rpc.max_connections` | 503 |
+//! | a request | 1 MiB, 15 s; head 16 KiB, 60 s | 413, 408, closed |
+//! | calls in one batch | 10 | an error |
+//! | transactions in one `tx_submit_batch` | 1024 | an error |
+//! | answers in memory | 128 MiB together | a wait, then an error |
+//! | calls of a WebSocket in flight | 32 | it is not read from |
+//! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
+//! | subscriptions | 8 per connection, 32 with transactions in all | an error |
+//! | notices a subscriber is behind | 256 blocks, 4096 events | it is told how many it missed |
+//! | calls that wait for a transaction | 1024 | an error |
+
+mod budget;
+mod chain;
+mod consensus;
+mod convert;
+mod dispatch;
+mod errors;
+mod health;
+mod hosts;
+mod http;
+mod listen;
+mod relay;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tx;
+mod websocket;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ::chain::crypto::PublicKey;
+use ::chain::types::{Digest, Height};
+use jsonrpsee::RpcModule;
+use node_api::{
+    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
+    RpcApiServer as _, TxApiServer as _,
+};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::chain_view::ChainView;
+use crate::config::RpcConfig;
+use crate::consensus_host::ConsensusHandle;
+use crate::metrics::Metrics;
+use crate::network::{NetworkHandle, PeerInfo};
+use crate::pool::TransactionPool;
+
+use dispatch::Dispatcher;
+use health::Progress;
+use hosts::Hosts;
+use http::Door;
+use relay::Relay;
+
+/// Most calls that wait for a transaction at one time.
+const MAX_WAITERS: usize = 1024;
+
+/// What the network knows of other nodes.
+pub trait Peers: Send + Sync {
+    fn peers(&self) -> Vec<PeerInfo>;
+    /// The greatest final height that the network has shown a certificate for.
+    fn best_final(&self) -> Height;
+}
+
+impl Peers for NetworkHandle {
+    fn peers(&self) -> Vec<PeerInfo> {
+        Self::peers(self)
+    }
+
+    fn best_final(&self) -> Height {
+        Self::best_final(self)
+    }
+}
+
+/// Who this node is.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub chain_id: Digest,
+    /// Name of the chain.
+    pub chain: String,
+    /// Of the genesis, Unix milliseconds.
+    pub genesis_time_ms: u64,
+    /// The protocol that orders blocks, like `hybrid`.
+    pub engine: String,
+    /// Name of the node.
+    pub moniker: String,
+    /// libp2p peer id of the node.
+    pub peer_id: String,
+    /// Names of the genesis validators by their consensus keys.
+    pub validator_names: BTreeMap<PublicKey, String>,
+}
+
+impl Identity {
+    /// The identity of a node on the chain of a genesis.
+    pub fn new(genesis: &genesis::Genesis, moniker: &str, network_key: &PublicKey) -> Self {
+        let names = genesis.validators.iter().map(|v| (v.consensus_key, v.name.clone()));
+        Self {
+            chain_id: genesis.hash(),
+            chain: genesis.chain.clone(),
+            genesis_time_ms: genesis.time_ms,
+            engine: genesis.engine.to_string(),
+            moniker: moniker.to_owned(),
+            peer_id: genesis::peer_id::peer_id(network_key),
+            validator_names: names.collect(),
+        }
+    }
+}
+
+/// The parts of a node that clients see.
+pub struct Context {
+    pub identity: Identity,
+    pub view: ChainView,
+    pub pool: TransactionPool,
+    pub consensus: ConsensusHandle,
+    pub peers: Arc<dyn Peers>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Peer ids of the connected peers.
+    fn connected(&self) -> BTreeSet<String> {
+        self.peers.peers().into_iter().filter(|peer| peer.connected).map(|peer| peer.id).collect()
+    }
+
+    fn is_synced(&self, height: Height) -> bool {
+        self.peers.best_final().get() <= height.get().saturating_add(health::CLOSE)
+    }
+}
+
+/// A server that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    #[error("rpc.listen: cannot listen on {address}: {source}; is another node running?")]
+    Listen {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct RpcServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    serving: tokio::task::JoinHandle<()>,
+    /// Follow the chain for subscribers and for health; end when dropped.
+    _followers: JoinSet<()>,
+}
+
+impl RpcServer {
+    /// Listens and serves until [stopped](Self::stop).
+    ///
+    /// # Errors
+    /// [`RpcError::Listen`] where the address is taken.
+    pub async fn start(config: &RpcConfig, context: Context) -> Result<Self, RpcError> {
+        let failed = |source| RpcError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let context = Arc::new(context);
+        let relay = Relay::new();
+        let progress = Progress::new(context.view.head().height);
+        let mut followers = JoinSet::new();
+        followers.spawn(relay.clone().run(context.view.clone()));
+        followers.spawn(progress.clone().run(context.view.clone(), context.pool.clone()));
+
+        let stop = CancellationToken::new();
+        let metrics = context.metrics.rpc();
+        let door = Door {
+            dispatcher: Dispatcher::new(methods(&context, &relay).into(), metrics.clone()),
+            context,
+            progress,
+            hosts: Arc::new(Hosts::new(&config.allowed_hosts)),
+            connections: Arc::default(),
+            stop: stop.clone(),
+        };
+        let router = http::router(door);
+        let most = config.max_connections;
+        let serving = tokio::spawn(listen::run(listener, router, most, metrics, stop.clone()));
+        Ok(Self { address, stop, serving, _followers: followers })
+    }
+
+    /// Stops accepting, gives open connections a moment, and returns when all are closed.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // A server that panicked serves nobody any more either.
+        let _ = self.serving.await;
+    }
+}
+
+/// Every method, by the traits of `node_api`.
+fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
+    let waiters = Arc::new(Semaphore::new(MAX_WAITERS));
+    let shared = || Arc::clone(context);
+    let mut all = RpcModule::new(());
+    let distinct = "the traits name every method once: a test calls this";
+    all.merge(chain::ChainRpc::new(shared(), relay.clone()).into_rpc()).expect(distinct);
+    all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
+    all.merge(state::AccountRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(state::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(Discover.into_rpc()).expect(distinct);
+    all
+}
+
+/// Namespace `rpc`.
+struct Discover;
+
+#[jsonrpsee::core::async_trait]
+impl node_api::RpcApiServer for Discover {
+    async fn discover(&self) -> jsonrpsee::core::RpcResult<serde_json::Value> {
+        Ok(node_api::openrpc::document())
+    }
+}

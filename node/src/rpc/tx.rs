@@ -1,0 +1,132 @@
+//! Namespace `tx`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chain::codec;
+use chain::mempool::RejectReason;
+use chain::transaction::SignedTransaction;
+use chain::types::Digest;
+use jsonrpsee::core::{RpcResult, async_trait};
+use node_api::limits::{DEFAULT_WAIT, MAX_SUBMIT_BATCH, MAX_WAIT};
+use node_api::transaction::{TxState, TxStatus};
+use node_api::tx::{SubmitResult, Submitted, TxApiServer, Wait};
+use node_api::{ApiError, ErrorCode, HexBytes};
+use tokio::sync::Semaphore;
+
+use super::{Context, convert, errors};
+use crate::chain_view::{self, BlockStatus};
+use crate::pool::{Origin, SubmitError};
+
+pub(super) struct TxRpc {
+    context: Arc<Context>,
+    waiters: Arc<Semaphore>,
+}
+
+impl TxRpc {
+    pub(super) const fn new(context: Arc<Context>, waiters: Arc<Semaphore>) -> Self {
+        Self { context, waiters }
+    }
+
+    /// What a client hears of the pool's verdict.
+    fn verdict(
+        &self,
+        hash: Digest,
+        verdict: Result<Digest, SubmitError>,
+    ) -> Result<Digest, ApiError> {
+        match verdict {
+            Ok(hash) => Ok(hash),
+            // The same bytes once more: whoever was not sure that they arrived now is.
+            Err(SubmitError::Refused(RejectReason::Duplicate)) => Ok(hash),
+            Err(error @ SubmitError::Refused(RejectReason::NonceUsed { .. })) => {
+                Err(self.executed_before(hash).unwrap_or_else(|| errors::submit(&error)))
+            }
+            Err(error) => Err(errors::submit(&error)),
+        }
+    }
+
+    /// The better explanation of a used nonce, where this very transaction used it.
+    fn executed_before(&self, hash: Digest) -> Option<ApiError> {
+        match self.context.view.transaction(&hash).ok()? {
+            chain_view::TxStatus::Final(at) => {
+                let message = format!("the transaction is in final block {} already", at.height);
+                Some(ApiError::new(ErrorCode::Duplicate, message))
+            }
+            _ => None,
+        }
+    }
+
+    fn look(&self, hash: Digest) -> Result<TxStatus, ApiError> {
+        let on_chain = || {
+            let found = self.context.view.transaction(&hash).map_err(|e| errors::store(&e))?;
+            Ok(convert::tx_status(hash, &found))
+        };
+        if let Some(status) = on_chain()? {
+            return Ok(status);
+        }
+        if self.context.pool.is_pending(&hash) {
+            return Ok(TxStatus::outside(hash, TxState::Pending));
+        }
+        // It may have moved from the pool into the chain between the two looks.
+        Ok(on_chain()?.unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
+    }
+}
+
+fn decode(bytes: &HexBytes) -> Result<SignedTransaction, ApiError> {
+    codec::decode(&bytes.0).map_err(|error| errors::undecodable(&error))
+}
+
+#[async_trait]
+impl TxApiServer for TxRpc {
+    async fn submit(&self, transaction: HexBytes) -> RpcResult<Submitted> {
+        let transaction = decode(&transaction)?;
+        let hash = transaction.hash();
+        let verdict = self.context.pool.submit(transaction).await;
+        Ok(Submitted { hash: self.verdict(hash, verdict)? })
+    }
+
+    async fn submit_batch(&self, transactions: Vec<HexBytes>) -> RpcResult<Vec<SubmitResult>> {
+        let count = transactions.len();
+        if count > MAX_SUBMIT_BATCH {
+            let problem = format!("{count} transactions where at most {MAX_SUBMIT_BATCH} may come");
+            return Err(errors::invalid(problem).into());
+        }
+        let decoded: Vec<_> = transactions.iter().map(decode).collect();
+        drop(transactions);
+        let good: Vec<_> = decoded.iter().flatten().cloned().collect();
+        let mut verdicts = self.context.pool.submit_many(good, Origin::Local).await.into_iter();
+        let results = decoded.into_iter().map(|decoded| {
+            let hash = decoded?.hash();
+            let verdict = verdicts.next().unwrap_or(Err(SubmitError::Closed));
+            self.verdict(hash, verdict)
+        });
+        Ok(results.map(SubmitResult::from).collect())
+    }
+
+    async fn status(
+        &self,
+        hash: Digest,
+        wait: Option<Wait>,
+        timeout_ms: Option<u64>,
+    ) -> RpcResult<TxStatus> {
+        let Some(wait) = wait else {
+            return Ok(self.look(hash)?);
+        };
+        let timeout = timeout_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(MAX_WAIT);
+        let Ok(_place) = self.waiters.try_acquire() else {
+            return Err(errors::overloaded("too many calls wait for transactions already").into());
+        };
+        let status = match wait {
+            Wait::Ordered => BlockStatus::Ordered,
+            Wait::Final => BlockStatus::Final,
+        };
+        match tokio::time::timeout(timeout, self.context.view.wait(&hash, status)).await {
+            Ok(Ok(found)) => {
+                let unknown = || TxStatus::outside(hash, TxState::Unknown);
+                Ok(convert::tx_status(hash, &found).unwrap_or_else(unknown))
+            }
+            Ok(Err(error)) => Err(errors::store(&error).into()),
+            Err(_) => Ok(self.look(hash)?),
+        }
+    }
+}
