@@ -1,0 +1,48 @@
+//! Where the consensus thread's messages leave.
+
+use std::marker::PhantomData;
+
+use consensus::driver::Outbox;
+use consensus::engine::Recipients;
+
+use super::message::{Frame, WireMessage};
+use super::roster::SharedRoster;
+use super::{NetworkHandle, gossip};
+
+/// Encodes a message once and queues it for everyone it is for. Never blocks.
+#[derive(Debug)]
+pub struct NetworkOutbox<M> {
+    network: NetworkHandle,
+    roster: SharedRoster,
+    message: PhantomData<fn(&M)>,
+}
+
+impl<M> NetworkOutbox<M> {
+    pub const fn new(network: NetworkHandle, roster: SharedRoster) -> Self {
+        Self { network, roster, message: PhantomData }
+    }
+}
+
+impl<M: WireMessage> Outbox<M> for NetworkOutbox<M> {
+    fn send(&mut self, to: Recipients, message: &M) {
+        let frame = Frame::new(message);
+        let roster = self.roster.get();
+        match to {
+            Recipients::One(index) => {
+                if let Some(peer) = roster.peer(index) {
+                    self.network.send(peer, frame);
+                }
+            }
+            Recipients::Others => {
+                for peer in roster.others() {
+                    self.network.send(peer, frame.clone());
+                }
+                if let Some(topic) =
+                    message.topic().filter(|_| frame.bytes.len() <= gossip::MAX_BYTES)
+                {
+                    self.network.publish(topic, frame.bytes.to_vec());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use bincode::{Decode, Encode};
+use chain::certificate::{Ballot, Position, Signatures, VoteKind};
+use chain::codec::Bounded;
+use chain::crypto::Ed25519;
+use chain::transaction::{Body, Payload};
+use chain::types::{Epoch, ValidatorIndex, View};
+use chain::validator::Validator;
+use consensus::driver::Outbox as _;
+use consensus::engine::Recipients;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use tokio::io::AsyncWriteExt as _;
+
+use super::*;
+
+mod blocked;
+mod garbage;
+mod members;
+mod speed;
+
+/// A message of tests: which lane, whether gossip carries it too, and something to carry.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Note {
+    lane: u8,
+    gossip: bool,
+    body: Vec<u8>,
+}
+
+impl Note {
+    fn new(body: impl Into<Vec<u8>>) -> Self {
+        Self { lane: 0, gossip: false, body: body.into() }
+    }
+}
+
+impl Bounded for Note {
+    const MAX_BYTES: usize = 1024 * 1024;
+}
+
+impl WireMessage for Note {
+    fn lane(&self) -> Lane {
+        Lane::ALL[usize::from(self.lane % 3)]
+    }
+
+    fn topic(&self) -> Option<Topic> {
+        self.gossip.then_some(Topic::ViewChanges)
+    }
+}
+
+const CHAIN: Digest = Digest([1; 32]);
+
+fn network_key(place: usize) -> Keypair {
+    Keypair::from_seed(&[place as u8 + 1; 32])
+}
+
+fn consensus_key(place: usize) -> Keypair {
+    Keypair::from_seed(&[place as u8 + 101; 32])
+}
+
+fn id(place: usize) -> PeerId {
+    peer_id(&network_key(place).public()).unwrap()
+}
+
+fn validators(n: usize) -> ValidatorSet {
+    let validator = |place| Validator {
+        consensus_key: consensus_key(place).public(),
+        network_key: network_key(place).public(),
+        governance_key: consensus_key(place).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    };
+    ValidatorSet {
+        epoch: Epoch::new(0),
+        first_view: View::new(0),
+        max_faulty: ((n - 1) / 3) as u16,
+        validators: (0..n).map(validator).collect(),
+    }
+}
+
+/// A network of tests with its outbox.
+struct Node {
+    network: Network<Note>,
+    outbox: NetworkOutbox<Note>,
+}
+
+impl Node {
+    /// Starts the network of validator `place` of `n`, which knows these addresses.
+    async fn start(place: usize, n: usize, chain_id: Digest, peers: Vec<Multiaddr>) -> Self {
+        Self::listen(place, n, chain_id, peers, "/ip4/127.0.0.1/tcp/0".parse().unwrap()).await
+    }
+
+    async fn listen(
+        place: usize,
+        n: usize,
+        chain_id: Digest,
+        peers: Vec<Multiaddr>,
+        listen: Multiaddr,
+    ) -> Self {
+        let network = Network::start(NetworkConfig {
+            chain_id,
+            key: network_key(place),
+            listen,
+            peers,
+            validators: validators(n),
+            verifier: Arc::new(Ed25519),
+        })
+        .await
+        .unwrap();
+        let roster = Roster::new(&validators(n), &consensus_key(place).public());
+        let outbox = NetworkOutbox::new(network.handle.clone(), SharedRoster::new(roster));
+        Self { network, outbox }
+    }
+
+    fn handle(&self) -> &NetworkHandle {
+        &self.network.handle
+    }
+
+    /// Where others reach this node.
+    fn address(&self) -> Multiaddr {
+        self.network.addresses[0].clone().with(Protocol::P2p(self.handle().me()))
+    }
+
+    fn met(&self) -> usize {
+        self.handle().peers().iter().filter(|peer| peer.connected).count()
+    }
+
+    fn peer(&self, place: usize) -> PeerInfo {
+        let id = id(place).to_string();
+        self.handle().peers().into_iter().find(|peer| peer.id == id).unwrap()
+    }
+
+    fn send(&mut self, to: usize, note: &Note) {
+        self.outbox.send(Recipients::One(ValidatorIndex::new(to as u16)), note);
+    }
+
+    /// Waits for so many messages from others.
+    async fn receive(&self, count: usize) -> Vec<(PeerId, Note)> {
+        let inbox = self.network.inbox.clone();
+        let waiting = tokio::task::spawn_blocking(move || {
+            let (mut all, deadline) = (Vec::new(), Instant::now() + PATIENCE);
+            while all.len() < count {
+                assert!(Instant::now() < deadline, "{} of {count} messages", all.len());
+                match inbox.wait(Some(deadline)) {
+                    Waited::Turn(messages) => all.extend(messages),
+                    Waited::Stopped => panic!("nobody stopped the inbox"),
+                }
+            }
+            all
+        });
+        waiting.await.unwrap()
+    }
+
+    async fn receive_batch(&mut self) -> PeerTransactions {
+        tokio::time::timeout(PATIENCE, self.network.transactions.recv()).await.unwrap().unwrap()
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again until it is so.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Starts `n` validators, each of which knows those before it, and waits until all can talk.
+async fn connected(n: usize) -> Vec<Node> {
+    let mut nodes: Vec<Node> = Vec::new();
+    for place in 0..n {
+        let peers = nodes.iter().map(Node::address).collect();
+        nodes.push(Node::start(place, n, CHAIN, peers).await);
+    }
+    for node in &nodes {
+        eventually("all are connected", || node.met() == n - 1).await;
+    }
+    nodes
+}
+
+fn transaction(nonce: u64) -> SignedTransaction {
+    let key = Keypair::from_seed(&[99; 32]);
+    let body = Body::Put { key: vec![1], value: vec![2; 100] };
+    let expiry = Height::new(9);
+    Payload { chain_id: CHAIN, sender: key.public(), nonce, expiry, body }.sign(&key)
+}
+
+/// A final certificate of four validators at a height.
+fn certificate(height: u64) -> Certificate {
+    let position =
+        Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(height) };
+    let ballot = Ballot { kind: VoteKind::Commit, position, block: Digest([3; 32]) };
+    let sign = |place: usize| {
+        let signature = chain::crypto::Signer::sign(&consensus_key(place), &ballot.digest(&CHAIN));
+        (ValidatorIndex::new(place as u16), signature)
+    };
+    let signatures: Vec<_> = (0..3).map(sign).collect();
+    Certificate { ballot, signatures: Signatures::new(4, &signatures) }
+}
+
+/// Memory of this process, in KiB.
+pub(super) fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
