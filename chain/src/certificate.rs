@@ -96,10 +96,12 @@ impl Signatures {
 
     /// Who signed, in the order of the signatures.
     pub fn signers(&self) -> impl Iterator<Item = ValidatorIndex> + '_ {
-        (0u16..)
-            .zip(self.bitmap.iter().flat_map(|byte| (0..8).map(move |bit| byte & (1 << bit) != 0)))
-            .filter(|(_, set)| *set)
-            .map(|(index, _)| ValidatorIndex::new(index))
+        self.bitmap
+            .iter()
+            .flat_map(|byte| (0..8).map(move |bit| byte & (1 << bit) != 0))
+            .zip(0..=u16::MAX)
+            .filter(|(set, _)| *set)
+            .map(|(_, index)| ValidatorIndex::new(index))
     }
 
     /// Who signed, with the signature.

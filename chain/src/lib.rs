@@ -17,6 +17,8 @@ pub mod merkle;
 pub mod quorum;
 pub mod receipt;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod transaction;
 pub mod types;
 pub mod validator;

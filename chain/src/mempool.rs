@@ -19,6 +19,7 @@ pub use limits::MempoolLimits;
 pub use reject::RejectReason;
 pub use verified::VerifiedTransaction;
 
+use crate::codec::{self, Bounded};
 use crate::state::{Change, RecordKey, RecordValue, State};
 use crate::transaction::{Body, SignedTransaction};
 use crate::types::{Address, Digest, Height};
@@ -153,7 +154,7 @@ impl Mempool {
                 amount: *amount,
             });
         }
-        Ok(())
+        self.room_for(&sender, transaction).map(|_| ())
     }
 
     /// Takes a transaction in. Answers with the transactions that had to make room for it.
@@ -165,43 +166,60 @@ impl Mempool {
         transaction: Arc<VerifiedTransaction>,
     ) -> Result<Vec<Digest>, RejectReason> {
         self.precheck(transaction.transaction(), &transaction.hash())?;
-        let evicted = self.make_room(&transaction)?;
+        let len = transaction.encoded_len();
+        let evicted = match self.room_for(&transaction.sender(), transaction.transaction())? {
+            Some(heaviest) => self.evict(&heaviest, len),
+            None => Vec::new(),
+        };
         let (sender, nonce) = (transaction.sender(), transaction.transaction().payload.nonce);
         self.by_hash.insert(transaction.hash(), (sender, nonce));
         self.by_expiry.insert((transaction.transaction().payload.expiry, transaction.hash()));
-        self.bytes += transaction.encoded_len();
+        self.bytes += len;
         self.arrivals += 1;
         let arrival = self.arrivals;
         self.with_queue(sender, |queue| queue.insert(Waiting { transaction, arrival }));
         Ok(evicted)
     }
 
-    /// Frees what a newcomer needs at the cost of the sender that fills most of the pool, if that
-    /// sender fills more than the newcomer's would even after giving up that much.
-    fn make_room(&mut self, newcomer: &VerifiedTransaction) -> Result<Vec<Digest>, RejectReason> {
-        let len = newcomer.encoded_len();
-        let fits = |pool: &Self| {
-            pool.len() < pool.limits.transactions && pool.bytes + len <= pool.limits.bytes
-        };
-        if fits(self) {
-            return Ok(Vec::new());
+    /// Who has to make room for a newcomer: nobody where it fits, else the sender that fills most of
+    /// the pool, if that one fills more than the newcomer's would even after giving up that much.
+    fn room_for(
+        &self,
+        sender: &Address,
+        newcomer: &SignedTransaction,
+    ) -> Result<Option<Address>, RejectReason> {
+        if self.fits(SignedTransaction::MAX_BYTES) {
+            return Ok(None);
         }
-        let load = len + self.queues.get(&newcomer.sender()).map_or(0, Queue::bytes);
+        let len = codec::encode(newcomer).len();
+        if self.fits(len) {
+            return Ok(None);
+        }
+        let load = len + self.queues.get(sender).map_or(0, Queue::bytes);
         let missing = (self.bytes + len).saturating_sub(self.limits.bytes);
-        let Some((heaviest, sender)) = self.by_load.last().copied() else {
-            return Err(RejectReason::PoolFull);
-        };
-        if sender == newcomer.sender() || heaviest <= load + missing {
-            return Err(RejectReason::PoolFull);
+        match self.by_load.last() {
+            Some((most, heaviest)) if heaviest != sender && *most > load + missing => {
+                Ok(Some(*heaviest))
+            }
+            _ => Err(RejectReason::PoolFull),
         }
+    }
+
+    /// Whether a transaction of this length fits without anybody making room.
+    fn fits(&self, len: usize) -> bool {
+        self.len() < self.limits.transactions && self.bytes + len <= self.limits.bytes
+    }
+
+    /// Drops the last transactions of a sender until one of this length fits.
+    fn evict(&mut self, sender: &Address, len: usize) -> Vec<Digest> {
         let mut evicted = Vec::new();
-        while !fits(self) {
-            let last = self.queues.get(&sender).and_then(Queue::last).map(|last| last.hash());
+        while !self.fits(len) {
+            let last = self.queues.get(sender).and_then(Queue::last).map(|last| last.hash());
             let last = last.expect("the heaviest sender has more bytes than are missing");
             self.remove(&last);
             evicted.push(last);
         }
-        Ok(evicted)
+        evicted
     }
 
     /// What a block on top of `state`, that of its parent, should try: at most `max`, round robin

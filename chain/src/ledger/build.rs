@@ -35,7 +35,7 @@ pub struct BuildTask<'a> {
     pub now_ms: u64,
 }
 
-/// How large a block may become. The default is the largest that is valid.
+/// How large a block may become, within what is valid. The default is the largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BuildLimits {
     pub transaction_bytes: usize,
@@ -160,15 +160,13 @@ impl Ledger {
         };
         let mut executor = Executor::new(&parent.state, context);
         let mut hashes = Vec::new();
-        let mut room = limits.transaction_bytes;
+        let most = limits.transactions.min(Block::MAX_TRANSACTIONS);
+        let mut room = limits.transaction_bytes.min(Block::MAX_TRANSACTION_BYTES);
         let mut evidence = Vec::new();
         for piece in task.evidence {
             let len = crate::codec::encode(piece).len() + TRANSACTION_TAG_BYTES;
             let hash = piece.hash(&self.chain_id);
-            if hashes.len() < limits.transactions
-                && len <= room
-                && executor.apply_evidence(piece, hash).is_ok()
-            {
+            if hashes.len() < most && len <= room && executor.apply_evidence(piece, hash).is_ok() {
                 room -= len;
                 hashes.push(hash);
                 evidence.push(piece.clone());
@@ -176,7 +174,7 @@ impl Ledger {
         }
         let mut signed = Vec::new();
         for candidate in candidates {
-            if hashes.len() >= limits.transactions {
+            if hashes.len() >= most {
                 break;
             }
             let len = candidate.encoded_len() + TRANSACTION_TAG_BYTES;
