@@ -271,8 +271,7 @@ impl Hybrid {
             blocks: vec![block.clone()],
             votes: Vec::new(),
         };
-        let first =
-            block.justification.view_certificate.is_some() || header.parent == self.opening.hash;
+        let marked = self.proposing.marked == Some(header.view);
         match header.mode {
             Mode::Pbft => {
                 let draft = Draft::AppendWithVote { append, ballot };
@@ -280,10 +279,10 @@ impl Hybrid {
             }
             Mode::Fast => {
                 let outgoing = Outgoing::Ready(Recipients::Others, Message::Append(append));
-                if first {
-                    out.send_after_persist.push(outgoing)
+                if marked {
+                    out.send.push(outgoing);
                 } else {
-                    out.send.push(outgoing)
+                    out.send_after_persist.push(outgoing);
                 }
                 out.send_after_persist.push(Outgoing::SignForSelf(Draft::Vote {
                     ballot,
