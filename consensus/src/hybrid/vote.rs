@@ -227,7 +227,9 @@ impl Hybrid {
                     None => ReportAnchor::Opening,
                 };
             }
-            let node = self.tree.get(&cursor)?;
+            // A path through another view's blocks could never be reported: every such view change
+            // would be void.
+            let node = self.tree.get(&cursor).filter(|node| node.block.header.view == view)?;
             if headers.len() as u64 >= self.config.pipeline {
                 return None;
             }
