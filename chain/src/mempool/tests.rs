@@ -1,1 +1,420 @@
+use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
+use super::*;
+use crate::execute::{BlockContext, Execution, execute};
+use crate::testing::{
+    CHAIN, Cheap, account, address, cases, ed25519, expiring, put, signed, state_with, transfer,
+    transfer_body, verified,
+};
+use crate::transaction::{MalformedTransaction, Payload, Transaction};
+use crate::types::{Amount, View};
+
+fn limits() -> MempoolLimits {
+    MempoolLimits { transactions: 100, bytes: 1_000_000, per_sender: 10, nonce_gap: 12 }
+}
+
+fn pool(state: &State) -> Mempool {
+    Mempool::new(CHAIN, limits(), state.clone(), Height::new(5))
+}
+
+/// Adds what must fit without anybody making room.
+fn add(pool: &mut Mempool, transaction: SignedTransaction) -> Digest {
+    let hash = transaction.hash();
+    assert_eq!(pool.insert(verified(transaction)), Ok(Vec::new()));
+    hash
+}
+
+fn reject(pool: &Mempool, transaction: &SignedTransaction) -> RejectReason {
+    pool.precheck(transaction, &transaction.hash()).unwrap_err()
+}
+
+/// (account, nonce) of the candidates, for the first `senders` accounts.
+fn candidates(pool: &Mempool, state: &State, max: usize, senders: u16) -> Vec<(u16, u64)> {
+    pool.candidates(state, max)
+        .iter()
+        .map(|transaction| {
+            let number = (0..senders).find(|n| address(*n) == transaction.sender()).unwrap();
+            (number, transaction.transaction().payload.nonce)
+        })
+        .collect()
+}
+
+/// Executes transactions in a block at a height and lets the pool follow.
+fn commit(pool: &mut Mempool, height: u64, list: &[SignedTransaction]) -> Execution {
+    let transactions: Vec<_> = list.iter().cloned().map(Transaction::Signed).collect();
+    let context = BlockContext {
+        chain_id: CHAIN,
+        height: Height::new(height),
+        view: View::new(0),
+        verifier: &Cheap,
+    };
+    let execution = execute(&pool.state, &context, &transactions).unwrap();
+    pool.advance(execution.state.clone(), Height::new(height), &execution.changes);
+    check(pool);
+    execution
+}
+
+/// What must hold of the books at all times.
+fn check(pool: &Mempool) {
+    let mut bytes = 0;
+    let mut executable = 0;
+    let mut ready = BTreeMap::new();
+    let mut hashes = BTreeSet::new();
+    let mut loads = BTreeSet::new();
+    for (sender, queue) in &pool.queues {
+        assert!(queue.len() > 0 && queue.len() <= pool.limits.per_sender);
+        bytes += queue.bytes();
+        executable += queue.run_len();
+        loads.insert((queue.bytes(), *sender));
+        if let Some(arrival) = queue.first_arrival() {
+            ready.insert(arrival, *sender);
+        }
+        let next = pool.state.account(sender).nonce;
+        let run = (next..).take_while(|nonce| queue.get(*nonce).is_some()).count();
+        assert_eq!(queue.run_len(), run);
+        for nonce in next..next + pool.limits.nonce_gap {
+            if let Some(transaction) = queue.get(nonce) {
+                assert_eq!(pool.by_hash.get(&transaction.hash()), Some(&(*sender, nonce)));
+                let expiry = transaction.transaction().payload.expiry;
+                assert!(pool.by_expiry.contains(&(expiry, transaction.hash())));
+                assert!(expiry > pool.height);
+                hashes.insert(transaction.hash());
+            }
+        }
+    }
+    assert_eq!((pool.bytes(), pool.executable_count()), (bytes, executable));
+    assert_eq!((pool.len(), pool.by_expiry.len()), (hashes.len(), hashes.len()));
+    assert_eq!((&pool.ready, &pool.by_load), (&ready, &loads));
+    assert!(pool.len() <= pool.limits.transactions && pool.bytes() <= pool.limits.bytes);
+    assert_eq!(pool.oldest_executable().is_some(), executable > 0);
+}
+
+#[test]
+fn each_reason_to_refuse_has_its_text_and_code() {
+    let state = state_with(&[10, 10]);
+    let mut pool = pool(&state);
+    commit(&mut pool, 6, &[put(0, 0, "a", "a"), put(0, 1, "a", "b")]);
+    let waiting = put(0, 2, "a", "c");
+    add(&mut pool, waiting.clone());
+    let other_chain = {
+        let payload = Payload { chain_id: Digest([1; 32]), ..put(0, 3, "a", "a").payload };
+        payload.sign(&account(0))
+    };
+    let table = [
+        (waiting, "duplicate", "it is waiting already".to_owned()),
+        (
+            put(0, 2, "a", "d"),
+            "nonce_waiting",
+            "another transaction with nonce 2 is waiting".into(),
+        ),
+        (put(0, 1, "a", "d"), "nonce_used", "nonce 1 was already used (next is 2)".into()),
+        (
+            put(0, 14, "a", "d"),
+            "nonce_gap",
+            "nonce 14 is too far ahead (next is 2, at most 12 may wait)".into(),
+        ),
+        (
+            put(0, u64::MAX, "a", "d"),
+            "nonce_gap",
+            format!("nonce {} is too far ahead (next is 2, at most 12 may wait)", u64::MAX),
+        ),
+        (transfer(1, 0, 0, 11), "insufficient_balance", "balance 10 is below 11".into()),
+        (
+            expiring(1, 0, transfer_body(0, 1), 6),
+            "expired",
+            "it expired at height 6, the chain is at 6".into(),
+        ),
+        (other_chain, "other_chain", format!("made for another chain ({})", Digest([1; 32]))),
+        (put(1, 0, "", "d"), "empty_key", "the key is empty".into()),
+        (
+            put(1, 0, &"k".repeat(257), ""),
+            "too_long",
+            "the key has 257 bytes where at most 256 are allowed".into(),
+        ),
+    ];
+    for (transaction, code, text) in table {
+        let reason = reject(&pool, &transaction);
+        assert_eq!((reason.code(), reason.to_string()), (code, text));
+        // Inserting judges alike and changes nothing.
+        assert_eq!(pool.insert(verified(transaction)), Err(reason));
+        assert_eq!(pool.len(), 1);
+    }
+    for good in [expiring(1, 0, transfer_body(0, 10), 7), put(0, 13, "a", "d")] {
+        assert_eq!(pool.precheck(&good, &good.hash()), Ok(()));
+    }
+}
+
+#[test]
+fn only_a_checked_signature_makes_a_verified_transaction() {
+    let good = put(0, 0, "a", "a");
+    let mut bad = put(0, 1, "a", "a");
+    bad.signature.0[0] ^= 1;
+    let refused = Err(MalformedTransaction::BadSignature);
+    assert_eq!(VerifiedTransaction::check(bad.clone(), &Cheap), refused);
+    let checked = VerifiedTransaction::check_batch(vec![good.clone(), bad, good.clone()], &Cheap);
+    assert_eq!(checked[1], refused);
+    for place in [0, 2] {
+        let verified = checked[place].as_ref().unwrap();
+        assert_eq!(verified.transaction(), &good);
+        assert_eq!((verified.hash(), verified.sender()), (good.hash(), address(0)));
+        assert_eq!(verified.encoded_len(), codec::encode(&good).len());
+    }
+    // A signature of the tests' cheap rule is none by the real one.
+    assert_eq!(VerifiedTransaction::check(good, ed25519().as_ref()), refused);
+}
+
+#[test]
+fn transactions_wait_for_the_nonces_before_them() {
+    let state = state_with(&[100]);
+    let mut pool = pool(&state);
+    let third = add(&mut pool, transfer(0, 2, 1, 1));
+    assert_eq!((pool.len(), pool.executable_count(), pool.oldest_executable()), (1, 0, None));
+    assert_eq!(pool.next_nonce(&address(0)), 0);
+    let first = add(&mut pool, transfer(0, 0, 1, 1));
+    assert_eq!((pool.executable_count(), pool.oldest_executable()), (1, Some(first)));
+    assert_eq!(candidates(&pool, &state, 9, 1), [(0, 0)]);
+    assert_eq!(pool.next_nonce(&address(0)), 1);
+    let second = add(&mut pool, transfer(0, 1, 1, 1));
+    assert_eq!((pool.executable_count(), pool.oldest_executable()), (3, Some(first)));
+    assert_eq!(candidates(&pool, &state, 9, 1), [(0, 0), (0, 1), (0, 2)]);
+    assert_eq!(candidates(&pool, &state, 2, 1), [(0, 0), (0, 1)]);
+    assert_eq!(pool.next_nonce(&address(0)), 3);
+    check(&pool);
+    commit(&mut pool, 6, &[transfer(0, 0, 1, 1)]);
+    assert_eq!(pool.oldest_executable(), Some(second));
+    assert!(!pool.contains(&first) && pool.contains(&third));
+    assert_eq!(pool.get(&third).unwrap().hash(), third);
+    // A block may use a nonce that waits here in another transaction.
+    commit(&mut pool, 7, &[transfer(0, 1, 1, 2), transfer(0, 2, 1, 2)]);
+    assert!(pool.is_empty());
+    assert_eq!((pool.bytes(), pool.next_nonce(&address(0))), (0, 3));
+}
+
+#[test]
+fn candidates_start_behind_the_blocks_that_are_not_final() {
+    let mut pool = pool(&state_with(&[100, 100]));
+    for nonce in 0..4 {
+        add(&mut pool, transfer(0, nonce, 1, 1));
+    }
+    add(&mut pool, transfer(1, 0, 0, 1));
+    let above = {
+        let mut copy = Mempool::new(CHAIN, limits(), pool.state.clone(), pool.height);
+        let list = [transfer(0, 0, 1, 1), transfer(0, 1, 1, 1), transfer(1, 0, 0, 1)];
+        commit(&mut copy, 6, &list).state
+    };
+    assert_eq!(candidates(&pool, &above, 9, 2), [(0, 2), (0, 3)]);
+    assert_eq!(candidates(&pool, &pool.state, 3, 2), [(0, 0), (1, 0), (0, 1)]);
+    assert_eq!(pool.executable_count(), 5, "counted on the last final state");
+}
+
+#[test]
+fn candidates_go_round_the_senders_and_the_longest_waiting_first() {
+    let state = state_with(&[100; 5]);
+    let mut pool = pool(&state);
+    for nonce in 0..6 {
+        add(&mut pool, transfer(3, nonce, 0, 1));
+    }
+    for number in [2, 0, 4] {
+        for nonce in 0..2 {
+            add(&mut pool, transfer(number, nonce, 3, 1));
+        }
+    }
+    let expected = [(3, 0), (2, 0), (0, 0), (4, 0), (3, 1), (2, 1), (0, 1), (4, 1), (3, 2), (3, 3)];
+    assert_eq!(candidates(&pool, &state, 10, 5), expected);
+    assert_eq!(candidates(&pool, &state, 3, 5), expected[..3]);
+    assert_eq!(candidates(&pool, &state, 0, 5), []);
+    assert_eq!(candidates(&pool, &state, usize::MAX, 5).len(), 12);
+}
+
+/// One sender floods; another's single transaction is in the very next block, however small.
+#[test]
+fn a_flood_from_one_sender_holds_up_nobody() {
+    let state = state_with(&[1_000, 1_000]);
+    let mut pool = pool(&state);
+    for nonce in 0..10 {
+        add(&mut pool, transfer(0, nonce, 1, 1));
+    }
+    assert_eq!(reject(&pool, &transfer(0, 10, 1, 1)).code(), "sender_full");
+    add(&mut pool, transfer(1, 0, 0, 1));
+    assert_eq!(candidates(&pool, &state, 2, 2), [(0, 0), (1, 0)]);
+}
+
+#[test]
+fn a_full_pool_takes_room_from_whoever_fills_it() {
+    let mut pool = Mempool::new(
+        CHAIN,
+        MempoolLimits { transactions: 12, per_sender: 10, ..limits() },
+        state_with(&[100; 8]),
+        Height::new(5),
+    );
+    for nonce in 0..10 {
+        add(&mut pool, transfer(0, nonce, 1, 1));
+    }
+    add(&mut pool, transfer(1, 0, 0, 1));
+    add(&mut pool, transfer(2, 0, 0, 1));
+    // The flooder's last ones go, until nobody has more than a newcomer would.
+    for (number, victim) in [(3, 9), (4, 8), (5, 7), (3, 6)] {
+        let nonce = pool.next_nonce(&address(number));
+        let newcomer = transfer(number, nonce, 0, 1);
+        assert_eq!(pool.precheck(&newcomer, &newcomer.hash()), Ok(()));
+        let evicted = pool.insert(verified(newcomer)).unwrap();
+        assert_eq!(evicted, [transfer(0, victim, 1, 1).hash()]);
+        assert_eq!(pool.len(), 12);
+        check(&pool);
+    }
+    // The flooder itself gets no room, and is told before its signature is looked at.
+    assert_eq!(reject(&pool, &transfer(0, 6, 1, 1)), RejectReason::PoolFull);
+    assert_eq!(reject(&pool, &transfer(0, 6, 1, 1)).to_string(), "the pool is full");
+}
+
+#[test]
+fn a_pool_full_of_equals_refuses_newcomers() {
+    let mut pool = Mempool::new(
+        CHAIN,
+        MempoolLimits { transactions: 4, ..limits() },
+        state_with(&[100; 8]),
+        Height::new(5),
+    );
+    let before: Vec<Digest> = (0..4).map(|n| add(&mut pool, transfer(n, 0, 7, 1))).collect();
+    let newcomer = transfer(5, 0, 7, 1);
+    assert_eq!(pool.insert(verified(newcomer)), Err(RejectReason::PoolFull));
+    assert!(before.iter().all(|hash| pool.contains(hash)));
+}
+
+#[test]
+fn bytes_are_bounded_and_shared_by_weight() {
+    let large = |from, nonce| signed(from, nonce, Body::Put { key: vec![1], value: vec![0; 900] });
+    let len = codec::encode(&large(0, 0)).len();
+    let mut pool = Mempool::new(
+        CHAIN,
+        MempoolLimits { bytes: 5 * len, ..limits() },
+        state_with(&[100; 3]),
+        Height::new(5),
+    );
+    for nonce in 0..5 {
+        add(&mut pool, large(0, nonce));
+    }
+    assert_eq!(pool.bytes(), 5 * len);
+    let small = put(1, 0, "k", "v");
+    let evicted = pool.insert(verified(small.clone())).unwrap();
+    assert_eq!(evicted, [large(0, 4).hash()]);
+    assert!(pool.bytes() <= 5 * len && pool.contains(&small.hash()));
+    let evicted = pool.insert(verified(large(1, 1))).unwrap();
+    assert_eq!(evicted, [large(0, 3).hash()]);
+    let evicted = pool.insert(verified(large(1, 2))).unwrap();
+    assert_eq!(evicted, [large(0, 2).hash()]);
+    // Two large ones against two and a small one: neither gets more.
+    assert_eq!(pool.insert(verified(large(1, 3))), Err(RejectReason::PoolFull));
+    assert_eq!(pool.insert(verified(large(0, 2))), Err(RejectReason::PoolFull));
+    check(&pool);
+}
+
+#[test]
+fn what_expires_is_dropped_and_cuts_the_run() {
+    let mut pool = pool(&state_with(&[100]));
+    add(&mut pool, expiring(0, 0, transfer_body(1, 1), 20));
+    let short = add(&mut pool, expiring(0, 1, transfer_body(1, 1), 8));
+    let later = add(&mut pool, expiring(0, 2, transfer_body(1, 1), 20));
+    assert_eq!(pool.executable_count(), 3);
+    pool.advance(pool.state.clone(), Height::new(7), []);
+    assert_eq!(pool.executable_count(), 3, "it may still be in the block at height 8");
+    pool.advance(pool.state.clone(), Height::new(8), []);
+    check(&pool);
+    assert!(!pool.contains(&short) && pool.contains(&later));
+    assert_eq!((pool.len(), pool.executable_count()), (2, 1));
+    assert_eq!(pool.next_nonce(&address(0)), 1);
+    add(&mut pool, expiring(0, 1, transfer_body(1, 2), 20));
+    assert_eq!(pool.executable_count(), 3);
+    pool.advance(pool.state.clone(), Height::new(1_000), []);
+    assert!(pool.is_empty() && pool.oldest_executable().is_none());
+    check(&pool);
+}
+
+#[test]
+fn receiving_money_is_no_reason_to_drop_a_senders_transactions() {
+    let mut pool = pool(&state_with(&[100, 100]));
+    let waiting = add(&mut pool, transfer(1, 0, 0, 1));
+    commit(&mut pool, 6, &[transfer(0, 0, 1, 50)]);
+    assert!(pool.contains(&waiting));
+    assert_eq!(pool.executable_count(), 1);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert {
+        from: u16,
+        nonce: u64,
+        expiry: u64,
+        size: usize,
+    },
+    /// A block of the first candidates.
+    Commit {
+        max: usize,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0u16..5, 0u64..14, 6u64..40, 0usize..600)
+            .prop_map(|(from, nonce, expiry, size)| Step::Insert { from, nonce, expiry, size }),
+        1 => (0usize..8).prop_map(|max| Step::Commit { max }),
+    ];
+    prop::collection::vec(step, 0..150)
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// Whatever comes in, the books add up, the bounds hold, and every candidate executes.
+    #[test]
+    fn the_books_add_up(steps in steps()) {
+        let limits =
+            MempoolLimits { transactions: 20, bytes: 8_000, per_sender: 8, nonce_gap: 9 };
+        let mut pool = Mempool::new(CHAIN, limits, state_with(&[]), Height::new(5));
+        let mut height = 5;
+        for step in steps {
+            match step {
+                Step::Insert { from, nonce, expiry, size } => {
+                    let body = Body::Put { key: vec![1], value: vec![0; size] };
+                    let transaction = expiring(from, nonce, body, expiry);
+                    let hash = transaction.hash();
+                    let promised = pool.precheck(&transaction, &hash);
+                    let before = pool.len();
+                    match pool.insert(verified(transaction)) {
+                        Ok(evicted) => {
+                            prop_assert!(promised.is_ok() && pool.contains(&hash));
+                            prop_assert_eq!(pool.len(), before + 1 - evicted.len());
+                            prop_assert!(evicted.iter().all(|hash| !pool.contains(hash)));
+                        }
+                        Err(reason) => {
+                            prop_assert_eq!(promised, Err(reason));
+                            prop_assert_eq!(pool.len(), before);
+                        }
+                    }
+                }
+                Step::Commit { max } => {
+                    height += 1;
+                    let chosen: Vec<SignedTransaction> = pool
+                        .candidates(&pool.state, max)
+                        .iter()
+                        .map(|transaction| transaction.transaction().clone())
+                        .collect();
+                    prop_assert_eq!(chosen.len(), max.min(pool.executable_count()));
+                    commit(&mut pool, height, &chosen);
+                    prop_assert!(chosen.iter().all(|item| !pool.contains(&item.hash())));
+                }
+            }
+            check(&pool);
+        }
+    }
+}
+
+#[test]
+fn amounts_in_reasons_are_those_of_the_account() {
+    let pool = pool(&state_with(&[10]));
+    let reason = reject(&pool, &transfer(0, 0, 1, 50));
+    let (balance, amount) = (Amount::new(10), Amount::new(50));
+    assert_eq!(reason, RejectReason::InsufficientBalance { balance, amount });
+}
