@@ -1,1 +1,32 @@
+//! The deterministic world around the production engines.
+//!
+//! One seed gives everything: options, schedule, faults and workload. The simulator runs the
+//! production driver and engines on a simulated network, disk and clock, watches them from outside
+//! through [`invariants`], and hashes every event into a trace, so the same seed gives the same
+//! hash on every machine.
+//!
+//! * [`plan`] says what a run is, [`scenarios`] gives named ones, [`swarm`] one per seed;
+//! * [`world`] carries it out over [`network`] and [`disk`];
+//! * [`byzantine`] holds one way to lie per file, [`invariants`] one property per file;
+//! * [`runner`] runs a plan in two phases, faults and recovery, and makes the [`report`].
+//!
+//! [`model`] is apart from this: a search of the selection rules without an engine.
 
+pub mod application;
+pub mod byzantine;
+pub mod checked;
+pub mod dice;
+pub mod disk;
+pub mod genesis;
+pub mod invariants;
+pub mod model;
+pub mod network;
+pub mod plan;
+pub mod protocol;
+pub mod report;
+pub mod runner;
+pub mod scenarios;
+pub mod signatures;
+pub mod swarm;
+pub mod trace;
+pub mod world;

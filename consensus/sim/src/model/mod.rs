@@ -16,6 +16,13 @@
 
 pub mod blocks;
 pub mod enumerate;
+pub mod invariants;
 pub mod mutants;
+pub mod rules;
+pub mod schedule;
 pub mod selection;
 pub mod table;
+pub mod validator;
+mod view_change;
+mod voting;
+pub mod world;

@@ -1,0 +1,369 @@
+//! Execution reduced to what consensus can see: a state root that depends on every block, nonces
+//! that make a transaction execute once, and barriers that jail whoever was caught.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chain::block::{BlockKind, SealedBlock};
+use chain::crypto::{PublicKey, Verifier};
+use chain::evidence::Evidence;
+use chain::transaction::{SignedTransaction, Transaction};
+use chain::types::{Digest, Height, View};
+use chain::validator::ValidatorSet;
+use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
+use sha2::{Digest as _, Sha256};
+
+use crate::signatures::SignatureRule;
+
+/// Most transactions in one block.
+const MAX_TRANSACTIONS: usize = 64;
+
+/// Everything that the blocks so far have changed.
+#[derive(Clone, Debug)]
+pub struct HashChainState {
+    root: Digest,
+    timestamp_ms: u64,
+    /// Transactions executed per sender.
+    nonces: BTreeMap<PublicKey, u64>,
+    /// The sets of all epochs so far: evidence is judged by the set of its own.
+    sets: Arc<Vec<ValidatorSet>>,
+}
+
+impl HashChainState {
+    pub fn genesis(validators: ValidatorSet) -> Self {
+        Self {
+            root: Digest::ZERO,
+            timestamp_ms: 0,
+            nonces: BTreeMap::new(),
+            sets: Arc::new(vec![validators]),
+        }
+    }
+
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    pub fn validators(&self) -> &ValidatorSet {
+        self.sets.last().expect("genesis has a validator set")
+    }
+
+    fn nonce(&self, sender: &PublicKey) -> u64 {
+        self.nonces.get(sender).copied().unwrap_or(0)
+    }
+
+    fn counts(&self, evidence: &Evidence, chain_id: &Digest, verifier: &dyn Verifier) -> bool {
+        let Some(set) = self.sets.iter().find(|set| set.epoch == evidence.epoch()) else {
+            return false;
+        };
+        let Some(accused) = set.get(evidence.accused()) else {
+            return false;
+        };
+        let current = self.validators();
+        let Some(now) = current.index_of(&accused.consensus_key).and_then(|i| current.get(i))
+        else {
+            return false;
+        };
+        !now.accused
+            && evidence.epoch() >= now.since
+            && evidence.verify(chain_id, set, verifier)
+    }
+
+    /// The set after a barrier of this view with evidence against these validators.
+    fn next_set(&self, accused: &BTreeSet<PublicKey>, view: View) -> ValidatorSet {
+        let mut set = self.validators().clone();
+        set.epoch = set.epoch.next();
+        set.first_view = view.next();
+        let mut jailed = set.validators.iter().filter(|validator| validator.jailed).count();
+        for validator in &mut set.validators {
+            if accused.contains(&validator.consensus_key) {
+                validator.accused = true;
+                if jailed < usize::from(set.max_faulty) {
+                    validator.jailed = true;
+                    jailed += 1;
+                }
+            }
+        }
+        set
+    }
+}
+
+/// An executed block that is not final.
+#[derive(Debug)]
+struct Overlay {
+    parent: Digest,
+    state: HashChainState,
+    verdict: Executed,
+}
+
+/// What a block does, independent of who asks.
+struct Outcome {
+    kind: BlockKind,
+    transactions_root: Digest,
+    state: HashChainState,
+    next_validators: Option<ValidatorSet>,
+}
+
+/// The chain's state and what is executed on top of it.
+#[derive(Debug)]
+pub struct HashChain {
+    chain_id: Digest,
+    rule: SignatureRule,
+    final_hash: Digest,
+    state: HashChainState,
+    overlays: BTreeMap<Digest, Overlay>,
+    /// Waiting transactions in the order they came.
+    pool: BTreeMap<u64, SignedTransaction>,
+    known: BTreeMap<(PublicKey, u64), u64>,
+    arrivals: u64,
+    now_ms: u64,
+}
+
+impl HashChain {
+    pub fn new(
+        chain_id: Digest,
+        rule: SignatureRule,
+        state: HashChainState,
+        final_hash: Digest,
+    ) -> Self {
+        Self {
+            chain_id,
+            rule,
+            final_hash,
+            state,
+            overlays: BTreeMap::new(),
+            pool: BTreeMap::new(),
+            known: BTreeMap::new(),
+            arrivals: 0,
+            now_ms: 0,
+        }
+    }
+
+    pub fn set_time(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    pub fn submit(&mut self, transaction: SignedTransaction) -> bool {
+        let place = (transaction.payload.sender, transaction.payload.nonce);
+        let fresh = place.1 >= self.state.nonce(&place.0)
+            && !self.known.contains_key(&place)
+            && transaction.verify_signature(self.rule.verifier().as_ref());
+        if fresh {
+            self.known.insert(place, self.arrivals);
+            self.pool.insert(self.arrivals, transaction);
+            self.arrivals += 1;
+        }
+        fresh
+    }
+
+    fn state_of(&self, block: &Digest) -> &HashChainState {
+        if *block == self.final_hash {
+            return &self.state;
+        }
+        &self
+            .overlays
+            .get(block)
+            .unwrap_or_else(|| panic!("engine broke its contract: {block:?} was never executed"))
+            .state
+    }
+
+    pub fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
+        let parent = self.state_of(&request.parent).clone();
+        let mut transactions: Vec<Transaction> = Vec::new();
+        if request.kind == BuildKind::Ordinary {
+            let verifier = self.rule.verifier();
+            let mut accused = BTreeSet::new();
+            for evidence in &request.evidence {
+                if parent.counts(evidence, &self.chain_id, verifier.as_ref())
+                    && accused.insert(evidence.accused())
+                {
+                    transactions.push(Transaction::Evidence(Box::new(evidence.clone())));
+                }
+            }
+            let mut nonces = parent.nonces.clone();
+            for transaction in self.pool.values() {
+                if transactions.len() >= MAX_TRANSACTIONS {
+                    break;
+                }
+                let nonce = nonces.entry(transaction.payload.sender).or_default();
+                if *nonce == transaction.payload.nonce {
+                    *nonce += 1;
+                    transactions.push(Transaction::Signed(transaction.clone()));
+                }
+            }
+        }
+        let timestamp_ms = self.now_ms.max(parent.timestamp_ms + 1);
+        let seal = request.kind == BuildKind::Seal;
+        let outcome = self
+            .apply(&parent, request.height, request.view, timestamp_ms, seal, &transactions)
+            .expect("a block is built from what applies");
+        let next = outcome.next_validators.as_ref();
+        BuiltPayload {
+            kind: outcome.kind,
+            timestamp_ms,
+            transactions_root: outcome.transactions_root,
+            receipts_root: Digest::ZERO,
+            state_root: outcome.state.root,
+            next_validators_hash: next.unwrap_or(parent.validators()).hash(&self.chain_id),
+            transactions,
+        }
+    }
+
+    pub fn execute(&mut self, block: &SealedBlock) -> Result<Executed, InvalidBlock> {
+        if let Some(known) = self.overlays.get(&block.hash()) {
+            return Ok(known.verdict.clone());
+        }
+        let header = &block.header;
+        let parent = self.state_of(&header.parent).clone();
+        let refuse = |why: &str| Err(InvalidBlock(why.to_owned()));
+        if header.timestamp_ms <= parent.timestamp_ms {
+            return refuse("the time is not after the parent's");
+        }
+        let seal = header.kind == BlockKind::Seal;
+        let outcome = self
+            .apply(
+                &parent,
+                header.height,
+                header.view,
+                header.timestamp_ms,
+                seal,
+                &block.transactions,
+            )
+            .map_err(|why| InvalidBlock(why.to_owned()))?;
+        let next = outcome.next_validators.as_ref();
+        if outcome.kind != header.kind {
+            return refuse("the kind is wrong");
+        }
+        if outcome.transactions_root != header.transactions_root {
+            return refuse("the transactions root is wrong");
+        }
+        if outcome.state.root != header.state_root || header.receipts_root != Digest::ZERO {
+            return refuse("the state root is wrong");
+        }
+        let voting = parent.sets.iter().find(|set| set.epoch == header.epoch);
+        if voting.map(|set| set.hash(&self.chain_id)) != Some(header.validators_hash)
+            || header.next_validators_hash
+                != next.unwrap_or(parent.validators()).hash(&self.chain_id)
+        {
+            return refuse("a validator set's hash is wrong");
+        }
+        let verdict = Executed { next_validators: outcome.next_validators };
+        self.overlays.insert(
+            block.hash(),
+            Overlay { parent: header.parent, state: outcome.state, verdict: verdict.clone() },
+        );
+        Ok(verdict)
+    }
+
+    fn apply(
+        &self,
+        parent: &HashChainState,
+        height: Height,
+        view: View,
+        timestamp_ms: u64,
+        seal: bool,
+        transactions: &[Transaction],
+    ) -> Result<Outcome, &'static str> {
+        let mut state = parent.clone();
+        let verifier = self.rule.verifier();
+        let mut accused = BTreeSet::new();
+        let mut hashes = Vec::with_capacity(transactions.len());
+        for transaction in transactions {
+            hashes.push(transaction.hash(&self.chain_id));
+            match transaction {
+                Transaction::Signed(signed) => {
+                    let payload = &signed.payload;
+                    if payload.chain_id != self.chain_id || payload.expiry < height {
+                        return Err("a transaction is not for this chain and height");
+                    }
+                    if !signed.verify_signature(verifier.as_ref()) {
+                        return Err("a transaction's signature is wrong");
+                    }
+                    let nonce = state.nonces.entry(payload.sender).or_default();
+                    if *nonce != payload.nonce {
+                        return Err("a transaction's nonce is wrong");
+                    }
+                    *nonce += 1;
+                }
+                Transaction::Evidence(evidence) => {
+                    let key = parent
+                        .sets
+                        .iter()
+                        .find(|set| set.epoch == evidence.epoch())
+                        .and_then(|set| set.get(evidence.accused()))
+                        .map(|validator| validator.consensus_key);
+                    let counts = parent.counts(evidence, &self.chain_id, verifier.as_ref());
+                    if !counts || !key.is_some_and(|key| accused.insert(key)) {
+                        return Err("evidence does not count");
+                    }
+                }
+            }
+        }
+        let transactions_root = chain::merkle::List::Transactions.root(&hashes);
+        state.timestamp_ms = timestamp_ms;
+        if seal {
+            let empty = transactions.is_empty();
+            let kind = BlockKind::Seal;
+            let outcome = Outcome { kind, transactions_root, state, next_validators: None };
+            return if empty { Ok(outcome) } else { Err("a seal carries transactions") };
+        }
+        let mut root = Sha256::new();
+        root.update(parent.root.0);
+        root.update(height.get().to_le_bytes());
+        root.update(transactions_root.0);
+        state.root = Digest(root.finalize().into());
+        let next_validators = (!accused.is_empty()).then(|| parent.next_set(&accused, view));
+        let kind = match &next_validators {
+            Some(set) => {
+                Arc::make_mut(&mut state.sets).push(set.clone());
+                BlockKind::Barrier
+            }
+            None => BlockKind::Ordinary,
+        };
+        Ok(Outcome { kind, transactions_root, state, next_validators })
+    }
+
+    /// Makes an executed child of the last final block final; gives the state after it.
+    pub fn commit(&mut self, block: &SealedBlock) -> HashChainState {
+        let hash = block.hash();
+        assert_eq!(block.header.parent, self.final_hash, "final blocks form one chain");
+        assert_ne!(block.header.kind, BlockKind::Seal, "a seal is never part of the chain");
+        self.state = self.state_of(&hash).clone();
+        self.final_hash = hash;
+        self.forget_abandoned();
+        let state = &self.state;
+        self.pool.retain(|_, t| t.payload.nonce >= state.nonce(&t.payload.sender));
+        self.known.retain(|(sender, nonce), _| *nonce >= state.nonce(sender));
+        self.state.clone()
+    }
+
+    fn forget_abandoned(&mut self) {
+        let mut kept = BTreeSet::new();
+        loop {
+            let before = kept.len();
+            for (hash, overlay) in &self.overlays {
+                if overlay.parent == self.final_hash || kept.contains(&overlay.parent) {
+                    kept.insert(*hash);
+                }
+            }
+            if kept.len() == before {
+                break;
+            }
+        }
+        self.overlays.retain(|hash, _| kept.contains(hash));
+    }
+
+    pub fn oldest_pending(&self) -> Option<Digest> {
+        self.pool
+            .values()
+            .find(|t| t.payload.nonce == self.state.nonce(&t.payload.sender))
+            .map(SignedTransaction::hash)
+    }
+
+    pub fn pending_count(&self) -> usize {
+        self.pool.len()
+    }
+
+    pub fn evidence_counts(&self, evidence: &Evidence) -> bool {
+        self.state.counts(evidence, &self.chain_id, self.rule.verifier().as_ref())
+    }
+}

@@ -1,0 +1,342 @@
+//! A disk that loses what was not synced, and fails at any chosen point.
+//!
+//! Writes are atomic and ordered, as RocksDB's are with its write-ahead log: a crash keeps a prefix
+//! of what was written after the last sync. [`SimStorage`] is the engine's side of the disk,
+//! [`Disk::write_finals`] the application's.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use chain::block::{BlockKind, SealedBlock};
+use chain::codec;
+use chain::types::{Digest, Height};
+use consensus::application::{Commit, Finals, Storage, StorageError};
+use consensus::engine::{RECENT_HEADERS, Recovered};
+
+use crate::application::Snapshot;
+use crate::dice::Dice;
+use crate::genesis::Genesis;
+
+/// Where within a turn a node dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CrashPoint {
+    /// The safety record never reaches the disk.
+    BeforeWrite,
+    /// Written, not synced: the crash decides whether it survives.
+    BeforeSync,
+    /// Synced, and nothing that waited for it has left.
+    BeforeRelease,
+    /// Some messages have left, the next ones do not.
+    AfterSends(u16),
+    /// Everything left; the final blocks are not written.
+    BeforeCommit,
+    /// The final blocks are written, not synced.
+    AfterCommit,
+}
+
+/// Changes a record that a crash gives back: a planted bug, "this was never synced".
+pub type Tamper<R> = Rc<dyn Fn(&mut R)>;
+
+/// One node's disk: survives its crashes, shared by its storage, application and outbox.
+pub struct Disk<R>(Rc<RefCell<State<R>>>);
+
+impl<R> Clone for Disk<R> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<R> std::fmt::Debug for Disk<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = self.0.borrow();
+        f.debug_struct("Disk")
+            .field("finals", &state.finals.len())
+            .field("unsynced", &state.unsynced.len())
+            .field("fuse", &state.fuse)
+            .finish_non_exhaustive()
+    }
+}
+
+struct State<R> {
+    genesis: Rc<Genesis>,
+    record: Option<Vec<u8>>,
+    /// Proposed blocks above the last final one.
+    blocks: BTreeMap<Digest, SealedBlock>,
+    /// By height from 1 on.
+    finals: Vec<Final>,
+    unsynced: Vec<Write>,
+    fuse: Option<CrashPoint>,
+    /// The node is dead from here on: nothing more is written or sent.
+    blown: bool,
+    sends: u16,
+    syncs: u64,
+    tamper: Option<Tamper<R>>,
+}
+
+#[derive(Clone)]
+struct Final {
+    commit: Commit,
+    /// State after the block.
+    snapshot: Snapshot,
+}
+
+enum Write {
+    Promise { record: Vec<u8>, blocks: Vec<SealedBlock> },
+    Finals(Vec<Final>),
+}
+
+/// The node is dead.
+#[derive(Debug)]
+struct Crashed;
+
+impl std::fmt::Display for Crashed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the simulated node crashed")
+    }
+}
+
+impl std::error::Error for Crashed {}
+
+fn crashed(doing: &'static str) -> StorageError {
+    StorageError { doing, source: Box::new(Crashed) }
+}
+
+impl<R> Disk<R> {
+    pub fn new(genesis: Rc<Genesis>) -> Self {
+        Self(Rc::new(RefCell::new(State {
+            genesis,
+            record: None,
+            blocks: BTreeMap::new(),
+            finals: Vec::new(),
+            unsynced: Vec::new(),
+            fuse: None,
+            blown: false,
+            sends: 0,
+            syncs: 0,
+            tamper: None,
+        })))
+    }
+
+    /// Dies at this point of the next turn that gets there.
+    pub fn arm(&self, point: CrashPoint) {
+        let mut state = self.0.borrow_mut();
+        state.fuse = Some(point);
+        state.sends = 0;
+    }
+
+    /// No crash to come.
+    pub fn disarm(&self) {
+        self.0.borrow_mut().fuse = None;
+    }
+
+    /// Whether a crash is armed and has not happened.
+    pub fn is_armed(&self) -> bool {
+        self.0.borrow().fuse.is_some()
+    }
+
+    /// Whether the node died.
+    pub fn is_blown(&self) -> bool {
+        self.0.borrow().blown
+    }
+
+    /// Plants a bug: every record that a crash gives back is changed first.
+    pub fn set_tamper(&self, tamper: Tamper<R>) {
+        self.0.borrow_mut().tamper = Some(tamper);
+    }
+
+    /// How often the disk was synced.
+    pub fn syncs(&self) -> u64 {
+        self.0.borrow().syncs
+    }
+
+    /// Whether the message that is about to leave still does.
+    pub fn may_send(&self) -> bool {
+        let mut state = self.0.borrow_mut();
+        if let Some(CrashPoint::AfterSends(limit)) = state.fuse {
+            if state.sends >= limit {
+                state.blow();
+            }
+            state.sends += 1;
+        }
+        !state.blown
+    }
+
+    /// Writes final blocks, each run up to a proof atomically, without a sync.
+    ///
+    /// # Errors
+    /// Where the crash point is here.
+    pub fn write_finals(&self, commits: Vec<(Commit, Snapshot)>) -> Result<(), StorageError> {
+        let mut state = self.0.borrow_mut();
+        state.pass(CrashPoint::BeforeCommit, "committing")?;
+        let mut run = Vec::new();
+        for (commit, snapshot) in commits {
+            let proven = commit.proof.is_some();
+            run.push(Final { commit, snapshot });
+            if proven {
+                state.unsynced.push(Write::Finals(std::mem::take(&mut run)));
+            }
+        }
+        assert!(run.is_empty(), "the last of the committed blocks has a proof");
+        state.pass(CrashPoint::AfterCommit, "committing")
+    }
+
+    /// The node dies now if it has not: a prefix of what was not synced survives. The disk then
+    /// works again.
+    pub fn crash(&self, dice: &mut Dice) {
+        let mut state = self.0.borrow_mut();
+        let kept = dice.index(state.unsynced.len() + 1);
+        state.unsynced.truncate(kept);
+        state.sync();
+        state.fuse = None;
+        state.blown = false;
+        state.sends = 0;
+    }
+
+    /// Height of the last final block that is written, synced or not.
+    pub fn final_height(&self) -> Height {
+        let state = self.0.borrow();
+        state.entries().last().map_or(Height::default(), |last| last.commit.block.header.height)
+    }
+}
+
+impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
+    /// What a starting node finds: where it stands, and the state after its last final block.
+    pub fn recover(&self) -> (Recovered<R>, Snapshot) {
+        let state = self.0.borrow();
+        assert!(state.unsynced.is_empty() && !state.blown, "a node starts on a settled disk");
+        let genesis = &state.genesis;
+        let last = state.finals.last();
+        let snapshot = last.map_or_else(|| genesis.snapshot.clone(), |last| last.snapshot.clone());
+        let final_height = last.map_or(Height::default(), |l| l.commit.block.header.height);
+        let opening = state.finals.iter().rev().map(|entry| &entry.commit.block).find(|block| {
+            block.header.kind == BlockKind::Barrier
+        });
+        let record = state.record.as_ref().map(|bytes| {
+            let mut record = codec::decode(bytes).expect("a record decodes from its own encoding");
+            if let Some(tamper) = &state.tamper {
+                tamper(&mut record);
+            }
+            record
+        });
+        let recent = state.finals.len().saturating_sub(RECENT_HEADERS);
+        let recovered = Recovered {
+            validators: snapshot.validators().clone(),
+            final_height,
+            final_hash: last.map_or(genesis.hash, |last| last.commit.block.hash()),
+            final_block: last.map(|last| {
+                let proof = last.commit.proof.clone();
+                (last.commit.block.clone(), proof.expect("runs of finals end with a proof"))
+            }),
+            opening_height: opening.map_or(Height::default(), |block| block.header.height),
+            opening_hash: opening.map_or(genesis.hash, SealedBlock::hash),
+            opening_mode: opening.map_or(genesis.mode, |block| block.header.mode),
+            recent: state.finals[recent..]
+                .iter()
+                .map(|entry| entry.commit.block.header.clone())
+                .collect(),
+            blocks: state
+                .blocks
+                .values()
+                .filter(|block| block.header.height > final_height)
+                .cloned()
+                .collect(),
+            record,
+        };
+        (recovered, snapshot)
+    }
+}
+
+impl<R> State<R> {
+    fn entries(&self) -> impl DoubleEndedIterator<Item = &Final> {
+        let unsynced = self.unsynced.iter().flat_map(|write| match write {
+            Write::Finals(run) => run.as_slice(),
+            Write::Promise { .. } => &[],
+        });
+        self.finals.iter().chain(unsynced)
+    }
+
+    fn entries_from(&self, height: Height) -> impl Iterator<Item = &Final> {
+        let below = usize::try_from(height.get().saturating_sub(1)).unwrap_or(usize::MAX);
+        self.entries().skip(below)
+    }
+
+    fn blow(&mut self) {
+        self.blown = true;
+        self.fuse = None;
+    }
+
+    /// Fails if the node is dead or dies here.
+    fn pass(&mut self, point: CrashPoint, doing: &'static str) -> Result<(), StorageError> {
+        if self.fuse == Some(point) {
+            self.blow();
+        }
+        if self.blown { Err(crashed(doing)) } else { Ok(()) }
+    }
+
+    /// Everything written is there for good.
+    fn sync(&mut self) {
+        for write in std::mem::take(&mut self.unsynced) {
+            match write {
+                Write::Promise { record, blocks } => {
+                    self.record = Some(record);
+                    self.blocks.extend(blocks.into_iter().map(|block| (block.hash(), block)));
+                }
+                Write::Finals(run) => {
+                    self.finals.extend(run);
+                    let last = self.finals.last().map(|last| last.commit.block.header.height);
+                    self.blocks.retain(|_, block| Some(block.header.height) > last);
+                }
+            }
+        }
+        self.syncs += 1;
+    }
+}
+
+/// What the engine's driver writes to and reads from.
+#[derive(Debug)]
+pub struct SimStorage<R>(pub Disk<R>);
+
+impl<R: bincode::Encode> Storage<R> for SimStorage<R> {
+    fn persist(&mut self, record: &R, blocks: &[SealedBlock]) -> Result<(), StorageError> {
+        let mut state = self.0.0.borrow_mut();
+        state.pass(CrashPoint::BeforeWrite, "writing the safety record")?;
+        state
+            .unsynced
+            .push(Write::Promise { record: codec::encode(record), blocks: blocks.to_vec() });
+        state.pass(CrashPoint::BeforeSync, "syncing the safety record")?;
+        state.sync();
+        state.pass(CrashPoint::BeforeRelease, "releasing what waited")
+    }
+
+    fn finals(&self, from: Height, max_bytes: usize) -> Result<Option<Finals>, StorageError> {
+        let state = self.0.0.borrow();
+        let mut blocks: Vec<SealedBlock> = Vec::new();
+        let (mut bytes, mut best) = (0, None);
+        for Final { commit, .. } in state.entries_from(from) {
+            let block = &commit.block;
+            let first = blocks.first().map_or(block.header.epoch, |first| first.header.epoch);
+            bytes += block.encoded().len();
+            if block.header.epoch != first || (bytes > max_bytes && best.is_some()) {
+                break;
+            }
+            blocks.push(block.clone());
+            if let Some(proof) = &commit.proof {
+                best = Some((blocks.len(), proof.clone()));
+            }
+        }
+        Ok(best.map(|(len, proof)| {
+            blocks.truncate(len);
+            Finals { blocks, proof }
+        }))
+    }
+
+    fn final_hash(&self, height: Height) -> Result<Option<Digest>, StorageError> {
+        let state = self.0.0.borrow();
+        if height == Height::default() {
+            return Ok(Some(state.genesis.hash));
+        }
+        Ok(state.entries_from(height).next().map(|entry| entry.commit.block.hash()))
+    }
+}

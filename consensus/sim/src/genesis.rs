@@ -1,0 +1,57 @@
+//! Where a simulated chain starts.
+
+use chain::block::Mode;
+use chain::crypto::{PublicKey, Signer};
+use chain::types::{Digest, Epoch, View};
+use chain::validator::{Validator, ValidatorSet};
+
+use crate::application::Snapshot;
+use crate::signatures::SignatureRule;
+
+/// The birth certificate of a simulated chain.
+#[derive(Clone, Debug)]
+pub struct Genesis {
+    pub chain_id: Digest,
+    /// Stands for block 0.
+    pub hash: Digest,
+    pub mode: Mode,
+    pub rule: SignatureRule,
+    pub validators: ValidatorSet,
+    /// The state before the first block.
+    pub snapshot: Snapshot,
+}
+
+impl Genesis {
+    /// The consensus key of validator `index` in the chain of this seed.
+    pub fn signer(rule: SignatureRule, seed: u64, index: usize) -> Box<dyn Signer + Send> {
+        rule.signer(key_seed(b'c', seed, index))
+    }
+
+    /// The first validator set of the chain of this seed.
+    pub fn validators(rule: SignatureRule, seed: u64, n: usize, max_faulty: u16) -> ValidatorSet {
+        let set = ValidatorSet {
+            epoch: Epoch::default(),
+            first_view: View::default(),
+            max_faulty,
+            validators: (0..n)
+                .map(|index| Validator {
+                    consensus_key: Self::signer(rule, seed, index).public(),
+                    network_key: PublicKey(key_seed(b'n', seed, index)),
+                    governance_key: PublicKey(key_seed(b'g', seed, index)),
+                    jailed: false,
+                    accused: false,
+                    since: Epoch::default(),
+                })
+                .collect(),
+        };
+        set.check().expect("a plan names a possible validator set");
+        set
+    }
+}
+
+fn key_seed(kind: u8, seed: u64, index: usize) -> [u8; 32] {
+    let mut bytes = [kind; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[8..16].copy_from_slice(&(index as u64).to_le_bytes());
+    bytes
+}

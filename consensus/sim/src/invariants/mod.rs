@@ -1,0 +1,120 @@
+//! What must hold in every run, one property per file, written apart from production code: counts
+//! and comparisons are made here again from what honest nodes send and finalize.
+
+mod agreement;
+mod append_only;
+mod certified_finality;
+mod exactly_once;
+mod honest_evidence;
+mod no_double_vote;
+mod ordered_survives;
+mod state_roots;
+
+use std::rc::Rc;
+
+use chain::evidence::Evidence;
+use chain::types::{Digest, Height, ValidatorIndex};
+use consensus::engine::Time;
+
+use crate::application::Observed;
+use crate::genesis::Genesis;
+use crate::protocol::Slot;
+
+/// What is known about a run from outside.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub genesis: Rc<Genesis>,
+    /// By index of the first validator set: runs one engine, unchanged.
+    pub honest: Vec<bool>,
+}
+
+impl Facts {
+    /// Whether nobody lies in this run: nodes only crash and restart.
+    pub fn crash_only(&self) -> bool {
+        self.honest.iter().all(|honest| *honest)
+    }
+}
+
+/// Something an honest node did.
+#[derive(Debug)]
+pub enum Observation<'a> {
+    /// A node started, from its first or from where its disk left it.
+    Started { node: usize, height: Height, hash: Digest },
+    /// A signed statement left.
+    Stated { validator: ValidatorIndex, slot: Slot, digest: Digest },
+    /// A block was reported as ordered.
+    Ordered { node: usize, height: Height, block: Digest },
+    /// A block was made final.
+    Finalized { node: usize, block: &'a Observed },
+    /// A node believes this evidence.
+    Believed { node: usize, evidence: &'a Evidence },
+}
+
+/// A property of every run.
+pub trait Invariant {
+    fn name(&self) -> &'static str;
+
+    /// # Errors
+    /// What was observed that must never be.
+    fn observe(&mut self, facts: &Facts, seen: &Observation<'_>) -> Result<(), String>;
+}
+
+/// A property that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Violation {
+    pub property: String,
+    pub at_ns: u64,
+    pub detail: String,
+}
+
+/// All properties over one run.
+pub struct Invariants {
+    facts: Facts,
+    properties: Vec<Box<dyn Invariant>>,
+    violations: Vec<Violation>,
+}
+
+impl std::fmt::Debug for Invariants {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Invariants").field("violations", &self.violations).finish_non_exhaustive()
+    }
+}
+
+impl Invariants {
+    pub fn new(facts: Facts) -> Self {
+        let properties: Vec<Box<dyn Invariant>> = vec![
+            Box::new(agreement::Agreement::default()),
+            Box::new(append_only::AppendOnly::default()),
+            Box::new(certified_finality::CertifiedFinality::new(&facts)),
+            Box::new(exactly_once::ExactlyOnce::default()),
+            Box::new(honest_evidence::HonestEvidence),
+            Box::new(no_double_vote::NoDoubleVote::default()),
+            Box::new(ordered_survives::OrderedSurvives::default()),
+            Box::new(state_roots::StateRoots::default()),
+        ];
+        Self { facts, properties, violations: Vec::new() }
+    }
+
+    pub fn observe(&mut self, now: Time, seen: &Observation<'_>) {
+        for property in &mut self.properties {
+            if let Err(detail) = property.observe(&self.facts, seen) {
+                let property = property.name().to_owned();
+                self.violations.push(Violation { property, at_ns: now.as_nanos(), detail });
+            }
+        }
+    }
+
+    /// A violation found elsewhere: an assertion of the engine itself.
+    pub fn report(&mut self, now: Time, property: &str, detail: String) {
+        let property = property.to_owned();
+        self.violations.push(Violation { property, at_ns: now.as_nanos(), detail });
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+}

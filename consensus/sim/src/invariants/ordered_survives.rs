@@ -1,0 +1,38 @@
+//! Where nodes only crash, what was ordered once stays: no other block becomes final there.
+//! docs/protocol/hybrid.md, "Two-speed finality".
+
+use std::collections::BTreeMap;
+
+use chain::types::{Digest, Height};
+
+use super::{Facts, Invariant, Observation};
+
+#[derive(Debug, Default)]
+pub(super) struct OrderedSurvives {
+    ordered: BTreeMap<Height, (Digest, usize)>,
+}
+
+impl Invariant for OrderedSurvives {
+    fn name(&self) -> &'static str {
+        "ordered survives crashes"
+    }
+
+    fn observe(&mut self, facts: &Facts, seen: &Observation<'_>) -> Result<(), String> {
+        if !facts.crash_only() {
+            return Ok(());
+        }
+        let (node, height, hash) = match seen {
+            Observation::Ordered { node, height, block } => (*node, *height, *block),
+            Observation::Finalized { node, block } => {
+                let block = &block.commit.block;
+                (*node, block.header.height, block.hash())
+            }
+            _ => return Ok(()),
+        };
+        let (first, by) = *self.ordered.entry(height).or_insert((hash, node));
+        if first == hash {
+            return Ok(());
+        }
+        Err(format!("height {height}: {first:?} was ordered at node {by}, {hash:?} at {node}"))
+    }
+}

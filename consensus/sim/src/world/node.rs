@@ -1,0 +1,236 @@
+//! One simulated node: a production driver around a checked engine, its disk, its clock and, for a
+//! Byzantine validator, what stands between its engine and the network.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use chain::types::{Height, ValidatorIndex};
+use consensus::application::StorageError;
+use consensus::driver::{Driver, Incoming, Outbox};
+use consensus::engine::{Config, Event, Recipients, Status, Time};
+
+use crate::application::{Observed, SimApplication};
+use crate::byzantine::{Behaviour, Hand};
+use crate::checked::Checked;
+use crate::disk::{Disk, SimStorage};
+use crate::genesis::Genesis;
+use crate::plan::EngineOptions;
+use crate::protocol::Protocol;
+
+/// The production driver as it runs here.
+pub type SimDriver<E> =
+    Driver<Checked<E>, SimApplication<<E as consensus::engine::Engine>::Record>, SimStorage<<E as consensus::engine::Engine>::Record>>;
+
+/// A message as it left: after how many syncs of its turn, to whom.
+pub(super) struct Sent<M> {
+    pub(super) syncs: u64,
+    pub(super) to: Recipients,
+    pub(super) message: M,
+}
+
+/// What a turn did to the world.
+pub(super) struct Turned<M> {
+    pub(super) sent: Vec<Sent<M>>,
+    pub(super) observed: Vec<Observed>,
+    pub(super) events: Vec<Event>,
+    /// How often the disk was synced.
+    pub(super) syncs: u64,
+    pub(super) end: End,
+}
+
+/// How a turn ended.
+pub(super) enum End {
+    Running,
+    /// At the armed crash point.
+    Crashed,
+    /// An assertion of production code failed.
+    Panicked(String),
+}
+
+/// One node of the world.
+pub struct Node<E: Protocol> {
+    pub(super) validator: ValidatorIndex,
+    pub(super) genesis: Rc<Genesis>,
+    pub(super) options: EngineOptions,
+    pub(super) seed: u64,
+    pub(super) disk: Disk<E::Record>,
+    pub(super) driver: Option<SimDriver<E>>,
+    pub(super) liar: Option<(Box<dyn Behaviour<E>>, Hand)>,
+    /// This node's clock shows the world's time plus this.
+    pub(super) clock_ahead: Duration,
+    pub(super) inbox: Vec<Incoming<E::Message>>,
+    /// When it has finished what it is doing.
+    pub(super) busy_until: Time,
+    pub(super) turn_scheduled: bool,
+    pub(super) wake_scheduled: Option<Time>,
+    /// Counts starts: events for an earlier life are void.
+    pub(super) life: u32,
+    /// When to restart after the crash that is armed.
+    pub(super) restart_after: Option<Duration>,
+    /// Turns in a row that left a timeout due at once.
+    pub(super) spinning: u32,
+}
+
+impl<E: Protocol> std::fmt::Debug for Node<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("validator", &self.validator)
+            .field("running", &self.driver.is_some())
+            .field("life", &self.life)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Collects what a turn sends, until the node dies.
+struct Capture<'a, M, R> {
+    disk: &'a Disk<R>,
+    syncs_before: u64,
+    sent: Vec<Sent<M>>,
+}
+
+impl<M: Clone, R> Outbox<M> for Capture<'_, M, R> {
+    fn send(&mut self, to: Recipients, message: &M) {
+        if self.disk.may_send() {
+            let syncs = self.disk.syncs() - self.syncs_before;
+            self.sent.push(Sent { syncs, to, message: message.clone() });
+        }
+    }
+}
+
+impl<E: Protocol> Node<E> {
+    /// The running driver, if the node is up.
+    pub fn driver(&self) -> Option<&SimDriver<E>> {
+        self.driver.as_ref()
+    }
+
+    pub fn disk(&self) -> &Disk<E::Record> {
+        &self.disk
+    }
+
+    pub fn status(&self) -> Option<Status> {
+        self.driver.as_ref().map(Driver::status)
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.driver.is_some()
+    }
+
+    pub fn validator(&self) -> ValidatorIndex {
+        self.validator
+    }
+
+    /// Height of the last final block on its disk, synced or not.
+    pub fn final_height(&self) -> Height {
+        self.disk.final_height()
+    }
+
+    pub(super) fn local(&self, now: Time) -> Time {
+        now + self.clock_ahead
+    }
+
+    /// When the world has to wake it, by the world's clock.
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        let due = self.driver.as_ref()?.next_timeout()?;
+        Some(Time::from_nanos(due.since(Time::default() + self.clock_ahead).as_nanos() as u64))
+    }
+
+    /// Starts from the disk. The caller has settled the disk.
+    pub(super) fn start(&mut self, now: Time) -> Turned<E::Message> {
+        self.life += 1;
+        self.inbox.clear();
+        self.turn_scheduled = false;
+        self.wake_scheduled = None;
+        self.busy_until = now;
+        self.spinning = 0;
+        let (recovered, snapshot) = self.disk.recover();
+        let signer =
+            Genesis::signer(self.genesis.rule, self.seed, usize::from(self.validator.get()));
+        let config = self.config(signer.public());
+        let mut application = SimApplication::new(
+            self.genesis.chain_id,
+            self.genesis.rule,
+            snapshot,
+            recovered.final_hash,
+            self.disk.clone(),
+        );
+        let local = self.local(now);
+        application.set_time(local);
+        let storage = SimStorage(self.disk.clone());
+        let syncs_before = self.disk.syncs();
+        let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
+        let started = catch_unwind(AssertUnwindSafe(|| {
+            Driver::start(config, recovered, signer, application, storage, local, &mut capture)
+        }));
+        let sent = capture.sent;
+        let result = match started {
+            Ok(Ok(driver)) => {
+                self.driver = Some(driver);
+                Ok(Ok(()))
+            }
+            Ok(Err(error)) => Ok(Err(error)),
+            Err(panic) => Err(panic),
+        };
+        self.conclude(result, sent, syncs_before)
+    }
+
+    fn config(&self, me: chain::crypto::PublicKey) -> Config {
+        let options = self.options;
+        Config {
+            chain_id: self.genesis.chain_id,
+            me,
+            verifier: self.genesis.rule.verifier(),
+            timeout_min: options.timeout_min,
+            timeout_max: options.timeout_max,
+            heartbeat: options.heartbeat,
+            grace: options.grace,
+            block_interval: options.block_interval,
+            batch: options.batch,
+            pipeline: options.pipeline,
+        }
+    }
+
+    /// One turn over everything that waits.
+    pub(super) fn turn(&mut self, now: Time) -> Turned<E::Message> {
+        let local = self.local(now);
+        let incoming = std::mem::take(&mut self.inbox);
+        let driver = self.driver.as_mut().expect("only a running node takes turns");
+        driver.application_mut().set_time(local);
+        let syncs_before = self.disk.syncs();
+        let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
+        let turned =
+            catch_unwind(AssertUnwindSafe(|| driver.turn(local, incoming, &mut capture)));
+        let sent = capture.sent;
+        self.conclude(turned, sent, syncs_before)
+    }
+
+    fn conclude(
+        &mut self,
+        result: std::thread::Result<Result<(), StorageError>>,
+        sent: Vec<Sent<E::Message>>,
+        syncs_before: u64,
+    ) -> Turned<E::Message> {
+        let end = match result {
+            Ok(Ok(())) if !self.disk.is_blown() => End::Running,
+            Ok(_) => {
+                assert!(self.disk.is_blown(), "only an armed crash fails the disk");
+                End::Crashed
+            }
+            Err(panic) => End::Panicked(panic_text(panic.as_ref())),
+        };
+        let (mut observed, mut events) = (Vec::new(), Vec::new());
+        if let Some(driver) = &mut self.driver {
+            observed = driver.application_mut().take_observed().into();
+            events = driver.take_events();
+        }
+        Turned { sent, observed, events, syncs: self.disk.syncs() - syncs_before, end }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
