@@ -1,0 +1,5 @@
+//! The encoding of every type: pinned, bounded, canonical, and deaf to nonsense.
+
+mod decoders;
+mod golden;
+mod samples;
