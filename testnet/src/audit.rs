@@ -1,0 +1,124 @@
+//! Compares the whole chains of all validators with each other and with what clients were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use chain::types::{Digest, Height};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jsonrpsee::ws_client::WsClient;
+use node_api::block::{Block, BlockRef, Detail};
+use node_api::chain::{ChainStatus, EvidenceRecord};
+use node_api::consensus::ModeChange;
+use node_api::{ChainApiClient, ConsensusApiClient};
+
+use crate::cluster::Cluster;
+use crate::live::until;
+use crate::load::seen::Seen;
+use crate::rpc;
+
+/// How long validators may take to reach the same height once nothing is submitted any more.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Blocks asked for at a time.
+const CONCURRENT: usize = 64;
+
+/// What the comparison showed.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Up to which height chains were compared.
+    pub height: Height,
+    /// Heights at which two validators, or a validator and a client, know different final blocks.
+    pub conflicts: BTreeSet<Height>,
+    /// Transactions that a client saw final and some validator does not have where it was.
+    pub lost: usize,
+    /// After the last block, one per validator.
+    pub state_roots: Vec<Digest>,
+    /// On chain.
+    pub evidence: Vec<EvidenceRecord>,
+    pub mode_changes: Vec<ModeChange>,
+}
+
+impl Audit {
+    pub fn state_roots_equal(&self) -> bool {
+        self.state_roots.windows(2).all(|pair| pair[0] == pair[1])
+    }
+}
+
+/// Waits until all validators stand at one height, then compares everything.
+///
+/// # Errors
+/// Where a validator does not answer, or they do not reach one height.
+pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
+    let nodes = cluster.manifest()?.nodes;
+    let clients: Vec<WsClient> =
+        futures::future::try_join_all(nodes.iter().map(rpc::websocket)).await?;
+    let statuses = same_height(&clients, seen).await?;
+    let height = statuses.first().context("a testnet has validators")?.height_final;
+
+    let mut audit = Audit {
+        height,
+        conflicts: seen.conflicts().into_iter().collect(),
+        lost: 0,
+        state_roots: statuses.iter().map(|status| status.state_root).collect(),
+        evidence: clients[0].evidence(None).await?,
+        mode_changes: mode_changes(&clients).await?,
+    };
+    let told = seen.blocks();
+    let mut first: BTreeMap<Height, Digest> = BTreeMap::new();
+    for client in &clients {
+        for block in blocks(client, height).await? {
+            let at = block.header.height;
+            if *first.entry(at).or_insert(block.hash) != block.hash {
+                audit.conflicts.insert(at);
+            }
+            let Some(told) = told.get(&at) else {
+                continue;
+            };
+            if told.hash != block.hash {
+                audit.conflicts.insert(at);
+            }
+            let held: BTreeSet<Digest> =
+                block.transaction_hashes.unwrap_or_default().into_iter().collect();
+            audit.lost += told.transactions.iter().filter(|hash| !held.contains(hash)).count();
+        }
+    }
+    Ok(audit)
+}
+
+async fn same_height(clients: &[WsClient], seen: &Seen) -> anyhow::Result<Vec<ChainStatus>> {
+    let told = seen.highest().unwrap_or_default();
+    until("all validators to stand at one height", PATIENCE, async || {
+        let asked = clients.iter().map(ChainApiClient::status);
+        let statuses = futures::future::try_join_all(asked).await?;
+        let same = statuses.windows(2).all(|pair| pair[0].height_final == pair[1].height_final);
+        let reached = statuses.iter().all(|status| status.height_final >= told);
+        Ok((same && reached).then_some(statuses))
+    })
+    .await
+}
+
+/// Every final block of a validator up to a height.
+async fn blocks(client: &WsClient, height: Height) -> anyhow::Result<Vec<Block>> {
+    let heights = (1..=height.get()).map(Height::new);
+    let blocks: Vec<Block> = stream::iter(heights)
+        .map(|height| client.block(BlockRef::Height(height), Some(Detail::Hashes)))
+        .buffered(CONCURRENT)
+        .try_collect()
+        .await
+        .context("a validator does not give its blocks")?;
+    if blocks.len() as u64 != height.get() {
+        bail!("a validator gave {} blocks of {height}", blocks.len());
+    }
+    Ok(blocks)
+}
+
+/// Those that any validator remembers: one that was restarted forgot those before.
+async fn mode_changes(clients: &[WsClient]) -> anyhow::Result<Vec<ModeChange>> {
+    let mut changes = BTreeMap::new();
+    for client in clients {
+        for change in client.state().await?.mode_history {
+            changes.entry(change.height).or_insert(change);
+        }
+    }
+    Ok(changes.into_values().collect())
+}

@@ -1,0 +1,98 @@
+//! The layer itself: passes everything through until it is told otherwise.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use consensus::driver::Outbox;
+use consensus::engine::Recipients;
+use consensus::hybrid::Message;
+
+use super::control::{Behaviour, Control};
+use super::delayed::DelayQueue;
+use super::double_vote::DoubleVote;
+use super::equivocate::Equivocate;
+use super::invalid_block::InvalidBlock;
+use super::withhold::Withhold;
+use super::{Identity, Misbehaviour, Silent};
+
+/// The outbox that a node would use by itself.
+pub type InnerOutbox = Box<dyn Outbox<Message> + Send>;
+
+/// How late a validator with [`Behaviour::Delay`] sends.
+const BYZANTINE_DELAY: Duration = Duration::from_millis(500);
+
+/// A node's outbox with faults that can be switched on.
+pub struct FaultLayer {
+    inner: Arc<Mutex<InnerOutbox>>,
+    delayed: DelayQueue<(Recipients, Message)>,
+    control: Control,
+    identity: Identity,
+    /// What is on, with its memory.
+    active: (Behaviour, Option<Box<dyn Misbehaviour>>),
+}
+
+impl std::fmt::Debug for FaultLayer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FaultLayer").field("active", &self.active.0).finish_non_exhaustive()
+    }
+}
+
+impl FaultLayer {
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn new(inner: InnerOutbox, identity: Identity, control: Control) -> std::io::Result<Self> {
+        let inner = Arc::new(Mutex::new(inner));
+        let late = Arc::clone(&inner);
+        let delayed = DelayQueue::new(move |(to, message): (Recipients, Message)| {
+            late.lock().unwrap_or_else(PoisonError::into_inner).send(to, &message);
+        })?;
+        Ok(Self { inner, delayed, control, identity, active: (Behaviour::Off, None) })
+    }
+
+    fn forward(&self, delay: Duration, to: Recipients, message: &Message) {
+        if delay.is_zero() {
+            self.inner.lock().unwrap_or_else(PoisonError::into_inner).send(to, message);
+        } else {
+            self.delayed.push(delay, (to, message.clone()));
+        }
+    }
+}
+
+fn start(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour>> {
+    match behaviour {
+        Behaviour::Off | Behaviour::Delay => None,
+        Behaviour::Equivocate => Some(Box::<Equivocate>::default()),
+        Behaviour::Withhold => Some(Box::new(Withhold)),
+        Behaviour::Silent => Some(Box::new(Silent)),
+        Behaviour::InvalidBlock => Some(Box::new(InvalidBlock)),
+        Behaviour::DoubleVote => Some(Box::new(DoubleVote)),
+    }
+}
+
+impl Outbox<Message> for FaultLayer {
+    fn send(&mut self, to: Recipients, message: &Message) {
+        let faults = self.control.faults();
+        if self.active.0 != faults.behaviour {
+            self.active = (faults.behaviour, start(faults.behaviour));
+        }
+        let mut delay = Duration::from_millis(faults.delay_ms);
+        if faults.behaviour == Behaviour::Delay {
+            delay += BYZANTINE_DELAY;
+            self.control.count_act();
+        }
+        let twisted = self
+            .active
+            .1
+            .as_mut()
+            .and_then(|behaviour| behaviour.twist(&self.identity, to, message));
+        match twisted {
+            None => self.forward(delay, to, message),
+            Some(sent) => {
+                self.control.count_act();
+                for (to, message) in sent {
+                    self.forward(delay, to, &message);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
+use crate::load::Rate;
+
+/// Runs a Catamaran network of real node processes on this machine, breaks it on purpose and
+/// measures it.
+#[derive(Debug, Parser)]
+#[command(name = "testnet", version, about, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  testnet up                       four validators, until Ctrl-C
+  testnet up --detach && testnet status
+  testnet load --rate 100 --duration 10
+  testnet kill 2 && testnet restart 2
+  testnet partition 0,1/2,3 && testnet heal
+  testnet byzantine 0 equivocate
+  testnet down
+  testnet demo                     the whole story, checked";
+
+/// Which testnet a command is about.
+#[derive(Args, Clone, Debug)]
+pub struct Target {
+    /// The testnet's directory [default: the last one started]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a network, or resume the one in DIR
+    #[command(after_help = "\
+Examples:
+  testnet up                                   four validators, until Ctrl-C
+  testnet up --validators 7 --dir /tmp/seven --detach
+  testnet up                                   again: resumes the same chain")]
+    Up(Up),
+    /// Stop every validator of a network
+    Down(Target),
+    /// Show every validator: role, mode, view, height
+    Status {
+        #[command(flatten)]
+        target: Target,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a validator with SIGKILL
+    Kill(OnNode),
+    /// Start a validator that was killed, or end and start one that runs
+    Restart(OnNode),
+    /// Stop a validator's process with SIGSTOP
+    Pause(OnNode),
+    /// Let a paused validator continue
+    Resume(OnNode),
+    /// Cut the network into groups that cannot talk to each other
+    #[command(after_help = "\
+Examples:
+  testnet partition 0,1/2,3       two halves: neither can go on
+  testnet partition 0/1,2,3       one alone
+
+Each node refuses its peers of other groups by its own filter. A node that is restarted forgets
+the partition; validators that are not named form a group of their own.")]
+    Partition {
+        #[command(flatten)]
+        target: Target,
+        /// Validators, separated by commas; groups separated by slashes
+        groups: String,
+    },
+    /// End a partition, and every delay
+    Heal(Target),
+    /// Delay every consensus message that a validator sends
+    Delay {
+        #[command(flatten)]
+        on: OnNode,
+        /// Milliseconds; 0 ends it
+        #[arg(value_parser = clap::value_parser!(u64).range(..=MAX_DELAY_MS))]
+        ms: u64,
+    },
+    /// Make a validator Byzantine while it runs
+    #[command(after_help = "\
+Behaviours:
+  equivocate     as leader: propose two blocks at one height, one to some, one to the rest
+  withhold       as leader: keep the certificates of its blocks to itself
+  silent         send nothing
+  delay          send everything half a second late
+  invalid-block  as leader: propose blocks with a false state root
+  double-vote    vote for two blocks at one height
+  off            be correct again
+
+A behaviour of leaders waits for its turn: where the validator does not lead, others are silenced
+for a moment until it does.
+
+Example:
+  testnet byzantine 0 equivocate")]
+    Byzantine {
+        #[command(flatten)]
+        on: OnNode,
+        #[arg(value_name = "BEHAVIOUR")]
+        behaviour: Behaviour,
+    },
+    /// Submit transactions and measure throughput and latency
+    #[command(after_help = "\
+Examples:
+  testnet load --rate 100 --duration 10         latency of single transactions
+  testnet load --rate max --duration 20 --json  the highest rate with p99 below one second
+
+`verify_bound_tps` is what this machine could do if validators did nothing but check signatures:
+cores / (validators x time per signature in a batch of 1024), measured in the same run.")]
+    Load(Load),
+    /// Play the whole story on a network of its own and check every step
+    #[command(after_help = "\
+Transactions become final; the leader equivocates, is caught and jailed; the network goes from fast
+to pbft and back; validators die and return; nothing final is lost. Exit code 0 only if all held.")]
+    Demo {
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout, the story on stderr
+        #[arg(long)]
+        json: bool,
+    },
+    /// Kill validators under load, again and again, and check that nothing final is lost
+    #[command(after_help = "\
+Each round kills one random validator under load and starts it again; then, a tenth as often, all of
+them at once. The same seed kills the same validators.
+
+Example:
+  testnet soak --kills 100 --seed 7 --json")]
+    Soak {
+        /// Rounds with one victim
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        kills: u32,
+        /// Which validators are killed, and when
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Up {
+    /// How many validators
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=32))]
+    pub validators: u16,
+    /// The consensus protocol
+    #[arg(long, value_enum, default_value_t = EngineName::Hybrid)]
+    pub engine: EngineName,
+    /// Where the network's files are, or are to be [default: ~/.catamaran/testnet]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Return once the network makes blocks, and leave it running
+    #[arg(long)]
+    pub detach: bool,
+    /// How many funded developer accounts
+    #[arg(long, default_value_t = crate::cluster::DEFAULT_ACCOUNTS,
+          value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    pub accounts: u32,
+}
+
+/// Engines that a network can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineName {
+    Hybrid,
+}
+
+#[derive(Args, Debug)]
+pub struct OnNode {
+    #[command(flatten)]
+    pub target: Target,
+    /// The validator's number
+    pub id: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct Load {
+    #[command(flatten)]
+    pub target: Target,
+    /// Transactions per second, or `max`: as many as become final within a second
+    #[arg(long, default_value = "100")]
+    pub rate: Rate,
+    /// Seconds
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub duration: u64,
+    /// What the transactions do
+    #[arg(long, value_enum, default_value_t = PayloadKind::Transfer)]
+    pub payload: PayloadKind,
+    /// Accounts that send
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub senders: u32,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What load transactions do. All have 200 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PayloadKind {
+    /// One unit to another account
+    Transfer,
+    /// Write a key of the sender
+    Put,
+}

@@ -1,0 +1,272 @@
+//! A testnet's files and processes.
+
+pub mod manifest;
+pub mod ports;
+pub mod process;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use chain::types::Amount;
+use genesis::network::{DerivedAccounts, Plan, Ports};
+use genesis::spec::{ConsensusParameters, Engine, Limits};
+use nix::sys::signal::Signal;
+
+use manifest::{Manifest, NodeEntry};
+use process::{Launch, ProcessId, Started};
+
+/// Funded accounts derived from [`DEV_SEED`], unless asked otherwise.
+pub const DEFAULT_ACCOUNTS: u32 = 2048;
+/// Funded accounts with a key file each, for wallets.
+const ACCOUNT_FILES: u32 = 3;
+/// What each account owns at the start, in the smallest unit.
+const BALANCE: u128 = 1_000_000_000_000;
+/// The phrase behind a testnet's accounts: no secret, the chain is worth nothing.
+const DEV_SEED: &str = "testnet";
+/// How long a validator may take to end in good order.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What network to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    pub validators: u16,
+    /// Accounts derived from the development seed.
+    pub accounts: u32,
+}
+
+/// A testnet, found by its directory.
+///
+/// One that is [attached](Cluster::attach) ends with this value.
+#[derive(Debug)]
+pub struct Cluster {
+    dir: PathBuf,
+    binary: PathBuf,
+    attached: bool,
+    lifeline: bool,
+    /// What keeps attached validators alive.
+    lifelines: Vec<Started>,
+}
+
+impl Cluster {
+    /// Makes the files of a new network in `dir`.
+    ///
+    /// # Errors
+    /// Where `dir` is in use or cannot be written, or the network makes no sense.
+    pub fn create(dir: &Path, spec: Spec) -> anyhow::Result<Self> {
+        let count = usize::from(spec.validators);
+        let free = ports::free(2 * count)?;
+        let ports: Vec<Ports> =
+            free.chunks_exact(2).map(|pair| Ports { p2p: pair[0], rpc: pair[1] }).collect();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let plan = Plan {
+            chain: "testnet".into(),
+            engine: Engine::Hybrid,
+            time_ms: u64::try_from(since_1970.as_millis())?,
+            consensus: ConsensusParameters::default(),
+            limits: Limits::default(),
+            ports,
+            accounts: ACCOUNT_FILES,
+            derived: Some(DerivedAccounts { dev_seed: DEV_SEED.into(), count: spec.accounts }),
+            balance: Amount::new(BALANCE),
+        };
+        let network = genesis::network::create(&plan, dir)?;
+        let nodes = network
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(id, node)| NodeEntry {
+                id,
+                home: node.home.strip_prefix(dir).unwrap_or(&node.home).to_owned(),
+                rpc_port: node.ports.rpc,
+                p2p_port: node.ports.p2p,
+                process: None,
+            })
+            .collect();
+        let engine = Engine::Hybrid.to_string();
+        Manifest::new(&engine, network.chain_id, "accounts".into(), nodes).save(dir)?;
+        Self::open(dir)
+    }
+
+    /// A testnet that exists.
+    ///
+    /// # Errors
+    /// Where there is none in `dir`.
+    pub fn open(dir: &Path) -> anyhow::Result<Self> {
+        let dir = std::path::absolute(dir)?;
+        Manifest::load(&dir)?;
+        let program = std::env::current_exe().context("cannot tell where this program is")?;
+        let binary = program.with_file_name("testnet-validator");
+        Ok(Self { dir, binary, attached: false, lifeline: false, lifelines: Vec::new() })
+    }
+
+    /// From now on validators end with this value; with `lifeline` those started from now on also
+    /// end with this process, however that ends.
+    #[must_use]
+    pub fn attach(mut self, lifeline: bool) -> Self {
+        self.attached = true;
+        self.lifeline = lifeline;
+        self
+    }
+
+    /// Leaves the validators running.
+    pub fn detach(mut self) {
+        self.attached = false;
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// As it stands now: other commands may have changed it.
+    ///
+    /// # Errors
+    /// Where the directory is gone.
+    pub fn manifest(&self) -> anyhow::Result<Manifest> {
+        Manifest::load(&self.dir)
+    }
+
+    /// # Errors
+    /// Where there is no such validator.
+    pub fn node(&self, id: usize) -> anyhow::Result<NodeEntry> {
+        let mut nodes = self.manifest()?.nodes;
+        if id >= nodes.len() {
+            bail!("there is no validator {id}: they are numbered 0 to {}", nodes.len() - 1);
+        }
+        Ok(nodes.swap_remove(id))
+    }
+
+    pub fn home(&self, node: &NodeEntry) -> PathBuf {
+        self.dir.join(&node.home)
+    }
+
+    pub fn log(&self, node: &NodeEntry) -> PathBuf {
+        self.home(node).join("node.log")
+    }
+
+    /// The accounts that this network funded.
+    ///
+    /// # Errors
+    /// Where their file is missing or damaged.
+    pub fn accounts(&self) -> anyhow::Result<DerivedAccounts> {
+        let path = self.dir.join(self.manifest()?.accounts).join("dev-seed.json");
+        let text =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Starts a validator that does not run.
+    ///
+    /// # Errors
+    /// Where it runs already or cannot be started.
+    pub fn start(&mut self, id: usize) -> anyhow::Result<()> {
+        let node = self.node(id)?;
+        if node.is_alive() {
+            bail!("validator {id} runs already");
+        }
+        let started = Launch {
+            binary: &self.binary,
+            home: &self.home(&node),
+            log: &self.log(&node),
+            lifeline: self.lifeline,
+        }
+        .start()?;
+        let process = started.id;
+        if self.lifeline {
+            self.lifelines.retain(|lifeline| lifeline.id.is_alive());
+            self.lifelines.push(started);
+        }
+        self.update(|manifest| manifest.nodes[id].process = Some(process))
+    }
+
+    /// Starts every validator that does not run.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_all(&mut self) -> anyhow::Result<()> {
+        for node in self.manifest()?.nodes {
+            if !node.is_alive() {
+                self.start(node.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a validator with SIGKILL.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn kill(&self, id: usize) -> anyhow::Result<()> {
+        self.running(id)?.kill()
+    }
+
+    /// Sends a signal to a validator.
+    ///
+    /// # Errors
+    /// Where it does not run.
+    pub fn signal(&self, id: usize, signal: Signal) -> anyhow::Result<()> {
+        if !self.running(id)?.signal(signal) {
+            bail!("validator {id} ended just now");
+        }
+        Ok(())
+    }
+
+    /// The process of a validator that runs.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn running(&self, id: usize) -> anyhow::Result<ProcessId> {
+        match self.node(id)?.process.filter(|process| process.is_alive()) {
+            Some(process) => Ok(process),
+            None => bail!("validator {id} does not run: start it with `testnet restart {id}`"),
+        }
+    }
+
+    /// Ends one validator in good order.
+    ///
+    /// # Errors
+    /// Where it survives even SIGKILL.
+    pub fn stop(&self, id: usize) -> anyhow::Result<()> {
+        self.running(id)?.stop(STOP_PATIENCE)
+    }
+
+    /// Ends every validator, all at once.
+    ///
+    /// # Errors
+    /// Where one survives even SIGKILL.
+    pub fn stop_all(&self) -> anyhow::Result<()> {
+        let processes = self.processes()?;
+        for process in &processes {
+            process.signal(Signal::SIGTERM);
+        }
+        processes.iter().try_for_each(|process| process.stop(STOP_PATIENCE))
+    }
+
+    /// The processes of the validators that run.
+    ///
+    /// # Errors
+    /// Where the directory is gone.
+    pub fn processes(&self) -> anyhow::Result<Vec<ProcessId>> {
+        let nodes = self.manifest()?.nodes;
+        Ok(nodes.iter().filter_map(|node| node.process).filter(|id| id.is_alive()).collect())
+    }
+
+    /// Changes the manifest while no other command does.
+    fn update(&self, change: impl FnOnce(&mut Manifest)) -> anyhow::Result<()> {
+        let lock = File::create(self.dir.join("testnet.lock"))?;
+        lock.lock()?;
+        let mut manifest = self.manifest()?;
+        change(&mut manifest);
+        manifest.save(&self.dir)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.attached {
+            // All that can still be said goes to the log files; the lifelines catch the rest.
+            let _ = self.stop_all();
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Free loopback ports.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::bail;
+use rand::RngExt;
+
+/// Where to look: below the range from which kernels take the local ports of outgoing connections,
+/// so that no client of a running network ends up on the port of a validator that is down.
+const RANGE: std::ops::Range<u16> = 16_000..32_000;
+
+/// Picks `count` distinct ports that nobody listens on at the moment.
+///
+/// # Errors
+/// Where nearly every port is taken.
+pub fn free(count: usize) -> anyhow::Result<Vec<u16>> {
+    let mut random = rand::rng();
+    // Held until all are found, so that none is found twice.
+    let mut held: Vec<(u16, TcpListener)> = Vec::with_capacity(count);
+    for _ in 0..count * 200 {
+        if held.len() == count {
+            break;
+        }
+        let port = random.random_range(RANGE);
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            held.push((port, listener));
+        }
+    }
+    if held.len() < count {
+        bail!(
+            "found only {} of {count} free ports between {} and {}",
+            held.len(),
+            RANGE.start,
+            RANGE.end
+        );
+    }
+    Ok(held.into_iter().map(|(port, _)| port).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ports_are_free_and_distinct() {
+        let ports = free(16).expect("a machine has 16 free ports");
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 16);
+        for port in ports {
+            assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok(), "port {port} is free");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What each command does.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+use nix::sys::signal::Signal;
+use serde::Serialize;
+
+use crate::byzantine::control::{Behaviour, Request};
+use crate::cli::{Command, Load, OnNode, Target, Up};
+use crate::cluster::manifest::{Manifest, NodeEntry, last};
+use crate::cluster::{Cluster, Spec};
+use crate::{demo, faults, live, load, partition, signals, soak, status};
+
+/// Runs a command. What fails is an error, what does not hold an exit code.
+///
+/// # Errors
+/// Where it cannot be done, in one line with what to do about it.
+pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(arguments) => up(arguments).await?,
+        Command::Down(target) => down(&open(target)?)?,
+        Command::Status { target, json } => {
+            let status = status::collect(&open(target)?).await?;
+            if json {
+                print_json(&status)?;
+            } else {
+                println!("{}", status.table());
+            }
+        }
+        Command::Kill(on) => open(on.target)?.kill(on.id)?,
+        Command::Restart(on) => restart(on).await?,
+        Command::Pause(on) => open(on.target)?.signal(on.id, Signal::SIGSTOP)?,
+        Command::Resume(on) => open(on.target)?.signal(on.id, Signal::SIGCONT)?,
+        Command::Partition { target, groups } => {
+            let cluster = open(target)?;
+            let groups = faults::parse_groups(&groups, cluster.manifest()?.nodes.len())?;
+            partition::split(&cluster, &groups)?;
+        }
+        Command::Heal(target) => heal(&open(target)?)?,
+        Command::Delay { on, ms } => {
+            faults::order(&open(on.target)?, on.id, Request::Delay { ms })?;
+        }
+        Command::Byzantine { on, behaviour } => byzantine(on, behaviour).await?,
+        Command::Load(arguments) => return measure(arguments).await,
+        Command::Demo { dir, json } => {
+            let report = demo::run(dir, json).await?;
+            if json {
+                print_json(&report)?;
+            }
+            return Ok(exit_code(report.ok));
+        }
+        Command::Soak { kills, seed, dir, json } => {
+            return endure(soak::Options { kills, seed, dir }, json).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn exit_code(ok: bool) -> ExitCode {
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(value)?);
+    Ok(())
+}
+
+fn open(target: Target) -> anyhow::Result<Cluster> {
+    Cluster::open(&last::resolve(target.dir)?)
+}
+
+async fn up(arguments: Up) -> anyhow::Result<()> {
+    let dir = match arguments.dir {
+        Some(dir) => std::path::absolute(dir)?,
+        None => last::default_dir()?,
+    };
+    let exists = Manifest::exists(&dir);
+    let cluster = if exists {
+        let cluster = Cluster::open(&dir)?;
+        let validators = cluster.manifest()?.nodes.len();
+        if !cluster.processes()?.is_empty() {
+            bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
+        }
+        eprintln!("resuming the {validators} validators in {}", dir.display());
+        cluster
+    } else {
+        eprintln!("making {} validators in {}", arguments.validators, dir.display());
+        let spec = Spec { validators: arguments.validators, accounts: arguments.accounts };
+        Cluster::create(&dir, spec)?
+    };
+    last::remember(&dir)?;
+    // Owned from here on: an error or Ctrl-C takes everything down.
+    let mut cluster = cluster.attach(!arguments.detach);
+    tokio::select! {
+        started = start(&mut cluster, exists) => started?,
+        signal = signals::ended() => bail!("ended by {} before the network was up", signal?),
+    }
+    if arguments.detach {
+        cluster.detach();
+        eprintln!("running; `testnet status` shows it, `testnet down` ends it");
+        return Ok(());
+    }
+    eprintln!("running until Ctrl-C");
+    let signal = signals::ended().await?;
+    eprintln!("{signal}: taking the network down");
+    cluster.stop_all()
+}
+
+async fn start(cluster: &mut Cluster, exists: bool) -> anyhow::Result<()> {
+    cluster.start_all()?;
+    live::all_answer(cluster).await?;
+    let nodes = cluster.manifest()?.nodes;
+    if exists {
+        let statuses = futures::future::join_all(nodes.iter().map(live::chain_status)).await;
+        let heights = statuses.iter().flatten().map(|status| status.height_final);
+        eprintln!("resuming at height {}", heights.max().unwrap_or_default());
+    }
+    let first = live::make_block(cluster, &nodes[0], live::START_PATIENCE).await?;
+    eprintln!("block {first} is final");
+    let accounts = cluster.dir().join(cluster.manifest()?.accounts);
+    println!("dashboard: {}", nodes[0].rpc());
+    println!("accounts:  {}", accounts.display());
+    Ok(())
+}
+
+fn down(cluster: &Cluster) -> anyhow::Result<()> {
+    let running = cluster.processes()?.len();
+    cluster.stop_all()?;
+    eprintln!("{running} validators ended; `testnet up` resumes the chain");
+    Ok(())
+}
+
+async fn restart(on: OnNode) -> anyhow::Result<()> {
+    let mut cluster = open(on.target)?;
+    if cluster.node(on.id)?.is_alive() {
+        cluster.stop(on.id)?;
+    }
+    cluster.start(on.id)?;
+    let status = live::answers(&cluster, &cluster.node(on.id)?).await?;
+    eprintln!("validator {} is back at height {}", on.id, status.height_final);
+    Ok(())
+}
+
+fn heal(cluster: &Cluster) -> anyhow::Result<()> {
+    partition::heal(cluster)?;
+    for node in cluster.manifest()?.nodes.iter().filter(|node| NodeEntry::is_alive(node)) {
+        faults::order(cluster, node.id, Request::Delay { ms: 0 })?;
+    }
+    Ok(())
+}
+
+async fn byzantine(on: OnNode, behaviour: Behaviour) -> anyhow::Result<()> {
+    let cluster = open(on.target)?;
+    faults::behave(&cluster, on.id, behaviour, |text| eprintln!("{text}")).await
+}
+
+async fn measure(arguments: Load) -> anyhow::Result<ExitCode> {
+    let options = load::Options {
+        rate: arguments.rate,
+        duration: Duration::from_secs(arguments.duration),
+        payload: arguments.payload,
+        senders: arguments.senders as usize,
+    };
+    let report = load::run(&open(arguments.target)?, options).await?;
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        println!("{}", report.summary());
+    }
+    report.check()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn endure(options: soak::Options, json: bool) -> anyhow::Result<ExitCode> {
+    let report = tokio::select! {
+        report = soak::run(options, |text| eprintln!("{text}")) => report?,
+        signal = signals::ended() => bail!("ended by {}", signal?),
+    };
+    if json {
+        print_json(&report)?;
+    } else {
+        println!(
+            "{} kills and {} of everyone at once: {} transactions final, {} lost; recovery p50 {} ms, \
+             p99 {} ms, at most {} ms",
+            report.kills,
+            report.all_at_once,
+            report.finalized,
+            report.lost_final,
+            report.recovery_ms.p50,
+            report.recovery_ms.p99,
+            report.recovery_ms.max
+        );
+    }
+    for problem in report.problems() {
+        eprintln!("did not hold: {problem}");
+    }
+    Ok(exit_code(report.ok))
+}

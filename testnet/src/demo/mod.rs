@@ -1,0 +1,45 @@
+//! `testnet demo`: the whole story on a network of its own, told to a person and checked.
+
+mod narrator;
+mod report;
+mod story;
+
+use std::path::PathBuf;
+
+use crate::scratch::Scratch;
+use narrator::Narrator;
+pub use report::{Report, Step};
+use story::Story;
+
+/// Plays the story. The network is taken down in any case; its files stay only where something
+/// did not hold, or where `dir` was given.
+///
+/// # Errors
+/// Where no network can be made.
+pub async fn run(dir: Option<PathBuf>, json: bool) -> anyhow::Result<Report> {
+    let narrator = Narrator::new(json);
+    let mut scratch = Scratch::new(dir, "demo")?;
+    let mut story = Story::new(scratch.path(), &narrator)?;
+    let ended = tokio::select! {
+        ended = story.play() => ended,
+        signal = crate::signals::ended() => signal.and_then(|name| anyhow::bail!("ended by {name}")),
+    };
+    let mut report = story.end();
+    if let Err(error) = ended {
+        let step = Step { name: "the story goes on", ok: false, detail: format!("{error:#}") };
+        narrator.check(false, step.name, &step.detail);
+        report.steps.push(step);
+    }
+    report.ok = report.all_held();
+
+    narrator.chapter("Summary");
+    narrator.text(&report.table().to_string());
+    if report.ok {
+        narrator.say("Every step held.");
+    } else {
+        scratch.keep();
+        let dir = scratch.path().display();
+        narrator.say(&format!("Not every step held: see the logs in {dir}/node*/node.log"));
+    }
+    Ok(report)
+}

@@ -1,0 +1,172 @@
+//! Orders to running validators: to misbehave, to be slow, to ignore each other.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use node_api::ConsensusApiClient;
+use node_api::consensus::Role;
+
+use crate::byzantine::control::{self, Behaviour, Faults, Reply, Request};
+use crate::cluster::Cluster;
+use crate::cluster::manifest::NodeEntry;
+use crate::line_socket;
+use crate::live::until;
+use crate::rpc;
+
+/// How often leadership is passed on before giving up.
+const ROTATIONS: usize = 12;
+/// How long one change of leader may take: a few view timeouts at their longest.
+const ROTATION_PATIENCE: Duration = Duration::from_secs(40);
+
+/// Gives an order to a validator's fault layer.
+///
+/// # Errors
+/// Where the validator does not run or refuses.
+pub fn order(cluster: &Cluster, id: usize, request: Request) -> anyhow::Result<Faults> {
+    cluster.running(id)?;
+    let socket = cluster.home(&cluster.node(id)?).join(control::SOCKET);
+    match line_socket::ask(&socket, &request)? {
+        Reply::Done(faults) => Ok(faults),
+        Reply::Refused(reason) => bail!("validator {id} refuses: {reason}"),
+    }
+}
+
+/// Makes a validator misbehave, or stop it. For a behaviour of leaders, has it lead first.
+/// `tell` hears what happens meanwhile.
+///
+/// # Errors
+/// Where the validator does not run, or does not come to lead.
+pub async fn behave(
+    cluster: &Cluster,
+    id: usize,
+    behaviour: Behaviour,
+    mut tell: impl FnMut(String),
+) -> anyhow::Result<()> {
+    cluster.running(id)?;
+    if behaviour.needs_leader() {
+        have_lead(cluster, id, &mut tell).await?;
+    }
+    order(cluster, id, Request::Behave { behaviour })?;
+    Ok(())
+}
+
+/// Silences leaders, one after the other, until `id` leads.
+async fn have_lead(
+    cluster: &Cluster,
+    id: usize,
+    tell: &mut impl FnMut(String),
+) -> anyhow::Result<()> {
+    for _ in 0..ROTATIONS {
+        let leader = until("a leader", ROTATION_PATIENCE, async || leader(cluster).await).await?;
+        if leader == id {
+            return Ok(());
+        }
+        tell(format!("validator {leader} leads: silencing it until another takes over"));
+        let before = order(cluster, leader, Request::Status)?.behaviour;
+        order(cluster, leader, Request::Behave { behaviour: Behaviour::Silent })?;
+        let next = replaced(cluster, leader).await;
+        order(cluster, leader, Request::Behave { behaviour: before })?;
+        next?;
+    }
+    bail!("validator {id} did not come to lead in {ROTATIONS} changes of leader: it may be jailed")
+}
+
+/// Waits until the others follow another leader. Only a network with work replaces one.
+async fn replaced(cluster: &Cluster, silent: usize) -> anyhow::Result<()> {
+    until("another leader", ROTATION_PATIENCE, async || {
+        let Some(now) = leader_seen_by(cluster, |node| node.id != silent).await? else {
+            return Ok(None);
+        };
+        Ok((now != silent).then_some(()))
+    })
+    .await
+}
+
+/// The validator that a quorum of those running follows.
+///
+/// # Errors
+/// Where the testnet's directory is gone.
+pub async fn leader(cluster: &Cluster) -> anyhow::Result<Option<usize>> {
+    leader_seen_by(cluster, |_| true).await
+}
+
+async fn leader_seen_by(
+    cluster: &Cluster,
+    asked: impl Fn(&NodeEntry) -> bool,
+) -> anyhow::Result<Option<usize>> {
+    let nodes = cluster.manifest()?.nodes;
+    let running: Vec<&NodeEntry> =
+        nodes.iter().filter(|node| asked(node) && node.is_alive()).collect();
+    let states = futures::future::join_all(running.iter().map(async |node| {
+        let client = rpc::http(node, Duration::from_secs(1)).ok()?;
+        let state = client.state().await.ok()?;
+        let settled = matches!(state.role, Role::Leader | Role::Follower);
+        settled.then_some((state.epoch, state.view, state.leader?))
+    }))
+    .await;
+    let newest = states.iter().flatten().max();
+    let agree = states.iter().flatten().filter(|state| Some(*state) == newest).count();
+    // More than half of all is enough to tell people; safety is the validators' own affair.
+    let settled = newest.filter(|_| 2 * agree > nodes.len());
+    Ok(settled.map(|(_, _, leader)| leader.as_usize()))
+}
+
+/// Reads groups like `0,1/2,3`. Validators that are not named form a group of their own.
+///
+/// # Errors
+/// Where a number is none, unknown or named twice, or there is only one group.
+pub fn parse_groups(text: &str, validators: usize) -> anyhow::Result<Vec<BTreeSet<usize>>> {
+    let mut rest: BTreeSet<usize> = (0..validators).collect();
+    let mut groups = Vec::new();
+    for part in text.split('/') {
+        let mut group = BTreeSet::new();
+        for number in part.split(',').map(str::trim).filter(|number| !number.is_empty()) {
+            let id: usize = number.parse().with_context(|| {
+                format!("{number:?} is no validator: write groups like 0,1/2,3")
+            })?;
+            if !rest.remove(&id) {
+                bail!("validator {id} is unknown or named twice: they are 0 to {}", validators - 1);
+            }
+            group.insert(id);
+        }
+        if !group.is_empty() {
+            groups.push(group);
+        }
+    }
+    if !rest.is_empty() {
+        groups.push(rest);
+    }
+    if groups.len() < 2 {
+        bail!("a partition needs two groups: write them like 0,1/2,3");
+    }
+    Ok(groups)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_read_and_the_rest_is_one_more() {
+        let set = |ids: &[usize]| ids.iter().copied().collect::<BTreeSet<_>>();
+        let read = |text| parse_groups(text, 4).expect("groups");
+        assert_eq!(read("0,1/2,3"), [set(&[0, 1]), set(&[2, 3])]);
+        assert_eq!(read("2"), [set(&[2]), set(&[0, 1, 3])]);
+        assert_eq!(read("0/1/2"), [set(&[0]), set(&[1]), set(&[2]), set(&[3])]);
+    }
+
+    #[test]
+    fn wrong_groups_are_refused_with_a_reason() {
+        for (text, reason) in [
+            ("0,1,2,3", "two groups"),
+            ("0,9/1", "unknown or named twice"),
+            ("0,0/1", "unknown or named twice"),
+            ("0,x/1", "no validator"),
+            ("", "two groups"),
+        ] {
+            let error = parse_groups(text, 4).expect_err("refused").to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Real nodes on one machine: starts them, breaks them on purpose, loads them, judges them.
+//!
+//! Every validator of a testnet is a process of the `testnet-validator` program: the node library
+//! with a layer around its outbox that passes everything through until it is told to misbehave.
+
+pub mod audit;
+pub mod byzantine;
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod demo;
+pub mod faults;
+mod line_socket;
+pub mod live;
+pub mod load;
+pub mod partition;
+pub mod rpc;
+mod scratch;
+pub mod signals;
+pub mod soak;
+pub mod status;
+pub mod transfer;

@@ -1,0 +1,129 @@
+//! Waiting for a network to live.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use chain::codec;
+use chain::crypto::Keypair;
+use chain::types::Height;
+use node_api::chain::ChainStatus;
+use node_api::transaction::TxState;
+use node_api::tx::Wait;
+use node_api::{AccountApiClient, ChainApiClient, HexBytes, TxApiClient};
+
+use crate::cluster::Cluster;
+use crate::cluster::manifest::NodeEntry;
+use crate::rpc;
+use crate::transfer::{LIFETIME, Slot};
+
+/// How long validators may take to start.
+pub const START_PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(25);
+
+/// Asks again and again until there is an answer.
+///
+/// # Errors
+/// Where there is none in time, or asking again makes no sense.
+pub async fn until<T, F>(
+    what: &str,
+    patience: Duration,
+    mut ask: impl FnMut() -> F,
+) -> anyhow::Result<T>
+where
+    F: Future<Output = anyhow::Result<Option<T>>>,
+{
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask().await? {
+            return Ok(answer);
+        }
+        if Instant::now() >= deadline {
+            bail!("waited {} s in vain for {what}", patience.as_secs());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// Where a node stands; `None` while it does not answer.
+pub async fn chain_status(node: &NodeEntry) -> Option<ChainStatus> {
+    let client = rpc::http(node, Duration::from_secs(2)).ok()?;
+    ChainApiClient::status(&client).await.ok()
+}
+
+/// Waits until every validator that was started answers.
+///
+/// # Errors
+/// Where one ends, or does not answer in time.
+pub async fn all_answer(cluster: &Cluster) -> anyhow::Result<()> {
+    for node in cluster.manifest()?.nodes {
+        if node.process.is_some() {
+            answers(cluster, &node).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until a validator answers.
+///
+/// # Errors
+/// Where it ends, or does not answer in time.
+pub async fn answers(cluster: &Cluster, node: &NodeEntry) -> anyhow::Result<ChainStatus> {
+    until(&format!("validator {} to answer", node.id), START_PATIENCE, async || {
+        if !node.is_alive() {
+            let log = cluster.log(node);
+            let last = last_line(&log);
+            bail!("validator {} ended: {last} (see {})", node.id, log.display());
+        }
+        Ok(chain_status(node).await)
+    })
+    .await
+}
+
+fn last_line(log: &std::path::Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    last.unwrap_or("it said nothing").trim().to_owned()
+}
+
+/// Key of an account that the testnet itself sends from: the last one, which load leaves alone.
+///
+/// # Errors
+/// Where the testnet's accounts cannot be read.
+pub fn probe_key(cluster: &Cluster) -> anyhow::Result<Keypair> {
+    let accounts = cluster.accounts()?;
+    Ok(genesis::accounts::derive(&accounts.dev_seed, accounts.count.saturating_sub(1)))
+}
+
+/// Has the network make a final block: moves one unit and waits for it. Returns its height.
+///
+/// # Errors
+/// Where the transaction is refused or not final in time.
+pub async fn make_block(
+    cluster: &Cluster,
+    through: &NodeEntry,
+    patience: Duration,
+) -> anyhow::Result<Height> {
+    let key = probe_key(cluster)?;
+    let client = rpc::http(through, patience + rpc::PATIENCE)?;
+    let status = ChainApiClient::status(&client).await.context("the node does not answer")?;
+    let account = client.get(key.public().address()).await.context("the node does not answer")?;
+    let slot = Slot {
+        chain_id: status.chain_id,
+        nonce: account.next_nonce,
+        expiry: Height::new(status.height_final.get() + LIFETIME),
+    };
+    let transaction = slot.transfer(&key, key.public().address());
+    let submitted = client.submit(HexBytes(codec::encode(&transaction))).await?;
+    let timeout_ms = u64::try_from(patience.as_millis())?;
+    let fate =
+        TxApiClient::status(&client, submitted.hash, Some(Wait::Final), Some(timeout_ms)).await?;
+    match (fate.status, fate.height) {
+        (TxState::Final, Some(height)) => Ok(height),
+        (state, _) => bail!(
+            "a transaction is {state:?} after {} s: see `testnet status` and {}",
+            patience.as_secs(),
+            cluster.log(through).display()
+        ),
+    }
+}

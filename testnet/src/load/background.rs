@@ -1,0 +1,59 @@
+//! Load that goes on while other things happen.
+
+use anyhow::Context;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::pool::Pool;
+use super::pump::{Outcome, Pace, Pump, Until};
+use super::seen::Seen;
+use crate::cli::PayloadKind;
+use crate::cluster::Cluster;
+
+/// Running load. Ends when dropped.
+#[derive(Debug)]
+pub struct Background {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<anyhow::Result<Outcome>>,
+    seen: Seen,
+}
+
+impl Background {
+    /// Starts transfers at a steady rate to all validators, also those that are down now.
+    ///
+    /// # Errors
+    /// Where the testnet does not answer.
+    pub async fn start(cluster: &Cluster, tps: f64, senders: usize) -> anyhow::Result<Self> {
+        let nodes = cluster.manifest()?.nodes;
+        let mut pool = Pool::open(cluster, senders, PayloadKind::Transfer).await?;
+        let seen = Seen::default();
+        let (stop, told) = watch::channel(false);
+        let record = seen.clone();
+        let task = tokio::spawn(async move {
+            let pump = Pump::new(nodes, &mut pool, Pace::Steady(tps), record);
+            pump.run(Until::Told(told), |_| {}).await
+        });
+        Ok(Self { stop, task, seen })
+    }
+
+    /// What was reported final so far.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Submits no more and waits until everything is final.
+    ///
+    /// # Errors
+    /// Where no validator answers.
+    pub async fn finish(mut self) -> anyhow::Result<Outcome> {
+        // The task may have failed already: then this reaches nobody, and its error tells more.
+        let _ = self.stop.send(true);
+        (&mut self.task).await.context("the load ended unexpectedly")?
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

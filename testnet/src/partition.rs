@@ -1,0 +1,77 @@
+//! Partitions: every node refuses the peers of other groups by its own filter.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, bail};
+use genesis::Genesis;
+use genesis::peer_id::peer_id;
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::Cluster;
+use crate::cluster::manifest::NodeEntry;
+use crate::line_socket;
+
+/// The node's socket for its operator, in its home.
+const SOCKET: &str = "admin.sock";
+
+/// Separates groups of validators from each other. Earlier partitions end.
+///
+/// # Errors
+/// Where a validator that runs does not obey.
+pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()> {
+    let peers = peer_ids(cluster)?;
+    for node in running(cluster)? {
+        let own = groups.iter().find(|group| group.contains(&node.id));
+        let is_other = |id: &usize| own.is_none_or(|own| !own.contains(id));
+        let others = (0..peers.len()).filter(is_other).map(|id| peers[id].clone()).collect();
+        tell(cluster, &node, &Request::UnblockPeers { peers: peers.clone() })?;
+        tell(cluster, &node, &Request::BlockPeers { peers: others })?;
+    }
+    Ok(())
+}
+
+/// Ends every partition.
+///
+/// # Errors
+/// Where a validator that runs does not obey.
+pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
+    let peers = peer_ids(cluster)?;
+    for node in running(cluster)? {
+        tell(cluster, &node, &Request::UnblockPeers { peers: peers.clone() })?;
+    }
+    Ok(())
+}
+
+fn running(cluster: &Cluster) -> anyhow::Result<Vec<NodeEntry>> {
+    Ok(cluster.manifest()?.nodes.into_iter().filter(NodeEntry::is_alive).collect())
+}
+
+/// The network identities of all validators, in their order.
+fn peer_ids(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
+    let path = cluster.dir().join("genesis.json");
+    let genesis =
+        Genesis::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(genesis.validators.iter().map(|validator| peer_id(&validator.network_key)).collect())
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+enum Request {
+    BlockPeers { peers: Vec<String> },
+    UnblockPeers { peers: Vec<String> },
+}
+
+#[derive(Debug, Deserialize)]
+struct Reply {
+    ok: bool,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+fn tell(cluster: &Cluster, node: &NodeEntry, request: &Request) -> anyhow::Result<()> {
+    let reply: Reply = line_socket::ask(&cluster.home(node).join(SOCKET), request)?;
+    if !reply.ok {
+        bail!("validator {} refuses: {}", node.id, reply.error.unwrap_or_default());
+    }
+    Ok(())
+}

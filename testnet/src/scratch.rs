@@ -1,0 +1,51 @@
+//! The directory of a network that is made for one command.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// A directory that is removed unless it is to be kept.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    dir: PathBuf,
+    keep: bool,
+}
+
+impl Scratch {
+    /// Takes `dir`, which is kept, or a new temporary directory.
+    ///
+    /// # Errors
+    /// Where `dir` exists already, or no directory can be made.
+    pub(crate) fn new(dir: Option<PathBuf>, purpose: &str) -> anyhow::Result<Self> {
+        if let Some(dir) = dir {
+            if dir.exists() {
+                bail!("{} exists: give a directory that does not", dir.display());
+            }
+            return Ok(Self { dir, keep: true });
+        }
+        let name =
+            format!("catamaran-{purpose}-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let dir = std::env::temp_dir().join(name);
+        std::fs::create_dir(&dir)
+            .with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        Ok(Self { dir, keep: false })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Leaves the directory where it is, for somebody to look into.
+    pub(crate) fn keep(&mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.keep {
+            // Only disk space is lost if it cannot be removed.
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+}

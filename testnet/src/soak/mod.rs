@@ -1,0 +1,251 @@
+//! `testnet soak`: kills validators under load, again and again, and checks that nothing final is
+//! lost, nobody votes twice, and the network lives on.
+
+mod plan;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use node_api::ConsensusApiClient;
+use serde::Serialize;
+
+use crate::audit::{Audit, audit};
+use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
+use crate::live::{self, until};
+use crate::load::background::Background;
+use crate::load::pump::Outcome;
+use crate::load::sample::{Latencies, Percentiles};
+use crate::rpc;
+use crate::scratch::Scratch;
+use plan::{Round, Victims, plan};
+
+const VALIDATORS: u16 = 4;
+const TPS: f64 = 200.0;
+const SENDERS: usize = 1000;
+/// A network that makes nothing final for so long is dead.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Recovery may take so many view timeouts.
+const TIMEOUTS: u64 = 4;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub kills: u32,
+    pub seed: u64,
+    pub dir: Option<PathBuf>,
+}
+
+/// The result.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Rounds with one victim.
+    pub kills: u32,
+    /// Rounds in which everyone was killed.
+    pub all_at_once: u32,
+    pub seed: u64,
+    pub submitted: u64,
+    /// Transactions that clients saw final.
+    #[serde(rename = "final")]
+    pub finalized: u64,
+    /// Of those, how many some validator lacks at the end.
+    pub lost_final: usize,
+    pub conflicting_final_blocks: usize,
+    pub state_roots_equal: bool,
+    /// Validators caught voting or proposing twice.
+    pub double_votes: usize,
+    /// From the kill, or where everyone was killed from the start of the last validator, to the
+    /// first final block proposed after it.
+    pub recovery_ms: Percentiles,
+    /// How long the slowest recovery took in view timeouts as they stood before the kill.
+    pub worst_recovery_timeouts: f64,
+    /// Recoveries that took more than four view timeouts.
+    pub late_recoveries: u32,
+    pub blocks_final: u64,
+    pub ok: bool,
+}
+
+/// Runs all rounds on a network of their own. `tell` hears how it goes.
+///
+/// # Errors
+/// Where the network cannot be started, or dies.
+pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
+    let mut scratch = Scratch::new(options.dir.clone(), "soak")?;
+    let logs = scratch.path().to_owned();
+    let result = soak(&options, &scratch, &mut tell).await;
+    if !result.as_ref().is_ok_and(|report| report.ok) {
+        scratch.keep();
+    }
+    result.with_context(|| format!("the logs are in {}", logs.display()))
+}
+
+async fn soak(
+    options: &Options,
+    scratch: &Scratch,
+    tell: &mut impl FnMut(String),
+) -> anyhow::Result<Report> {
+    let spec = Spec { validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let mut cluster = Cluster::create(scratch.path(), spec)?.attach(true);
+    cluster.start_all()?;
+    live::all_answer(&cluster).await?;
+    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+
+    let load = Background::start(&cluster, TPS, SENDERS).await?;
+    let mut recoveries = Recoveries::default();
+    let rounds = plan(VALIDATORS.into(), options.kills, options.seed);
+    for (number, round) in rounds.iter().enumerate() {
+        let recovery = play(&mut cluster, &load, round).await.with_context(|| {
+            format!("round {} of {}, {:?}", number + 1, rounds.len(), round.victims)
+        })?;
+        tell(format!(
+            "round {:>3} of {}: {}, live again after {} ms",
+            number + 1,
+            rounds.len(),
+            match round.victims {
+                Victims::One(id) => format!("killed {id}"),
+                Victims::All => "killed everyone".into(),
+            },
+            recovery.took.as_millis()
+        ));
+        recoveries.add(recovery);
+    }
+
+    let seen = load.seen().clone();
+    let outcome = load.finish().await?;
+    let audit = audit(&cluster, &seen).await?;
+    let singles = rounds.iter().filter(|round| round.victims != Victims::All).count() as u32;
+    Ok(report(options, rounds.len() as u32 - singles, &outcome, &audit, &recoveries))
+}
+
+/// How long the network stood still, and how long it might have.
+#[derive(Clone, Copy, Debug)]
+struct Recovery {
+    took: Duration,
+    timeout: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Recoveries {
+    latencies: Latencies,
+    worst_timeouts: f64,
+    late: u32,
+}
+
+impl Recoveries {
+    fn add(&mut self, recovery: Recovery) {
+        self.latencies.record(recovery.took);
+        let timeouts = recovery.took.as_secs_f64() / recovery.timeout.as_secs_f64();
+        self.worst_timeouts = self.worst_timeouts.max(timeouts);
+        self.late += u32::from(timeouts > TIMEOUTS as f64);
+    }
+}
+
+/// Plays one round and waits until everybody is up and caught up.
+async fn play(cluster: &mut Cluster, load: &Background, round: &Round) -> anyhow::Result<Recovery> {
+    tokio::time::sleep(round.calm).await;
+    let timeout = view_timeout(cluster).await?;
+    let (killed, killed_ms) = (Instant::now(), unix_ms()?);
+    let since = match round.victims {
+        Victims::One(id) => {
+            cluster.kill(id)?;
+            if round.at_once {
+                cluster.start(id)?;
+            }
+            killed
+        }
+        Victims::All => {
+            for node in cluster.manifest()?.nodes {
+                cluster.kill(node.id)?;
+            }
+            cluster.start_all()?;
+            Instant::now()
+        }
+    };
+    // A millisecond more: a block may have been proposed in the one of the kill.
+    let live = until("a new final block", PATIENCE, async || {
+        Ok(load.seen().first_proposed_after(killed_ms + 1))
+    })
+    .await?;
+    cluster.start_all()?;
+    live::all_answer(cluster).await?;
+    caught_up(cluster, load).await?;
+    Ok(Recovery { took: live.saturating_duration_since(since), timeout })
+}
+
+/// Waits until every validator has the highest block that is reported final now.
+async fn caught_up(cluster: &Cluster, load: &Background) -> anyhow::Result<()> {
+    let Some(goal) = load.seen().highest() else {
+        return Ok(());
+    };
+    for node in cluster.manifest()?.nodes {
+        until(&format!("validator {} to catch up to {goal}", node.id), PATIENCE, async || {
+            let status = live::chain_status(&node).await;
+            Ok(status.filter(|status| status.height_final >= goal))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The longest view timeout that any validator uses now.
+async fn view_timeout(cluster: &Cluster) -> anyhow::Result<Duration> {
+    let mut longest = Duration::ZERO;
+    for node in cluster.manifest()?.nodes {
+        let state = rpc::http(&node, rpc::PATIENCE)?.state().await?;
+        longest = longest.max(Duration::from_millis(state.timeout_ms));
+    }
+    Ok(longest)
+}
+
+fn unix_ms() -> anyhow::Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
+}
+
+fn report(
+    options: &Options,
+    all_at_once: u32,
+    outcome: &Outcome,
+    audit: &Audit,
+    recoveries: &Recoveries,
+) -> Report {
+    let mut report = Report {
+        kills: options.kills,
+        all_at_once,
+        seed: options.seed,
+        submitted: outcome.submitted,
+        finalized: outcome.finalized,
+        lost_final: audit.lost,
+        conflicting_final_blocks: audit.conflicts.len(),
+        state_roots_equal: audit.state_roots_equal(),
+        double_votes: audit.evidence.len(),
+        recovery_ms: recoveries.latencies.percentiles(),
+        worst_recovery_timeouts: recoveries.worst_timeouts,
+        late_recoveries: recoveries.late,
+        blocks_final: audit.height.get(),
+        ok: false,
+    };
+    report.ok = report.problems().is_empty();
+    report
+}
+
+impl Report {
+    /// What did not hold.
+    pub fn problems(&self) -> Vec<String> {
+        let missing = self.submitted - self.finalized;
+        let checks = [
+            (self.lost_final > 0, format!("{} final transactions are lost", self.lost_final)),
+            (
+                self.conflicting_final_blocks > 0,
+                format!("{} heights have two final blocks", self.conflicting_final_blocks),
+            ),
+            (!self.state_roots_equal, "the state roots differ".into()),
+            (self.double_votes > 0, format!("{} validators voted twice", self.double_votes)),
+            (missing > 0, format!("{missing} transactions did not become final")),
+            (
+                self.late_recoveries > 0,
+                format!("{} recoveries took over {TIMEOUTS} view timeouts", self.late_recoveries),
+            ),
+        ];
+        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
+    }
+}

@@ -1,0 +1,126 @@
+//! What a testnet's validators say of themselves.
+
+use std::time::Duration;
+
+use chain::block::Mode;
+use chain::types::{Digest, Height, View};
+use comfy_table::{Table, presets};
+use futures::future::join_all;
+use node_api::consensus::Role;
+use node_api::{ChainApiClient, ConsensusApiClient};
+use serde::Serialize;
+
+use crate::cluster::Cluster;
+use crate::cluster::manifest::NodeEntry;
+use crate::rpc;
+
+/// How long a validator may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The answer of `testnet status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    pub dashboard: String,
+    pub engine: String,
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// One validator. What it does not answer is `null`.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeStatus {
+    pub id: usize,
+    pub rpc: String,
+    pub pid: Option<i32>,
+    pub alive: bool,
+    /// Stopped by `testnet pause`.
+    pub paused: bool,
+    pub role: Option<Role>,
+    pub mode: Option<Mode>,
+    pub mode_reason: Option<String>,
+    pub view: Option<View>,
+    pub height_final: Option<Height>,
+    pub state_root: Option<Digest>,
+}
+
+/// Asks every validator at once.
+///
+/// # Errors
+/// Where the testnet's directory is gone.
+pub async fn collect(cluster: &Cluster) -> anyhow::Result<Status> {
+    let manifest = cluster.manifest()?;
+    let dashboard = manifest.nodes.first().map(NodeEntry::rpc).unwrap_or_default();
+    let nodes = join_all(manifest.nodes.iter().map(ask)).await;
+    Ok(Status { dashboard, engine: manifest.engine, nodes })
+}
+
+async fn ask(node: &NodeEntry) -> NodeStatus {
+    let alive = node.is_alive();
+    let mut status = NodeStatus {
+        id: node.id,
+        rpc: node.rpc(),
+        pid: node.process.filter(|_| alive).map(|process| process.pid),
+        alive,
+        paused: node.process.is_some_and(|process| process.is_paused()),
+        role: None,
+        mode: None,
+        mode_reason: None,
+        view: None,
+        height_final: None,
+        state_root: None,
+    };
+    if !alive || status.paused {
+        return status;
+    }
+    let Ok(client) = rpc::http(node, PATIENCE) else {
+        return status;
+    };
+    let (chain, consensus) = tokio::join!(client.status(), client.state());
+    if let Ok(chain) = chain {
+        status.height_final = Some(chain.height_final);
+        status.state_root = Some(chain.state_root);
+    }
+    if let Ok(consensus) = consensus {
+        status.role = Some(consensus.role);
+        status.mode = Some(consensus.mode);
+        status.mode_reason = Some(consensus.mode_reason);
+        status.view = Some(consensus.view);
+    }
+    status
+}
+
+impl Status {
+    /// A table for people.
+    pub fn table(&self) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(["node", "pid", "state", "mode", "view", "final", "state root", "rpc"]);
+        for node in &self.nodes {
+            table.add_row([
+                node.id.to_string(),
+                text(node.pid),
+                node.state(),
+                text(node.mode),
+                text(node.view),
+                text(node.height_final),
+                node.state_root.map_or_else(|| "-".into(), |root| format!("{root:?}")),
+                node.rpc.clone(),
+            ]);
+        }
+        table
+    }
+}
+
+impl NodeStatus {
+    fn state(&self) -> String {
+        match self.role {
+            _ if !self.alive => "dead".into(),
+            _ if self.paused => "paused".into(),
+            None => "no answer".into(),
+            Some(role) => format!("{role:?}").to_lowercase(),
+        }
+    }
+}
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".into(), |value| value.to_string())
+}
