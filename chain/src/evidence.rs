@@ -15,6 +15,7 @@ use crate::validator::ValidatorSet;
 /// Two conflicting statements of one validator for one (epoch, view, height).
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and blocks keep them boxed")]
 pub enum Evidence {
     /// A leader signed two different headers.
     Proposals { first: SignedHeader, second: SignedHeader },

@@ -147,6 +147,7 @@ impl SignedTransaction {
 /// What a block carries.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are signed: a box each would only cost")]
 pub enum Transaction {
     /// From an account.
     Signed(SignedTransaction),
