@@ -150,6 +150,17 @@ fn nothing_that_was_changed_verifies() {
     assert!(decoded > CASES / 4);
 }
 
+/// A bitmap may claim more signers than an index can count.
+#[test]
+fn a_bitmap_beyond_every_index_is_only_wrong() {
+    let samples = Samples::new();
+    let mut bytes = codec::encode(&samples.certificate().ballot);
+    bytes.extend(codec::encode(&(vec![0xffu8; 9_000], Vec::<u8>::new())));
+    let certificate = codec::decode::<Certificate>(&bytes).unwrap();
+    assert_eq!(certificate.signatures.signers().count(), 1 << 16);
+    assert!(!certificate.verify(&CHAIN, &samples.validators(), &Ed25519));
+}
+
 /// Blocks made of nonsense get a verdict.
 #[test]
 fn the_ledger_judges_any_block() {
