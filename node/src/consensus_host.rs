@@ -67,6 +67,15 @@ pub struct ConsensusHandle {
 }
 
 impl ConsensusHandle {
+    /// A handle without a thread behind it: what it tells is in the test's hands.
+    #[cfg(test)]
+    pub(crate) const fn fake(
+        status: watch::Receiver<Status>,
+        events: broadcast::Sender<Event>,
+    ) -> Self {
+        Self { status, events }
+    }
+
     /// What the engine is doing, renewed after every turn.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()

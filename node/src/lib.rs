@@ -3,7 +3,16 @@
 //! Consensus and execution are pure; this crate gives them a network, a disk, a clock and a door
 //! for clients. [`assembly::run`] puts the parts together.
 
+pub mod admin;
+pub mod application;
+pub mod assembly;
+pub mod chain_view;
 pub mod config;
 pub mod consensus_host;
 pub mod home;
+pub mod logging;
+pub mod metrics;
 pub mod network;
+pub mod pool;
+pub mod rpc;
+pub mod storage;

@@ -20,3 +20,4 @@ pub mod signals;
 pub mod soak;
 pub mod status;
 pub mod transfer;
+pub mod validator;

@@ -5,14 +5,12 @@ use std::collections::BTreeSet;
 use anyhow::{Context, bail};
 use genesis::Genesis;
 use genesis::peer_id::peer_id;
+use node::admin;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::line_socket;
-
-/// The node's socket for its operator, in its home.
-const SOCKET: &str = "admin.sock";
 
 /// Separates groups of validators from each other. Earlier partitions end.
 ///
@@ -24,7 +22,6 @@ pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()
         let own = groups.iter().find(|group| group.contains(&node.id));
         let is_other = |id: &usize| own.is_none_or(|own| !own.contains(id));
         let others = (0..peers.len()).filter(is_other).map(|id| peers[id].clone()).collect();
-        tell(cluster, &node, &Request::UnblockPeers { peers: peers.clone() })?;
         tell(cluster, &node, &Request::BlockPeers { peers: others })?;
     }
     Ok(())
@@ -35,9 +32,8 @@ pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()
 /// # Errors
 /// Where a validator that runs does not obey.
 pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
-    let peers = peer_ids(cluster)?;
     for node in running(cluster)? {
-        tell(cluster, &node, &Request::UnblockPeers { peers: peers.clone() })?;
+        tell(cluster, &node, &Request::UnblockPeers {})?;
     }
     Ok(())
 }
@@ -55,10 +51,10 @@ fn peer_ids(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case", tag = "command")]
+#[serde(rename_all = "snake_case", tag = "method")]
 enum Request {
     BlockPeers { peers: Vec<String> },
-    UnblockPeers { peers: Vec<String> },
+    UnblockPeers {},
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +65,7 @@ struct Reply {
 }
 
 fn tell(cluster: &Cluster, node: &NodeEntry, request: &Request) -> anyhow::Result<()> {
-    let reply: Reply = line_socket::ask(&cluster.home(node).join(SOCKET), request)?;
+    let reply: Reply = line_socket::ask(&cluster.home(node).join(admin::SOCKET), request)?;
     if !reply.ok {
         bail!("validator {} refuses: {}", node.id, reply.error.unwrap_or_default());
     }

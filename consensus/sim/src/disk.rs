@@ -210,9 +210,12 @@ impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
         let last = state.finals.last();
         let snapshot = last.map_or_else(|| genesis.snapshot.clone(), |last| last.snapshot.clone());
         let final_height = last.map_or(Height::default(), |l| l.commit.block.header.height);
-        let opening = state.finals.iter().rev().map(|entry| &entry.commit.block).find(|block| {
-            block.header.kind == BlockKind::Barrier
-        });
+        let opening = state
+            .finals
+            .iter()
+            .rev()
+            .map(|entry| &entry.commit.block)
+            .find(|block| block.header.kind == BlockKind::Barrier);
         let record = state.record.as_ref().map(|bytes| {
             let mut record = codec::decode(bytes).expect("a record decodes from its own encoding");
             if let Some(tamper) = &state.tamper {
@@ -340,3 +343,6 @@ impl<R: bincode::Encode> Storage<R> for SimStorage<R> {
         Ok(state.entries_from(height).next().map(|entry| entry.commit.block.hash()))
     }
 }
+
+#[cfg(test)]
+mod tests;

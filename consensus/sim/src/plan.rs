@@ -81,18 +81,38 @@ pub struct Timed {
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The node dies where it stands, and starts again after a while if one is given.
-    Crash { who: Who, restart_after: Option<Duration> },
+    Crash {
+        who: Who,
+        restart_after: Option<Duration>,
+    },
     /// The node dies at this point of a turn to come.
-    CrashAt { who: Who, point: CrashPoint, restart_after: Duration },
-    Restart { node: usize },
-    CrashAll { restart_after: Duration },
+    CrashAt {
+        who: Who,
+        point: CrashPoint,
+        restart_after: Duration,
+    },
+    Restart {
+        node: usize,
+    },
+    CrashAll {
+        restart_after: Duration,
+    },
     /// Nodes reach only those of their own group.
-    Partition { groups: Vec<Vec<usize>> },
+    Partition {
+        groups: Vec<Vec<usize>>,
+    },
     /// Nobody and the node reach each other.
-    Isolate { who: Who },
+    Isolate {
+        who: Who,
+    },
     /// One direction between two nodes.
-    Block { from: usize, to: usize },
-    Weather { link: Link },
+    Block {
+        from: usize,
+        to: usize,
+    },
+    Weather {
+        link: Link,
+    },
     HealNetwork,
 }
 

@@ -108,10 +108,7 @@ fn view_changes(seed: u64, n: usize) -> Plan {
     let faults = (1..8)
         .flat_map(|turn| {
             let start = turn * 150;
-            [
-                at(start, Fault::Isolate { who: Who::Leader }),
-                at(start + 90, Fault::HealNetwork),
-            ]
+            [at(start, Fault::Isolate { who: Who::Leader }), at(start + 90, Fault::HealNetwork)]
         })
         .collect();
     Plan { faults, ..calm(seed, n) }

@@ -12,8 +12,13 @@ fn every_scenario_is_safe_and_recovers() {
                 let report = runner::run::<Hybrid>(&plan, scenario.name);
                 println!(
                     "{:>14} n={n} seed {seed}: {} blocks, {} views, {} epochs, {:.1} messages/block, p50 {:.1} ms, stalled {} ms, recovery {:?} ms",
-                    scenario.name, report.blocks_final, report.views, report.epochs,
-                    report.messages_per_block, report.latency_ms.p50, report.liveness.stalled_ms,
+                    scenario.name,
+                    report.blocks_final,
+                    report.views,
+                    report.epochs,
+                    report.messages_per_block,
+                    report.latency_ms.p50,
+                    report.liveness.stalled_ms,
                     report.liveness.recovery_ms,
                 );
                 if !report.violations.is_empty() || !report.liveness.recovered {

@@ -124,8 +124,6 @@ pub struct Network<M> {
     pub handle: NetworkHandle,
     /// What arrived for the consensus thread.
     pub inbox: Arc<Inbox<M>>,
-    /// What arrived for the pool.
-    pub transactions: mpsc::Receiver<PeerTransactions>,
     /// Where this node listens.
     pub addresses: Vec<Multiaddr>,
     _tasks: JoinSet<()>,
@@ -143,11 +141,14 @@ pub struct NetworkHandle {
 }
 
 impl<M: WireMessage> Network<M> {
-    /// Listens, starts to connect, and returns once the listening socket is there.
+    /// Listens, starts to connect, and returns once the listening socket is there, with what
+    /// will arrive for the pool.
     ///
     /// # Errors
     /// [`NetworkError`] saying what to change.
-    pub async fn start(config: NetworkConfig) -> Result<Self, NetworkError> {
+    pub async fn start(
+        config: NetworkConfig,
+    ) -> Result<(Self, mpsc::Receiver<PeerTransactions>), NetworkError> {
         let NetworkConfig { chain_id, key, listen, peers, validators, verifier } = config;
         let addresses = peers.into_iter().map(with_peer_id).collect::<Result<Vec<_>, _>>()?;
         let key = identity::keypair(&key);
@@ -207,7 +208,7 @@ impl<M: WireMessage> Network<M> {
             .map_err(|_| refused("the network stopped".into()))?
             .clone();
         let handle = NetworkHandle { me, book, batcher, validators, best_final, commands };
-        Ok(Self { handle, inbox, transactions, addresses, _tasks: tasks })
+        Ok((Self { handle, inbox, addresses, _tasks: tasks }, transactions))
     }
 }
 

@@ -83,6 +83,7 @@ fn validators(n: usize) -> ValidatorSet {
 struct Node {
     network: Network<Note>,
     outbox: NetworkOutbox<Note>,
+    transactions: mpsc::Receiver<PeerTransactions>,
 }
 
 impl Node {
@@ -98,7 +99,7 @@ impl Node {
         peers: Vec<Multiaddr>,
         listen: Multiaddr,
     ) -> Self {
-        let network = Network::start(NetworkConfig {
+        let (network, transactions) = Network::start(NetworkConfig {
             chain_id,
             key: network_key(place),
             listen,
@@ -110,7 +111,7 @@ impl Node {
         .unwrap();
         let roster = Roster::new(&validators(n), &consensus_key(place).public());
         let outbox = NetworkOutbox::new(network.handle.clone(), SharedRoster::new(roster));
-        Self { network, outbox }
+        Self { network, outbox, transactions }
     }
 
     fn handle(&self) -> &NetworkHandle {
@@ -153,7 +154,7 @@ impl Node {
     }
 
     async fn receive_batch(&mut self) -> PeerTransactions {
-        tokio::time::timeout(PATIENCE, self.network.transactions.recv()).await.unwrap().unwrap()
+        tokio::time::timeout(PATIENCE, self.transactions.recv()).await.unwrap().unwrap()
     }
 }
 

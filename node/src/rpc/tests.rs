@@ -1,1 +1,7 @@
+//! The served interface, called by the generated clients and by hand.
 
+mod calls;
+mod fixture;
+mod malformed;
+mod pages;
+mod subscriptions;

@@ -137,6 +137,12 @@ impl Launch<'_> {
         let log = open_log(self.log)?;
         let mut command = Command::new(self.binary);
         command.arg("--home").arg(self.home).process_group(0);
+        // What is set for some node of the user must not override every validator's own settings.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("NODE_") {
+                command.env_remove(name);
+            }
+        }
         if self.lifeline {
             command.arg("--lifeline").stdin(Stdio::piped());
         } else {

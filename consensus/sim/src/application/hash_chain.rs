@@ -63,9 +63,7 @@ impl HashChainState {
         else {
             return false;
         };
-        !now.accused
-            && evidence.epoch() >= now.since
-            && evidence.verify(chain_id, set, verifier)
+        !now.accused && evidence.epoch() >= now.since && evidence.verify(chain_id, set, verifier)
     }
 
     /// The set after a barrier of this view with evidence against these validators.

@@ -53,6 +53,13 @@ impl World {
         }
     }
 
+    /// Whether two final blocks of the chain lie on different branches: the damage itself.
+    pub fn has_conflicting_finals(&self) -> bool {
+        let finals: Vec<BlockId> =
+            self.finals().iter().map(|block| self.in_chain(*block)).collect();
+        finals.iter().any(|a| finals.iter().any(|b| !self.blocks.comparable(*a, *b)))
+    }
+
     pub(super) fn check_certified(&mut self, block: BlockId) {
         if self.scope.byzantine == 0
             && let Some(start) = self.start_that_loses(block)

@@ -5,8 +5,8 @@
 //! production [`consensus::hybrid::select_tip`] with the production [`chain::quorum::Quorums`]:
 //!
 //! * [`selection`]: one application of the rule, every case of a bounded scope;
-//! * [`schedule`]: many views with crashes, equivocation, barriers and two epochs, at random and
-//!   hostile order; [`schedules`] replays by hand the shortest runs that are known to hurt.
+//! * [`schedule`]: many views with crashes, equivocation, barriers and two epochs, in random and
+//!   hostile order. `tests/model_schedules.rs` replays by hand the runs that are known to hurt.
 //!
 //! [`pacemaker`] is a third, separate model: whether views meet.
 //!
@@ -18,6 +18,7 @@ pub mod blocks;
 pub mod enumerate;
 pub mod invariants;
 pub mod mutants;
+pub mod pacemaker;
 pub mod rules;
 pub mod schedule;
 pub mod selection;

@@ -77,10 +77,7 @@ pub const BROKEN_RULES: [BrokenRule; 13] = [
         name: "ViewChange unsynced",
         rules: Rules { view_change_synced: false, ..Rules::REAL },
     },
-    BrokenRule {
-        name: "ViewAck unsynced",
-        rules: Rules { view_ack_synced: false, ..Rules::REAL },
-    },
+    BrokenRule { name: "ViewAck unsynced", rules: Rules { view_ack_synced: false, ..Rules::REAL } },
     BrokenRule {
         name: "reports of an old epoch",
         rules: Rules { reports_of_own_epoch: false, ..Rules::REAL },

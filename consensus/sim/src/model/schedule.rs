@@ -261,7 +261,7 @@ impl Schedule {
     }
 
     /// A header in a view of a Byzantine leader: on a tip that the view starts on, on a block of
-    /// the view, or anywhere.
+    /// the view, or anywhere, whether the view ever starts or not.
     fn forge(&mut self) -> bool {
         let led: Vec<Start> = self
             .world
@@ -270,14 +270,17 @@ impl Schedule {
             .filter(|start| self.world.is_byzantine(self.world.leader(start.period.1)))
             .copied()
             .collect();
-        if led.is_empty() {
-            return false;
-        }
-        let Start { period, tip, .. } = *self.dice.pick(&led);
-        let parent = match self.dice.below(8) {
-            0..4 => tip,
-            4..7 => self.block_of(period).unwrap_or(tip),
-            _ => self.any_block(),
+        let (period, parent) = if led.is_empty() || self.dice.below(8) == 0 {
+            let view = 1 + self.dice.below(self.world.scope.views);
+            ((1 + self.dice.below(EPOCHS), view), self.any_block())
+        } else {
+            let Start { period, tip, .. } = *self.dice.pick(&led);
+            let parent = match self.dice.below(8) {
+                0..4 => tip,
+                4..7 => self.block_of(period).unwrap_or(tip),
+                _ => self.any_block(),
+            };
+            (period, parent)
         };
         let percent = self.dice.below(100);
         let kind = match percent {
@@ -307,9 +310,8 @@ impl Schedule {
     /// Byzantine ones made up.
     fn new_view(&mut self, who: usize) -> bool {
         let period = self.world.validators[who].now.period;
-        let Some(pool) = self.world.pool(period) else { return false };
         let mut reports: Vec<Report> = Vec::new();
-        for report in &pool.changes {
+        for report in self.world.reports(period) {
             let known = reports.iter().position(|other| other.sender == report.sender);
             match known {
                 // Only a broken rule makes a validator report twice.
@@ -349,17 +351,13 @@ impl Schedule {
 
     fn acknowledge(&mut self, who: usize) -> bool {
         let (epoch, view) = self.world.validators[who].now.period;
-        let waiting = |view: &u64| {
-            let pool = self.world.pool((epoch, *view));
-            pool.is_some_and(|pool| !pool.new_views.is_empty())
-        };
+        let waiting = |view: &u64| self.world.new_views((epoch, *view)) > 0;
         let views: Vec<u64> = (view..=self.world.scope.views).filter(waiting).collect();
         if views.is_empty() {
             return false;
         }
         let period = (epoch, *self.dice.pick(&views));
-        let sets = self.world.pool(period).map_or(0, |pool| pool.new_views.len());
-        let set = self.dice.index(sets);
+        let set = self.dice.index(self.world.new_views(period));
         self.world.acknowledge(who, period, set)
     }
 }

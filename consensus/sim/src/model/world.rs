@@ -153,6 +153,16 @@ impl World {
         self.finals.contains(&block)
     }
 
+    /// The honest view changes that were sent to a view.
+    pub fn reports(&self, period: Period) -> &[Report] {
+        self.pool(period).map_or(&[], |pool| &pool.changes)
+    }
+
+    /// How many report sets the leader of a view sent out.
+    pub fn new_views(&self, period: Period) -> usize {
+        self.pool(period).map_or(0, |pool| pool.new_views.len())
+    }
+
     pub(super) fn pool(&self, (epoch, view): Period) -> Option<&ViewPool> {
         self.pools.get(self.place((epoch, view))?)
     }

@@ -54,6 +54,7 @@ impl Protocol for Hybrid {
     fn proposals(message: &Message) -> &[SealedBlock] {
         match message {
             Message::Append(append) => &append.blocks,
+            Message::Blocks(blocks) => blocks,
             _ => &[],
         }
     }
@@ -92,12 +93,7 @@ impl Protocol for Hybrid {
         }
     }
 
-    fn lie(
-        message: &Message,
-        lie: Lie,
-        chain_id: &Digest,
-        signer: &dyn Signer,
-    ) -> Option<Message> {
+    fn lie(message: &Message, lie: Lie, chain_id: &Digest, signer: &dyn Signer) -> Option<Message> {
         let Message::ViewChange(change) = message else {
             return None;
         };

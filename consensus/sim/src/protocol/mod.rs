@@ -68,7 +68,7 @@ pub trait Protocol: Engine + 'static {
         each: &mut dyn FnMut(Slot, Digest),
     );
 
-    /// The blocks that the message proposes.
+    /// The blocks that the message carries and that are not final.
     fn proposals(message: &Self::Message) -> &[SealedBlock];
 
     /// The votes that the sender casts with the message.

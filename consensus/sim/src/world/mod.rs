@@ -28,8 +28,8 @@ use crate::network::Network;
 use crate::plan::{Fault, Plan};
 use crate::protocol::Protocol;
 use crate::trace::Trace;
-pub use node::{Node, SimDriver};
 use node::{End, Turned};
+pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
 
 /// Most turns in a row that may leave a timeout due at once.
@@ -37,10 +37,24 @@ const MAX_SPIN: u32 = 1000;
 
 /// What is on its way or due.
 enum Action<M> {
-    Deliver { to: usize, from: ValidatorIndex, message: Rc<M>, digest: Digest },
-    Turn { node: usize, life: u32 },
-    Wake { node: usize, life: u32 },
-    Restart { node: usize, life: u32 },
+    Deliver {
+        to: usize,
+        from: ValidatorIndex,
+        message: Rc<M>,
+        digest: Digest,
+    },
+    Turn {
+        node: usize,
+        life: u32,
+    },
+    Wake {
+        node: usize,
+        life: u32,
+    },
+    Restart {
+        node: usize,
+        life: u32,
+    },
     Fault(Fault),
     /// Clients send the next transaction.
     Submit,
@@ -140,8 +154,7 @@ impl<E: Protocol> World<E> {
         let signers = (0..plan.load.senders.max(1))
             .map(|sender| Genesis::signer(plan.signatures, plan.seed, 1000 + sender))
             .collect();
-        let network =
-            Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
+        let network = Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         let mut world = Self {
             genesis,
             now: Time::default(),
@@ -339,8 +352,12 @@ impl<E: Protocol> World<E> {
                 }
             }
             Action::Offer => {
-                let open: Vec<SignedTransaction> =
-                    self.clients.open.values().map(|(_, transaction)| transaction.clone()).collect();
+                let open: Vec<SignedTransaction> = self
+                    .clients
+                    .open
+                    .values()
+                    .map(|(_, transaction)| transaction.clone())
+                    .collect();
                 for transaction in open {
                     self.offer(&transaction);
                 }

@@ -19,8 +19,11 @@ use crate::plan::EngineOptions;
 use crate::protocol::Protocol;
 
 /// The production driver as it runs here.
-pub type SimDriver<E> =
-    Driver<Checked<E>, SimApplication<<E as consensus::engine::Engine>::Record>, SimStorage<<E as consensus::engine::Engine>::Record>>;
+pub type SimDriver<E> = Driver<
+    Checked<E>,
+    SimApplication<<E as consensus::engine::Engine>::Record>,
+    SimStorage<<E as consensus::engine::Engine>::Record>,
+>;
 
 /// A message as it left: after how many syncs of its turn, to whom.
 pub(super) struct Sent<M> {
@@ -198,8 +201,7 @@ impl<E: Protocol> Node<E> {
         driver.application_mut().set_time(local);
         let syncs_before = self.disk.syncs();
         let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
-        let turned =
-            catch_unwind(AssertUnwindSafe(|| driver.turn(local, incoming, &mut capture)));
+        let turned = catch_unwind(AssertUnwindSafe(|| driver.turn(local, incoming, &mut capture)));
         let sent = capture.sent;
         self.conclude(turned, sent, syncs_before)
     }

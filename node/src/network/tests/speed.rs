@@ -16,7 +16,7 @@ async fn a_round_trip_waits_for_nothing() {
             }
         }
     });
-    let Node { network, mut outbox } = nodes.pop().unwrap();
+    let Node { network, mut outbox, .. } = nodes.pop().unwrap();
     let inbox = network.inbox.clone();
     let asking = std::thread::spawn(move || {
         let mut times = Vec::with_capacity(ROUNDS);

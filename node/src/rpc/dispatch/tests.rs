@@ -1,1 +1,93 @@
+use jsonrpsee::RpcModule;
+use serde_json::{Value, json};
 
+use super::*;
+use crate::metrics::Metrics;
+
+fn dispatcher() -> Dispatcher {
+    let mut module = RpcModule::new(());
+    module
+        .register_method::<Result<u64, ErrorObjectOwned>, _>("add", |params, (), _| {
+            let (a, b): (u64, u64) = params.parse()?;
+            Ok(a + b)
+        })
+        .unwrap();
+    module.register_async_method("never", |_, _, _| std::future::pending::<u64>()).unwrap();
+    module.register_method("huge", |_, (), _| "x".repeat(40 << 20)).unwrap();
+    Dispatcher::new(module.into(), Metrics::default().rpc())
+}
+
+async fn answer(text: &str) -> Option<Value> {
+    let answer = dispatcher().answer(text.as_bytes(), None).await?;
+    Some(serde_json::from_str(&answer.text).unwrap())
+}
+
+/// The examples of the JSON-RPC 2.0 specification, with this module's one method.
+#[tokio::test]
+async fn the_examples_of_the_specification() {
+    let ok = |id: Value, result: Value| json!({"jsonrpc": "2.0", "id": id, "result": result});
+    let code = |text: &'static str| async move {
+        let answer = answer(text).await.unwrap();
+        (answer["error"]["code"].as_i64().unwrap(), answer["id"].clone())
+    };
+    let call = r#"{"jsonrpc": "2.0", "method": "add", "params": [42, 23], "id": 1}"#;
+    assert_eq!(answer(call).await, Some(ok(1.into(), 65.into())));
+    let call = r#" {"jsonrpc": "2.0", "method": "add", "params": [1, 2], "id": "s"} "#;
+    assert_eq!(answer(call).await, Some(ok("s".into(), 3.into())));
+    let call = r#"{"jsonrpc": "2.0", "method": "add", "params": [1, 2]}"#;
+    assert_eq!(answer(call).await, None, "a notification");
+
+    let unknown = r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#;
+    assert_eq!(code(unknown).await, (-32601, "1".into()));
+    let wrong = r#"{"jsonrpc": "2.0", "method": "add", "params": ["a"], "id": 4}"#;
+    assert_eq!(code(wrong).await, (-32602, 4.into()));
+    for text in [r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, "", "\u{feff}{}"] {
+        assert_eq!(code(text).await, (-32700, Value::Null), "{text}");
+    }
+    for text in [r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#, "[]", "1", "\"a\"", "{}"] {
+        assert_eq!(code(text).await, (-32600, Value::Null), "{text}");
+    }
+    let old = r#"{"jsonrpc": "1.0", "method": "add", "id": 9}"#;
+    assert_eq!(code(old).await, (-32600, 9.into()));
+
+    let batch = answer("[1,2,3]").await.unwrap();
+    assert_eq!(batch.as_array().unwrap().len(), 3);
+    assert!(batch.as_array().unwrap().iter().all(|one| one["error"]["code"] == -32600));
+    let batch = r#"[{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1},
+        {"jsonrpc":"2.0","method":"add","params":[1,2]},
+        {"foo":"boo"},
+        {"jsonrpc":"2.0","method":"none","id":"5"}]"#;
+    let answers = answer(batch).await.unwrap();
+    assert_eq!(answers.as_array().unwrap().len(), 3);
+    assert_eq!(answers[0], ok(1.into(), 3.into()));
+    assert_eq!(answers[2]["error"]["code"], -32601);
+    let silent = r#"[{"jsonrpc":"2.0","method":"add"},{"jsonrpc":"2.0","method":"add"}]"#;
+    assert_eq!(answer(silent).await, None);
+}
+
+#[tokio::test]
+async fn a_batch_is_bounded() {
+    let call = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
+    let batch = |count| format!("[{}]", vec![call; count].join(","));
+    assert_eq!(answer(&batch(10)).await.unwrap().as_array().unwrap().len(), 10);
+    let refused = answer(&batch(11)).await.unwrap();
+    assert_eq!(refused["error"]["code"], -32010, "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_ends_is_given_up() {
+    let answer = answer(r#"{"jsonrpc":"2.0","method":"never","id":1}"#).await.unwrap();
+    assert_eq!(answer["error"]["data"]["code"], "unavailable", "{answer}");
+    assert_eq!(answer["id"], 1);
+}
+
+#[tokio::test]
+async fn an_answer_is_bounded_and_gives_its_memory_back() {
+    let dispatcher = dispatcher();
+    let all = dispatcher.budget.free_kib();
+    let call = r#"{"jsonrpc":"2.0","method":"huge","id":1}"#;
+    let answer = dispatcher.answer(call.as_bytes(), None).await.unwrap();
+    assert!(answer.text.contains("too large"), "{}", answer.text);
+    drop(answer);
+    assert_eq!(dispatcher.budget.free_kib(), all);
+}

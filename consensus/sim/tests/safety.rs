@@ -1,0 +1,121 @@
+//! Random worlds, one per seed: crashes at any point between persist and release, loss, delay,
+//! reordering, partitions and at most one Byzantine validator. Safety must hold throughout, and
+//! once faults end all correct nodes must agree on something new.
+//!
+//! `SIM_SEEDS` multiplies the number of seeds for a soak, `SIM_FIRST` says where they start.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use consensus::hybrid::Hybrid;
+use consensus_sim::application::Workload;
+use consensus_sim::plan::Plan;
+use consensus_sim::report::Report;
+use consensus_sim::signatures::SignatureRule;
+use consensus_sim::{runner, swarm};
+
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
+}
+
+#[derive(Default)]
+struct Totals {
+    runs: u64,
+    blocks: u64,
+    views: u64,
+    epochs: u64,
+    crashes: u64,
+    messages: u64,
+    ledger: u64,
+    ed25519: u64,
+    byzantine: u64,
+    simulated_ms: u64,
+    recovery_max_ms: u64,
+    behaviours: BTreeMap<String, u64>,
+}
+
+impl Totals {
+    fn add(&mut self, plan: &Plan, report: &Report) {
+        self.runs += 1;
+        self.blocks += report.blocks_final;
+        self.views += report.views;
+        self.epochs += report.epochs;
+        self.crashes += report.crashes;
+        self.messages += report.messages;
+        self.ledger += u64::from(plan.workload != Workload::HashChain);
+        self.ed25519 += u64::from(plan.signatures == SignatureRule::Ed25519);
+        self.byzantine += u64::from(!plan.byzantine.is_empty() || !plan.twins.is_empty());
+        self.simulated_ms += report.simulated_ms;
+        self.recovery_max_ms =
+            self.recovery_max_ms.max(report.liveness.recovery_ms.unwrap_or_default());
+        for (_, kind) in &plan.byzantine {
+            *self.behaviours.entry(format!("{kind:?}")).or_default() += 1;
+        }
+        if !plan.twins.is_empty() {
+            *self.behaviours.entry("Twins".to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
+fn sweep(n: usize, seeds: u64) {
+    let (factor, first) = (number("SIM_SEEDS", 1), number("SIM_FIRST", 0));
+    let started = Instant::now();
+    let mut totals = Totals::default();
+    let mut failed = Vec::new();
+    for seed in first..first + seeds * factor {
+        let plan = swarm::plan(seed, n);
+        let report = runner::run::<Hybrid>(&plan, "swarm");
+        totals.add(&plan, &report);
+        if !report.violations.is_empty() || !report.liveness.recovered {
+            println!("seed {seed}, n = {n}: {:?} {:?}", report.violations, report.liveness.missing);
+            failed.push(plan);
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    println!(
+        "n = {n}: {} runs ({} with the production ledger, {} with Ed25519, {} with a Byzantine \
+         validator: {:?}), {} blocks, {} view changes, {} epochs, {} crashes, {} messages, slowest \
+         recovery {} ms, {:.0} simulated seconds in {seconds:.1} s",
+        totals.runs,
+        totals.ledger,
+        totals.ed25519,
+        totals.byzantine,
+        totals.behaviours,
+        totals.blocks,
+        totals.views,
+        totals.epochs,
+        totals.crashes,
+        totals.messages,
+        totals.recovery_max_ms,
+        totals.simulated_ms as f64 / 1e3,
+    );
+    if let Some(plan) = failed.first() {
+        let (report, lines) = runner::explain::<Hybrid>(plan, "swarm", 200);
+        for line in lines {
+            println!("{line}");
+        }
+        panic!(
+            "{} of {} seeds went wrong, the first: {plan:#?} {report:#?}",
+            failed.len(),
+            totals.runs
+        );
+    }
+    assert!(totals.blocks > totals.runs, "the worlds make blocks");
+    assert!(totals.crashes > totals.runs, "the worlds crash");
+}
+
+#[test]
+fn four_validators_are_safe_and_recover() {
+    sweep(4, 1_000);
+}
+
+#[test]
+fn five_validators_are_safe_and_recover() {
+    sweep(5, 200);
+}
+
+#[test]
+fn seven_validators_are_safe_and_recover() {
+    sweep(7, 100);
+}

@@ -1,0 +1,65 @@
+//! The thread that verifies signatures and fills the mempool.
+
+use std::sync::Arc;
+
+use chain::mempool::{RejectReason, VerifiedTransaction};
+
+use super::queue::Waiting;
+use super::{ANNOUNCED, BATCH, Origin, Shared, SubmitError, lock};
+
+/// Verifies whatever waits until the queue is closed.
+pub(super) fn run(shared: &Shared) {
+    while let Some(batch) = shared.queue.take(BATCH) {
+        admit(shared, batch);
+    }
+}
+
+/// Verifies a batch together and takes in what is good.
+fn admit(shared: &Shared, batch: Vec<Waiting>) {
+    let (transactions, rest): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|item| (item.transaction, (item.origin, item.reply))).unzip();
+    let checked = VerifiedTransaction::check_batch(transactions, shared.verifier.as_ref());
+    let mut own = Vec::new();
+    let mut replies = Vec::with_capacity(rest.len());
+    let mut admitted = false;
+    {
+        let mut verified = lock(&shared.verified);
+        let mut mempool = lock(&shared.mempool);
+        for (checked, (origin, reply)) in checked.into_iter().zip(rest) {
+            let verdict = checked.map_err(RejectReason::from).and_then(|transaction| {
+                let hash = transaction.hash();
+                verified.insert(hash);
+                mempool.insert(Arc::clone(&transaction))?;
+                admitted = true;
+                if origin == Origin::Local {
+                    own.push(transaction);
+                }
+                Ok(hash)
+            });
+            replies.push((reply, verdict));
+        }
+    }
+    if admitted {
+        (shared.hooks.wake)();
+    }
+    announce(shared, own);
+    for (reply, verdict) in replies {
+        // Who no longer waits does not need the answer.
+        let _ = reply.send(verdict.map_err(SubmitError::from));
+    }
+}
+
+/// Hands own transactions to gossip, and remembers them in case they get lost.
+fn announce(shared: &Shared, own: Vec<Arc<VerifiedTransaction>>) {
+    if own.is_empty() {
+        return;
+    }
+    {
+        let mut remembered = lock(&shared.own);
+        remembered.extend(own.iter().map(|transaction| transaction.hash()));
+        let over = remembered.len().saturating_sub(ANNOUNCED);
+        remembered.drain(..over);
+    }
+    // A full channel only delays them: they are announced again.
+    let _ = shared.hooks.gossip.try_send(own);
+}

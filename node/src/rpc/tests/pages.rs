@@ -1,0 +1,155 @@
+//! What is not JSON-RPC: pages, hosts, limits of connections.
+
+use std::time::Duration;
+
+use ::chain::types::Height;
+use node_api::TxApiClient as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::fixture::Fixture;
+
+/// Sends a request as it stands and reads until the server closes: status and body.
+pub(super) async fn raw(chain: &Fixture, request: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(chain.server.address).await.unwrap();
+    // The server may close before it read everything.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().ok();
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+    (status, body.to_owned())
+}
+
+pub(super) async fn get(chain: &Fixture, path: &str) -> (u16, String) {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    raw(chain, request.as_bytes()).await
+}
+
+pub(super) async fn post(chain: &Fixture, headers: &str, body: &[u8]) -> (u16, String) {
+    let mut request = format!(
+        "POST / HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend_from_slice(body);
+    raw(chain, &request).await
+}
+
+const STATUS: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"chain_status"}"#;
+const JSON: &str = "content-type: application/json\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_there() {
+    let mut chain = Fixture::start().await;
+    chain.http().submit(chain.transfer(0, 1).1).await.unwrap();
+    chain.make_block();
+    assert_eq!(get(&chain, "/nowhere").await.0, 404);
+    let (status, page) = get(&chain, "/").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("chain_status") && page.contains("/health"), "{page}");
+    let (status, metrics) = get(&chain, "/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        "consensus_height_final 0.0",
+        "consensus_mode{mode=\"fast\"} 1",
+        "consensus_mode{mode=\"pbft\"} 0",
+        "pool_transactions 0",
+        "p2p_peers 0",
+        "storage_sync_seconds_count 0",
+        "consensus_evidence_total 0",
+        "execution_transactions_committed_total 1",
+        "rpc_requests_total{method=\"tx_submit\",result=\"ok\"} 1",
+        "# EOF",
+    ] {
+        let line = line.replace("consensus_height_final 0.0", "consensus_height_final 1");
+        assert!(metrics.contains(&line), "{line} is missing in\n{metrics}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_what_is_wrong() {
+    let mut chain = Fixture::start().await;
+    chain.make_block();
+    let (status, body) = get(&chain, "/health").await;
+    let health: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &health["ok"]), (200, &true.into()), "{body}");
+    assert_eq!(health["height_final"], 1);
+
+    chain.peers.show_height(500);
+    let (status, body) = get(&chain, "/health").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("catching up: at height 1 of 500"), "{body}");
+    chain.peers.show_height(1);
+
+    chain.status.send_modify(|status| status.me = None);
+    let (status, body) = get(&chain, "/health").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("0 of 1 validators are reachable, 1 are needed"), "{body}");
+    assert_eq!(chain.view.head().height, Height::new(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_those_who_may_are_answered() {
+    let chain = Fixture::with(|config| config.allowed_hosts = vec!["node.example".into()]).await;
+    let table = [
+        ("host: localhost\r\n", 200),
+        ("host: node.example\r\norigin: https://node.example\r\n", 200),
+        ("host: evil.example\r\n", 403),
+        ("host: localhost\r\norigin: https://evil.example\r\n", 403),
+        ("", 403),
+    ];
+    for (headers, expected) in table {
+        let (status, body) = post(&chain, &format!("{JSON}{headers}"), STATUS).await;
+        assert_eq!(status, expected, "{headers:?}: {body}");
+        let upgrade = format!(
+            "GET / HTTP/1.1\r\n{headers}connection: upgrade, close\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        if expected == 403 {
+            assert_eq!(raw(&chain, upgrade.as_bytes()).await.0, 403, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_types_and_large_bodies_are_refused() {
+    let chain = Fixture::start().await;
+    let host = "host: localhost\r\n";
+    for kind in ["", "content-type: text/plain\r\n", "content-type: application/jsonp\r\n"] {
+        assert_eq!(post(&chain, &format!("{host}{kind}"), STATUS).await.0, 415, "{kind:?}");
+    }
+    let kind = "content-type: Application/JSON; charset=utf-8\r\n";
+    assert_eq!(post(&chain, &format!("{host}{kind}"), STATUS).await.0, 200);
+    let large = vec![b' '; 1024 * 1024 + 1];
+    assert_eq!(post(&chain, &format!("{host}{JSON}"), &large).await.0, 413);
+    let notification = br#"{"jsonrpc":"2.0","method":"chain_status"}"#;
+    assert_eq!(post(&chain, &format!("{host}{JSON}"), notification).await, (204, String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_told_so_and_places_come_back() {
+    let chain = Fixture::with(|config| config.max_connections = 2).await;
+    let first = chain.ws().await;
+    let second = chain.ws().await;
+    assert_eq!(get(&chain, "/health").await.0, 503);
+    drop((first, second));
+    let again = async {
+        while get(&chain, "/").await.0 != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), again).await.expect("places come back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_closes_its_connections_and_its_port() {
+    let chain = Fixture::start().await;
+    let client = chain.ws().await;
+    let address = chain.server.address;
+    tokio::time::timeout(Duration::from_secs(10), chain.server.stop()).await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+    tokio::time::timeout(Duration::from_secs(10), client.on_disconnect()).await.unwrap();
+}

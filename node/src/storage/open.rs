@@ -1,0 +1,113 @@
+//! Opening the database and making sure whose it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chain::types::Digest;
+use rocksdb::{DB, Options, WriteOptions};
+
+use super::columns::{self, IDENTITY_KEY};
+use super::error::OpenError;
+use super::records::{Identity, SCHEMA};
+use super::StoreError;
+
+/// The database within the data directory.
+pub(super) const DATABASE: &str = "db";
+/// A database that is being made: not valid yet.
+pub(super) const UNFINISHED: &str = "db.new";
+
+/// Opens the database of a data directory for writing; makes it where there is none.
+pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
+    let path = directory.join(DATABASE);
+    if !exists(&path) {
+        create(directory, chain_id)?;
+    }
+    check_columns(&path, chain_id)?;
+    let db = DB::open_cf_descriptors(&columns::database_options(), &path, columns::descriptors())
+        .map_err(StoreError::from)?;
+    check_identity(&db, &path, chain_id)?;
+    Ok(db)
+}
+
+/// Opens the database of a data directory without changing it.
+pub(super) fn open_read_only(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
+    let path = directory.join(DATABASE);
+    if !exists(&path) {
+        return Err(OpenError::Missing { path: directory.into() });
+    }
+    check_columns(&path, chain_id)?;
+    let options = columns::database_options();
+    let db = DB::open_cf_descriptors_read_only(&options, &path, columns::descriptors(), false)
+        .map_err(StoreError::from)?;
+    check_identity(&db, &path, chain_id)?;
+    Ok(db)
+}
+
+/// Makes a database under another name and renames it once its identity is on disk, so a crash
+/// in between leaves nothing that looks like a store.
+fn create(directory: &Path, chain_id: Digest) -> Result<(), OpenError> {
+    let unfinished = directory.join(UNFINISHED);
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        move |source| OpenError::Io { path, source }
+    };
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(failed(&unfinished))?;
+    }
+    let mut options = columns::database_options();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    let db = DB::open_cf_descriptors(&options, &unfinished, columns::descriptors())
+        .map_err(StoreError::from)?;
+    let mut synced = WriteOptions::default();
+    synced.set_sync(true);
+    let identity = Identity { schema: SCHEMA, chain_id };
+    db.put_opt(IDENTITY_KEY, identity.to_bytes(), &synced).map_err(StoreError::from)?;
+    drop(db);
+    let path = directory.join(DATABASE);
+    fs::rename(&unfinished, &path).map_err(failed(&path))?;
+    fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(&path))
+}
+
+fn exists(path: &Path) -> bool {
+    path.join("CURRENT").exists()
+}
+
+/// Compares the column families with those of this schema, before a program that does not know
+/// them opens the store for writing.
+fn check_columns(path: &Path, chain_id: Digest) -> Result<(), OpenError> {
+    let mut found = DB::list_cf(&Options::default(), path).map_err(StoreError::from)?;
+    let mut known = columns::ALL.map(String::from);
+    found.sort_unstable();
+    known.sort_unstable();
+    if found == known {
+        return Ok(());
+    }
+    // Another schema says so in its identity, and that is the better message.
+    let db = DB::open_cf_for_read_only(&Options::default(), path, [columns::META], false)
+        .map_err(StoreError::from)?;
+    check_identity(&db, path, chain_id)?;
+    let what =
+        format!("column families {} where {} belong", found.join(", "), known.join(", "));
+    Err(OpenError::Columns { path: path.into(), what })
+}
+
+fn check_identity(db: &DB, path: &Path, chain_id: Digest) -> Result<(), OpenError> {
+    let identity = db
+        .get(IDENTITY_KEY)
+        .map_err(StoreError::from)?
+        .and_then(|bytes| Identity::from_bytes(&bytes))
+        .ok_or_else(|| StoreError::damaged("the identity of the store"))?;
+    let (path, found, known) = (path.to_path_buf(), identity.schema, SCHEMA);
+    if found > known {
+        return Err(OpenError::NewerSchema { path, found, known });
+    }
+    if found < known {
+        return Err(OpenError::OlderSchema { path, found, known });
+    }
+    if identity.chain_id != chain_id {
+        let (found, expected) = (identity.chain_id, chain_id);
+        return Err(OpenError::OtherChain { path, found, expected });
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Reading the chain back.
+
+use chain::block::SealedBlock;
+use chain::receipt::Receipt;
+use chain::types::{Digest, Epoch, Height};
+use consensus::application::FinalityProof;
+use rocksdb::{Direction, IteratorMode};
+
+use super::Store;
+use super::columns::{self, BLOCKS, ByHeight, CHAIN, TX_INDEX};
+use super::error::StoreError;
+use super::records::{self, EpochStart, EvidenceList, EvidenceOnChain, ModeChange, ModeChangeRecord};
+use super::tx_index::{self, TxPlace};
+use super::write::Receipts;
+
+/// A transaction in a final block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxLocation {
+    pub height: Height,
+    pub block: Digest,
+    /// Place among the block's transactions.
+    pub index: u32,
+    pub receipt: Receipt,
+}
+
+impl Store {
+    /// Height and hash of the last final block.
+    pub fn final_tip(&self) -> (Height, Digest) {
+        self.recent().tip
+    }
+
+    /// The hash of the final block at a height; the chain id at height 0.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn final_hash(&self, height: Height) -> Result<Option<Digest>, StoreError> {
+        if height == self.0.genesis.height {
+            return Ok(Some(self.0.genesis.hash));
+        }
+        let Some(bytes) = self.by_height(ByHeight::Hash, height)? else {
+            return Ok(None);
+        };
+        let hash = bytes.try_into().map_err(|_| at(height, "its hash"))?;
+        Ok(Some(Digest(hash)))
+    }
+
+    /// Any stored block: final, or proposed above the last final one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or the bytes are not that block.
+    pub fn block(&self, hash: &Digest) -> Result<Option<SealedBlock>, StoreError> {
+        let Some(bytes) = self.0.db.get_cf(self.column(BLOCKS), hash.0)? else {
+            return Ok(None);
+        };
+        let damaged = || StoreError::damaged(format!("block {hash}"));
+        let block = SealedBlock::from_encoded(bytes).map_err(|_| damaged())?;
+        if block.hash() == *hash { Ok(Some(block)) } else { Err(damaged()) }
+    }
+
+    /// The final block at a height that is known to have one.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or the block is not there.
+    pub fn final_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
+        let hash = self.final_hash(height)?.ok_or_else(|| at(height, "its hash"))?;
+        let block = self.block(&hash)?.ok_or_else(|| at(height, "its block"))?;
+        if block.header.height == height { Ok(block) } else { Err(at(height, "another block")) }
+    }
+
+    /// The proof stored with a final block, where there is one: see
+    /// [`Commit::proof`](consensus::application::Commit).
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or the bytes are not a proof.
+    pub fn proof(&self, height: Height) -> Result<Option<FinalityProof>, StoreError> {
+        self.by_height(ByHeight::Proof, height)?
+            .map(|bytes| records::decode(&bytes, || format!("height {height}: its proof")))
+            .transpose()
+    }
+
+    /// Proof that the block at a height is final, from the next stored one and the headers between.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or a block is missing.
+    pub fn prove(&self, height: Height) -> Result<Option<FinalityProof>, StoreError> {
+        let last = self.final_tip().0;
+        let mut between = Vec::new();
+        let mut at = height;
+        while at <= last && at.get() > 0 {
+            if let Some(mut proof) = self.proof(at)? {
+                between.reverse();
+                proof.headers.append(&mut between);
+                return Ok((proof.headers.len() <= FinalityProof::MAX_HEADERS).then_some(proof));
+            }
+            at = at.next();
+            if between.len() == FinalityProof::MAX_HEADERS || at > last {
+                break;
+            }
+            between.push(self.final_block(at)?.signed_header());
+        }
+        Ok(None)
+    }
+
+    /// What each transaction of a final block did.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or the bytes are not receipts.
+    pub fn receipts(&self, height: Height) -> Result<Option<Vec<Receipt>>, StoreError> {
+        if let Some(block) = self.recent().block(height) {
+            return Ok(Some(block.executed.receipts.clone()));
+        }
+        let Some(bytes) = self.by_height(ByHeight::Receipts, height)? else {
+            return Ok(None);
+        };
+        let receipts: Receipts =
+            records::decode(&bytes, || format!("height {height}: its receipts"))?;
+        Ok(Some(receipts.0))
+    }
+
+    /// Where a transaction is in the final chain, if it is.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn locate(&self, hash: &Digest) -> Result<Option<TxLocation>, StoreError> {
+        if let Some((place, block)) = self.recent().place(hash) {
+            let receipt = block.executed.receipts[place.index as usize].clone();
+            let (height, index) = (place.height, place.index);
+            return Ok(Some(TxLocation { height, block: block.hash, index, receipt }));
+        }
+        for TxPlace { height, index } in
+            tx_index::candidates(&self.0.db, self.column(TX_INDEX), hash)?
+        {
+            let damaged = || at(height, "what the transaction index says of it");
+            let receipts = self.receipts(height)?.ok_or_else(damaged)?;
+            let receipt = receipts.get(index as usize).ok_or_else(damaged)?.clone();
+            if receipt.transaction == *hash {
+                let block = self.final_hash(height)?.ok_or_else(damaged)?;
+                return Ok(Some(TxLocation { height, block, index, receipt }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an epoch stands on, if it began.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn epoch_start(&self, epoch: Epoch) -> Result<Option<EpochStart>, StoreError> {
+        if epoch == Epoch::default() {
+            return Ok(Some(self.0.genesis));
+        }
+        self.0
+            .db
+            .get_cf(self.column(CHAIN), columns::epoch_key(epoch))?
+            .map(|bytes| records::decode(&bytes, || format!("the start of epoch {epoch}")))
+            .transpose()
+    }
+
+    /// All evidence in the final chain, oldest first. There are few: each costs its author the
+    /// leadership.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn evidence(&self) -> Result<Vec<EvidenceOnChain>, StoreError> {
+        let mut all = Vec::new();
+        for item in self.scan(ByHeight::Evidence) {
+            let (height, value) = item?;
+            let list: EvidenceList =
+                records::decode(&value, || format!("height {height}: its evidence"))?;
+            all.extend(list.0.into_iter().map(|evidence| EvidenceOnChain { height, evidence }));
+        }
+        Ok(all)
+    }
+
+    /// The newest changes of mode in the final chain, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn mode_changes(&self, limit: usize) -> Result<Vec<ModeChange>, StoreError> {
+        let evidence = self.evidence()?;
+        let newest = ByHeight::ModeChange.key(Height::new(u64::MAX));
+        let from = IteratorMode::From(&newest, Direction::Reverse);
+        let mut changes = Vec::new();
+        for item in self.0.db.iterator_cf(self.column(CHAIN), from) {
+            let (key, value) = item?;
+            if changes.len() == limit || !key.starts_with(&ByHeight::ModeChange.prefix()) {
+                break;
+            }
+            let height = height_of(&key)?;
+            let record: ModeChangeRecord =
+                records::decode(&value, || format!("height {height}: its change of mode"))?;
+            changes.push(record.explain(height, &evidence));
+        }
+        changes.reverse();
+        Ok(changes)
+    }
+
+    fn by_height(&self, what: ByHeight, height: Height) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.db.get_cf(self.column(CHAIN), what.key(height))?)
+    }
+
+    /// Every entry of one kind, in ascending height.
+    fn scan(
+        &self,
+        what: ByHeight,
+    ) -> impl Iterator<Item = Result<(Height, Box<[u8]>), StoreError>> + '_ {
+        let prefix = what.prefix();
+        let first = what.key(Height::new(0));
+        self.0
+            .db
+            .iterator_cf(self.column(CHAIN), IteratorMode::From(&first, Direction::Forward))
+            .take_while(move |item| item.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+            .map(|item| {
+                let (key, value) = item?;
+                Ok((height_of(&key)?, value))
+            })
+    }
+}
+
+fn height_of(key: &[u8]) -> Result<Height, StoreError> {
+    columns::number_of(key)
+        .map(Height::new)
+        .ok_or_else(|| StoreError::damaged("a key of the chain by height"))
+}
+
+fn at(height: Height, what: &str) -> StoreError {
+    StoreError::damaged(format!("height {height}: {what}"))
+}

@@ -1,0 +1,271 @@
+//! Everything a node starts from, verified.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+
+use bincode::Decode;
+use chain::block::{Mode, SealedBlock};
+use chain::codec::Bounded;
+use chain::crypto::Verifier;
+use chain::ledger::{Ledger, Tip};
+use chain::state::{RecordKey, RecordValue, State};
+use chain::types::{Digest, Epoch, Height, View};
+use consensus::engine::{RECENT_HEADERS, Recovered};
+use rocksdb::{DB, IteratorMode};
+
+use super::columns::{self, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
+use super::error::{OpenError, StoreError};
+use super::lock::DirectoryLock;
+use super::recent::Recent;
+use super::records::{self, EpochStart, Marker};
+use super::write::CheckpointPolicy;
+use super::{Inner, Store, Writer, open};
+
+/// The beginning of a chain: it is in the genesis file, not in the store.
+#[derive(Clone, Debug)]
+pub struct GenesisState {
+    /// Hash of the genesis; stands for the block at height 0 as well.
+    pub chain_id: Digest,
+    /// Unix milliseconds.
+    pub time_ms: u64,
+    pub state: State,
+}
+
+impl GenesisState {
+    /// What a genesis file says.
+    ///
+    /// # Errors
+    /// [`chain::genesis::GenesisError`] where its accounts or validators make no state.
+    pub fn new(genesis: &genesis::Genesis) -> Result<Self, chain::genesis::GenesisError> {
+        let balances = genesis.balances.iter().map(|balance| (balance.address, balance.amount));
+        let state = chain::genesis::genesis_state(balances, genesis.validator_set())?;
+        Ok(Self { chain_id: genesis.hash(), time_ms: genesis.time_ms, state })
+    }
+
+    fn tip(&self) -> Tip {
+        let validators_hash = self.state.validators().hash(&self.chain_id);
+        Tip::genesis(self.chain_id, self.time_ms, validators_hash)
+    }
+
+    /// The first epoch stands on genesis, in `fast` mode.
+    fn epoch_start(&self) -> EpochStart {
+        EpochStart { height: Height::new(0), hash: self.chain_id, mode: Mode::Fast }
+    }
+}
+
+/// A store with everything that was found in it.
+#[derive(Debug)]
+pub struct Opened<R> {
+    pub store: Store,
+    /// Where the engine starts.
+    pub recovered: Recovered<R>,
+    /// On the last final block.
+    pub ledger: Ledger,
+    /// How many final blocks were executed again.
+    pub replayed: u64,
+}
+
+impl Store {
+    /// Opens the store in a data directory, or makes one there, and verifies what it holds: the
+    /// state by its root, every block above the last checkpoint by executing it again.
+    ///
+    /// # Errors
+    /// [`OpenError`] with what to do about it.
+    pub fn open<R: Decode<()> + Bounded>(
+        directory: &Path,
+        genesis: &GenesisState,
+        verifier: Arc<dyn Verifier>,
+        policy: CheckpointPolicy,
+    ) -> Result<Opened<R>, OpenError> {
+        std::fs::create_dir_all(directory)
+            .map_err(|source| OpenError::Io { path: directory.into(), source })?;
+        let lock = DirectoryLock::acquire(directory)?;
+        let db = open::open_database(directory, genesis.chain_id)?;
+        Ok(Self::recover(db, lock, genesis, verifier, policy)?)
+    }
+
+    pub(super) fn recover<R: Decode<()> + Bounded>(
+        db: DB,
+        lock: DirectoryLock,
+        genesis: &GenesisState,
+        verifier: Arc<dyn Verifier>,
+        policy: CheckpointPolicy,
+    ) -> Result<Opened<R>, StoreError> {
+        let (store, end) = Self::assemble(db, lock, genesis, policy)?;
+        let mut ledger = store.load_checkpoint(genesis, verifier)?;
+        let replayed = store.replay(&mut ledger, end)?;
+        store.load_proposals()?;
+        let recovered = store.recovered(&ledger)?;
+        Ok(Opened { store, recovered, ledger, replayed })
+    }
+
+    /// The store as it stood at its last checkpoint, and where the final chain really ends.
+    fn assemble(
+        db: DB,
+        lock: DirectoryLock,
+        genesis: &GenesisState,
+        policy: CheckpointPolicy,
+    ) -> Result<(Self, Marker), StoreError> {
+        let start = genesis.epoch_start();
+        let fresh = Marker {
+            height: start.height,
+            hash: start.hash,
+            epoch: Epoch::default(),
+            checkpoint: start.height,
+        };
+        let chain = db.cf_handle(CHAIN).expect("every column family is opened with the store");
+        let end = match db.get_cf(chain, MARKER_KEY)? {
+            Some(bytes) => records::decode(&bytes, || "the final marker".into())?,
+            None => fresh,
+        };
+        let writer = Writer {
+            marker: fresh,
+            mode: start.mode,
+            position: (Epoch::default(), View::default()),
+            proposals: BTreeMap::new(),
+            dirty: BTreeMap::new(),
+            transactions: 0,
+        };
+        let recent = Recent::new((start.height, start.hash), end.checkpoint);
+        let store = Self(Arc::new(Inner {
+            db,
+            chain_id: genesis.chain_id,
+            genesis: start,
+            policy,
+            writer: Mutex::new(writer),
+            recent: RwLock::new(recent),
+            _lock: lock,
+        }));
+        if end.checkpoint > start.height {
+            let block = store.final_block(end.checkpoint)?;
+            let mut writer = store.writer();
+            writer.note_position(&block);
+            writer.marker.checkpoint = end.checkpoint;
+            drop(writer);
+            store.recent_mut().tip = (end.checkpoint, block.hash());
+        }
+        Ok((store, end))
+    }
+
+    /// The ledger at the last checkpoint: the stored records, if they are the ones that the
+    /// block's header commits to.
+    fn load_checkpoint(
+        &self,
+        genesis: &GenesisState,
+        verifier: Arc<dyn Verifier>,
+    ) -> Result<Ledger, StoreError> {
+        let checkpoint = self.checkpoint_height();
+        if checkpoint == self.0.genesis.height {
+            return Ok(Ledger::new(
+                genesis.chain_id,
+                verifier,
+                genesis.tip(),
+                genesis.state.clone(),
+            ));
+        }
+        let block = self.final_block(checkpoint)?;
+        let damaged = |what: &str| StoreError::damaged(format!("the state: {what}"));
+        let mut records = Vec::new();
+        for item in self.0.db.iterator_cf(self.column(STATE), IteratorMode::Start) {
+            let (key, value) = item?;
+            let key: RecordKey = records::decode(&key, || "a key of the state".into())?;
+            let value: RecordValue = records::decode(&value, || format!("the record {key:?}"))?;
+            records.push((key, value));
+        }
+        let state = State::from_records(records).map_err(|error| damaged(&error.to_string()))?;
+        if state.root() != block.header.state_root {
+            return Err(damaged(&format!("not what block {checkpoint} left behind")));
+        }
+        Ok(Ledger::new(genesis.chain_id, verifier, Tip::from(&block), state))
+    }
+
+    /// Executes the final blocks above the checkpoint again. Their signatures were checked before
+    /// they became final.
+    fn replay(&self, ledger: &mut Ledger, end: Marker) -> Result<u64, StoreError> {
+        let mut replayed = 0;
+        while ledger.tip().height < end.height {
+            let height = ledger.tip().height.next();
+            let block = self.final_block(height)?;
+            let failed = |what: String| StoreError::Replay { height, what };
+            ledger
+                .execute(&block, u64::MAX, &|_| true)
+                .map_err(|reason| failed(reason.to_string()))?;
+            let committed =
+                ledger.commit(&block.hash()).map_err(|error| failed(error.to_string()))?;
+            for item in committed {
+                self.writer().note(&block, &item.executed);
+                self.recent_mut().push(&block, item.executed);
+            }
+            replayed += 1;
+        }
+        let marker = self.writer().marker;
+        if marker == end { Ok(replayed) } else { Err(StoreError::damaged("the final marker")) }
+    }
+
+    /// Finds the proposed blocks above the last final one.
+    fn load_proposals(&self) -> Result<(), StoreError> {
+        let damaged = || StoreError::damaged("the index of proposed blocks");
+        let mut proposals = BTreeMap::new();
+        for item in self.0.db.iterator_cf(self.column(PROPOSALS), IteratorMode::Start) {
+            let (key, value) = item?;
+            let key = columns::proposal_of(&key).ok_or_else(damaged)?;
+            let epoch = u64::from_be_bytes(value.as_ref().try_into().map_err(|_| damaged())?);
+            proposals.insert(key, Epoch::new(epoch));
+        }
+        self.writer().proposals = proposals;
+        Ok(())
+    }
+
+    /// What the engine needs to know, from what was loaded.
+    fn recovered<R: Decode<()> + Bounded>(
+        &self,
+        ledger: &Ledger,
+    ) -> Result<Recovered<R>, StoreError> {
+        let (final_height, final_hash) = self.final_tip();
+        let epoch = self.writer().marker.epoch;
+        let opening = self
+            .epoch_start(epoch)?
+            .ok_or_else(|| StoreError::damaged(format!("the start of epoch {epoch}")))?;
+        let final_block = if final_height == self.0.genesis.height {
+            None
+        } else {
+            let what = || StoreError::damaged(format!("height {final_height}: its proof"));
+            let proof = self.proof(final_height)?.ok_or_else(what)?;
+            Some((self.final_block(final_height)?, proof))
+        };
+        let oldest = final_height.get().saturating_sub(RECENT_HEADERS as u64);
+        let recent = (oldest + 1..=final_height.get())
+            .map(|height| Ok(self.final_block(Height::new(height))?.header.clone()))
+            .collect::<Result<_, StoreError>>()?;
+        let record = self
+            .0
+            .db
+            .get_cf(self.column(SAFETY), RECORD_KEY)?
+            .map(|bytes| records::decode(&bytes, || "the safety record".into()))
+            .transpose()?;
+        Ok(Recovered {
+            validators: ledger.state().validators().clone(),
+            final_height,
+            final_hash,
+            final_block,
+            opening_height: opening.height,
+            opening_hash: opening.hash,
+            opening_mode: opening.mode,
+            recent,
+            blocks: self.proposed_blocks()?,
+            record,
+        })
+    }
+
+    fn proposed_blocks(&self) -> Result<Vec<SealedBlock>, StoreError> {
+        let keys: Vec<(Height, Digest)> = self.writer().proposals.keys().copied().collect();
+        keys.into_iter()
+            .map(|(height, hash)| {
+                self.block(&hash)?.ok_or_else(|| {
+                    StoreError::damaged(format!("the proposed block {hash} at height {height}"))
+                })
+            })
+            .collect()
+    }
+}

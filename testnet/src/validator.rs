@@ -1,0 +1,72 @@
+//! A validator's process: the node library with a fault layer around its outbox.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use node::assembly::{self, LayerContext, MessageOutbox, Options, OutboxLayer};
+use node::config::Overrides;
+use node::home::Home;
+use node::logging;
+use tokio::sync::oneshot;
+
+use crate::byzantine::control::{self, Control};
+use crate::byzantine::{FaultLayer, Identity};
+use crate::signals;
+
+/// Runs until a signal comes; with `lifeline` also until stdin is closed.
+///
+/// # Errors
+/// Where the node does not start, or stops by itself.
+pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
+    let home = Home::new(home);
+    let config = home.config(&Overrides::default())?;
+    logging::init(&config.log)?;
+    let control = Control::default();
+    let outbox_layer = Some(layer(control.clone()));
+    let runtime = assembly::runtime().context("the system starts no thread")?;
+    runtime.block_on(async {
+        let _socket = control::serve(home.directory(), control)?;
+        let options = Options { home, config, outbox_layer };
+        assembly::run(options, ended(lifeline)).await?;
+        Ok(())
+    })
+}
+
+fn layer(control: Control) -> OutboxLayer {
+    Box::new(move |inner: MessageOutbox, context: LayerContext| {
+        // An observer says nothing that could be twisted.
+        let Some(me) = context.me else {
+            return inner;
+        };
+        let identity = Identity {
+            me,
+            validators: context.validators.len(),
+            quorum: context.validators.quorums().quorum,
+            chain_id: context.chain_id,
+            key: Arc::new(context.key),
+        };
+        let layer = FaultLayer::new(inner, identity, control)
+            .expect("a process that starts can start one more thread");
+        Box::new(layer)
+    })
+}
+
+async fn ended(lifeline: bool) {
+    // Dropped, and so cut, when stdin ends; without a lifeline held until the function returns.
+    let (cut, is_cut) = oneshot::channel::<()>();
+    let _held = if lifeline {
+        std::thread::spawn(move || {
+            // Whether it ends or breaks: nobody is there any more.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            drop(cut);
+        });
+        None
+    } else {
+        Some(cut)
+    };
+    tokio::select! {
+        _ = signals::ended() => {}
+        _ = is_cut => tracing::info!("the process that started this one is gone"),
+    }
+}
