@@ -221,6 +221,7 @@ impl Hybrid {
         // More may follow: ask on at once when this part is in.
         self.catch_up.asked_finals = None;
         for block in finals.blocks {
+            self.compare_final(&block, out);
             let parent = block.header.parent;
             if self.tree.insert(block.clone(), self.now) {
                 self.catch_up.arrived(&block.hash());

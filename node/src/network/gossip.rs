@@ -70,11 +70,12 @@ fn ident(chain_id: &Digest, topic: Topic) -> IdentTopic {
     IdentTopic::new(format!("catamaran/1/{chain_id}/{}", topic.name()))
 }
 
-/// Identifies a message by its author and its content: the same offer made again within the
-/// memory of gossipsub is not spread again, the same evidence from another author is.
+/// Identifies a message by its author, the author's count and its content: what is offered again
+/// is spread again, for those who missed it.
 fn message_id(message: &gossipsub::Message) -> MessageId {
     let mut hasher = Sha256::new();
     hasher.update(message.source.map(|author| author.to_bytes()).unwrap_or_default());
+    hasher.update(message.sequence_number.unwrap_or_default().to_be_bytes());
     hasher.update(message.topic.as_str().as_bytes());
     hasher.update(&message.data);
     MessageId::new(&hasher.finalize()[..20])
