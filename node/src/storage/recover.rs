@@ -119,12 +119,19 @@ impl Store {
             Some(bytes) => records::decode(&bytes, || "the final marker".into())?,
             None => fresh,
         };
+        // The first checkpoint holds the whole state, a later one what changed since.
+        let dirty = if end.checkpoint == start.height {
+            let all = genesis.state.records();
+            all.map(|(key, value)| (key.clone(), Some(value.clone()))).collect()
+        } else {
+            BTreeMap::new()
+        };
         let writer = Writer {
             marker: fresh,
             mode: start.mode,
             position: (Epoch::default(), View::default()),
             proposals: BTreeMap::new(),
-            dirty: BTreeMap::new(),
+            dirty,
             transactions: 0,
         };
         let recent = Recent::new((start.height, start.hash), end.checkpoint);
