@@ -119,6 +119,11 @@ pub struct Finals {
     pub proof: FinalityProof,
 }
 
+impl Finals {
+    /// Most blocks in one run: so many fit above what the receiver has, whatever they weigh.
+    pub const MAX_BLOCKS: usize = 128;
+}
+
 /// Execution and the ledger, as an engine's driver sees them. Blocks above the last committed one
 /// are executed on overlays and may be abandoned.
 pub trait Application {
@@ -169,8 +174,8 @@ pub trait Storage<R> {
     /// A storage error. The caller stops the node; nothing that waited may leave.
     fn persist(&mut self, record: &R, blocks: &[SealedBlock]) -> Result<(), StorageError>;
 
-    /// Final blocks from a height on, of one epoch, up to about `max_bytes` of encoding, ending at
-    /// one with a proof. `None` where there is nothing to serve.
+    /// Final blocks from a height on, of one epoch, up to [`Finals::MAX_BLOCKS`] and about
+    /// `max_bytes` of encoding, ending at one with a proof. `None` where there is nothing to serve.
     ///
     /// # Errors
     /// A storage error.

@@ -317,7 +317,7 @@ impl<R: bincode::Encode> Storage<R> for SimStorage<R> {
         let state = self.0.0.borrow();
         let mut blocks: Vec<SealedBlock> = Vec::new();
         let (mut bytes, mut best) = (0, None);
-        for Final { commit, .. } in state.entries_from(from) {
+        for Final { commit, .. } in state.entries_from(from).take(Finals::MAX_BLOCKS) {
             let block = &commit.block;
             let first = blocks.first().map_or(block.header.epoch, |first| first.header.epoch);
             bytes += block.encoded().len();

@@ -8,12 +8,14 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 
 use super::select_tip::{Ancestry, BlockRef};
+use crate::application::Finals;
 use crate::engine::Time;
 
 /// Most blocks kept above the last final one.
 const MAX_NODES: usize = 1024;
 /// How far above the last final block a block may be.
 pub(super) const WINDOW: u64 = 256;
+const _: () = assert!(Finals::MAX_BLOCKS as u64 <= WINDOW);
 /// Final blocks remembered by hash.
 const RECENT_FINALS: u64 = 256;
 

@@ -15,8 +15,6 @@ use crate::engine::Fault;
 
 /// Most blocks, votes or certificates in one message.
 const MAX_ITEMS: usize = 64;
-/// Most blocks in one part of the final chain.
-const MAX_FINALS: usize = 64 * 1024;
 
 pub(super) fn verify(
     hybrid: &Hybrid,
@@ -312,7 +310,7 @@ impl Edge<'_> {
         let Some(last) = finals.blocks.last() else {
             return Err(Fault("an empty part of the chain"));
         };
-        check(finals.blocks.len() <= MAX_FINALS, "too many blocks at once")?;
+        check(finals.blocks.len() <= Finals::MAX_BLOCKS, "too many blocks at once")?;
         for pair in finals.blocks.windows(2) {
             check(
                 pair[1].header.parent == pair[0].hash()

@@ -7,13 +7,10 @@ use consensus::application::Finals;
 use super::Store;
 use super::error::StoreError;
 
-/// Longest stretch of final blocks without a proof that is read for one answer: more than a
-/// pipeline can leave.
-const MAX_UNPROVEN: usize = 1024;
-
 impl Store {
-    /// Final blocks from a height on, of one epoch, ending at one with a proof: up to about
-    /// `max_bytes` of encoding, but at least up to the first proof. `None` above the final tip.
+    /// Final blocks from a height on, of one epoch, ending at one with a proof: up to
+    /// [`Finals::MAX_BLOCKS`] and about `max_bytes` of encoding, but at least up to the first
+    /// proof. `None` above the final tip.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails or a block is missing.
@@ -26,7 +23,7 @@ impl Store {
         let mut bytes = 0;
         // The longest run so far that ends at a proof.
         let mut proven = None;
-        for height in (from.get()..=last.get()).map(Height::new) {
+        for height in (from.get()..=last.get()).take(Finals::MAX_BLOCKS).map(Height::new) {
             let block = self.final_block(height)?;
             bytes += block.encoded().len();
             if bytes > max_bytes && proven.is_some() {
@@ -36,8 +33,6 @@ impl Store {
             blocks.push(block);
             if let Some(proof) = self.proof(height)? {
                 proven = Some((blocks.len(), proof));
-            } else if blocks.len() >= proven.as_ref().map_or(0, |(len, _)| *len) + MAX_UNPROVEN {
-                break;
             }
             if closes_epoch {
                 break;
