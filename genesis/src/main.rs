@@ -1,6 +1,6 @@
 //! `genesis`: makes, checks and hashes the genesis of a chain.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -148,7 +148,7 @@ fn print_network(network: &Network) {
     println!("Start each with: node run --home HOME");
 }
 
-fn valid(file: &PathBuf) -> Result<Genesis> {
+fn valid(file: &Path) -> Result<Genesis> {
     let genesis = Genesis::read(file).with_context(|| file.display().to_string())?;
     if let Err(problems) = genesis.validate() {
         bail!("{} cannot start a chain:\n{problems}", file.display());
@@ -156,7 +156,7 @@ fn valid(file: &PathBuf) -> Result<Genesis> {
     Ok(genesis)
 }
 
-fn check(file: &PathBuf, json: bool) -> Result<()> {
+fn check(file: &Path, json: bool) -> Result<()> {
     let genesis = valid(file)?;
     let tolerance = Tolerance::of(&genesis.validator_set().quorums());
     if json {
@@ -179,7 +179,7 @@ fn check(file: &PathBuf, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn hash(file: &PathBuf, json: bool) -> Result<()> {
+fn hash(file: &Path, json: bool) -> Result<()> {
     let hash = Genesis::read(file).with_context(|| file.display().to_string())?.hash();
     if json {
         println!("{}", serde_json::json!({ "hash": hash }));

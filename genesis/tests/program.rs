@@ -6,7 +6,12 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 fn genesis(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_genesis")).args(arguments).output().expect("it starts")
+    // Kills what hangs, and ends by a signal itself.
+    let mut command = Command::new("timeout");
+    command.args(["--signal=KILL", "60", env!("CARGO_BIN_EXE_genesis")]).args(arguments);
+    let output = command.output().expect("it starts");
+    assert!(output.status.code().is_some(), "{command:?} did not end in time: {output:?}");
+    output
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -33,10 +33,11 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Key to use [default: the only one there is].
-    #[arg(long, global = true, value_name = "NAME")]
+    // Named apart from the keys of `kv`: arguments share one table of names.
+    #[arg(id = "key_name", long = "key", global = true, value_name = "NAME")]
     pub(crate) key: Option<KeyName>,
     /// UNSAFE: use the unencrypted key in this file, like an account of a local testnet.
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "key")]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "key_name")]
     pub(crate) key_file: Option<PathBuf>,
     /// File whose first line is the password of the key.
     #[arg(long, global = true, value_name = "FILE")]
@@ -110,7 +111,8 @@ pub(crate) struct Sending {
     #[arg(long, value_enum, default_value_t = WaitFor::Final)]
     pub(crate) wait: WaitFor,
     /// How long to wait, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds,
+          allow_negative_numbers = true)]
     pub(crate) timeout: Duration,
     /// Number of the sender's earlier transactions [default: asked from the node].
     #[arg(long)]
@@ -129,7 +131,7 @@ pub(crate) struct Send {
     #[arg(long, value_name = "ADDR")]
     pub(crate) to: Address,
     /// In the smallest unit.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) amount: Amount,
     /// Text that goes with it, for all to read.
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -143,6 +145,7 @@ pub(crate) enum KvCommand {
     /// Write a value.
     Put {
         key: String,
+        #[arg(allow_negative_numbers = true)]
         value: String,
         #[command(flatten)]
         form: Form,
@@ -166,9 +169,15 @@ pub(crate) enum KvCommand {
     /// Write a value only if the key holds the expected one now.
     Cas {
         key: String,
+        #[arg(allow_negative_numbers = true)]
         value: String,
         /// What the key must hold.
-        #[arg(long, value_name = "VALUE", required_unless_present = "absent")]
+        #[arg(
+            long,
+            value_name = "VALUE",
+            required_unless_present = "absent",
+            allow_negative_numbers = true
+        )]
         expected: Option<String>,
         /// The key must not exist.
         #[arg(long, conflicts_with = "expected")]
@@ -213,7 +222,8 @@ pub(crate) enum TxCommand {
         #[arg(long = "for", value_enum, default_value_t = Until::Final)]
         until: Until,
         /// How long to wait, in seconds.
-        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+        #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds,
+              allow_negative_numbers = true)]
         timeout: Duration,
     },
 }

@@ -67,7 +67,8 @@ fn texts_that_mean_the_same_have_the_same_hash() {
 #[test]
 fn every_value_counts_in_the_hash() {
     let base = example(4);
-    let changes: [(&str, fn(&mut Genesis)); 14] = [
+    type Change = fn(&mut Genesis);
+    let changes: [(&str, Change); 14] = [
         ("format_version", |g| g.format_version += 1),
         ("chain", |g| g.chain.push('2')),
         ("time_ms", |g| g.time_ms += 1),

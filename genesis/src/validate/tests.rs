@@ -14,7 +14,8 @@ fn the_examples_are_valid() {
 /// One fault each: the line that names it, and no other line.
 #[test]
 fn every_fault_is_named() {
-    let table: [(fn(&mut Genesis), &str); 27] = [
+    type Change = fn(&mut Genesis);
+    let table: [(Change, &str); 27] = [
         (|g| g.format_version = 2, "format_version is 2 but this version reads 1"),
         (|g| g.chain.clear(), "chain: the name \"\" is not"),
         (|g| g.chain = "a b".into(), "chain: the name \"a b\" is not"),

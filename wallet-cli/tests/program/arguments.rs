@@ -154,14 +154,8 @@ fn bad_key_files_exit_with_2() {
 fn without_a_terminal_the_password_must_be_given() {
     let wallet = Wallet::new(None);
     // In a session of its own the program has no terminal to ask at.
-    let mut command = std::process::Command::new("setsid");
-    command
-        .args(["--wait", env!("CARGO_BIN_EXE_wallet-cli"), "key", "new", "k"])
-        .env_clear()
-        .env("HOME", wallet.path())
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .stdin(std::process::Stdio::null());
-    finish(&mut command).assert_fails(2, "give --password-file or set WALLET_PASSWORD");
+    finish(&mut wallet.command_within(&["setsid"], &["key", "new", "k"]))
+        .assert_fails(2, "give --password-file or set WALLET_PASSWORD");
     let empty = finish(wallet.command(&["key", "new", "k"]).env("WALLET_PASSWORD", ""));
     empty.assert_fails(2, "an empty password protects nothing");
     assert!(!wallet.path().join(".catamaran/keys/k.json").exists());

@@ -204,7 +204,7 @@ fn blocks_are_shown_and_watched() {
     assert_eq!(lines[0]["missed"], 2);
     let heights: Vec<_> = lines[1..].iter().map(|line| line["height"].as_u64()).collect();
     assert_eq!(heights, [Some(11), Some(12), Some(13)]);
-    // The stream ends: that is the node's doing, not ours.
+    node.stop_after_watch();
     wallet.run(&["watch", "--count", "4"]).assert_fails(3, "closed the connection");
 }
 

@@ -7,6 +7,9 @@ use chain::crypto::Keypair;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// Longer than any command takes, on any machine.
+const LIMIT_SECONDS: &str = "60";
+
 /// A home directory, and the program run in it.
 pub(crate) struct Wallet {
     home: TempDir,
@@ -42,8 +45,16 @@ impl Wallet {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wallet-cli"));
-        command.args(arguments).env_clear().env("HOME", self.path()).stdin(Stdio::null());
+        self.command_within(&[], arguments)
+    }
+
+    /// With another program, and its arguments, around it.
+    pub(crate) fn command_within(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
+        // Kills what hangs, and ends by a signal itself.
+        let mut command = Command::new("timeout");
+        command.args(["--signal=KILL", LIMIT_SECONDS]).args(wrapper);
+        command.arg(env!("CARGO_BIN_EXE_wallet-cli")).args(arguments);
+        command.env_clear().env("HOME", self.path()).stdin(Stdio::null());
         if let Some(rpc) = &self.rpc {
             command.env("WALLET_RPC", rpc);
         }
@@ -66,11 +77,11 @@ impl Wallet {
 pub(crate) fn finish(command: &mut Command) -> Run {
     let Output { status, stdout, stderr } = command.output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Run {
-        code: status.code().expect("it was not killed"),
-        stdout: text(stdout),
-        stderr: text(stderr),
-    }
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    let Some(code) = status.code() else {
+        panic!("{command:?} did not end within {LIMIT_SECONDS} s: {stdout:?}, {stderr:?}");
+    };
+    Run { code, stdout, stderr }
 }
 
 impl Run {

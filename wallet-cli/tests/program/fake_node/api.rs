@@ -1,248 +1,44 @@
-//! A server of the node's interface with a ledger in a map and blocks of one transaction.
+//! The interface over it.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use chain::block::{BlockKind, Header, Mode};
-use chain::crypto::{Ed25519, Keypair};
+use chain::block::Mode;
+use chain::crypto::Keypair;
 use chain::quorum::Quorums;
-use chain::transaction::{Body, SignedTransaction, Transaction};
+use chain::transaction::Transaction;
 use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
-use jsonrpsee::server::{Server, ServerHandle};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail};
 use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::kv::{KvEntry, KvPage, KvValue};
-use node_api::transaction::{Receipt, TxInBlock, TxState, TxStatus};
+use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
 use node_api::{
-    AccountApiServer, ApiError, ChainApiServer, ConsensusApiServer, ErrorCode, HexBytes,
-    KvApiServer, TxApiServer,
+    AccountApiServer, ChainApiServer, ConsensusApiServer, ErrorCode, HexBytes, KvApiServer,
+    TxApiServer,
 };
 
-pub(crate) const CHAIN: Digest = Digest([0xcc; 32]);
-
-/// What happens to transactions that are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// Final at once.
-    #[default]
-    Final,
-    /// Ordered at once, never final.
-    Ordered,
-    /// Never in a block.
-    Pending,
-    /// In a final block, refused by execution.
-    Failed,
-    /// Forgotten, and the chain runs past its expiry.
-    Expired,
-}
-
-#[derive(Default)]
-struct Ledger {
-    fate: Fate,
-    height: u64,
-    balances: BTreeMap<Address, u128>,
-    nonces: BTreeMap<Address, u64>,
-    store: BTreeMap<Vec<u8>, Vec<u8>>,
-    transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
-    submitted: Vec<SignedTransaction>,
-}
+use super::CHAIN;
+use super::ledger::{Ledger, refuse};
 
 #[derive(Clone)]
-struct Api(Arc<Mutex<Ledger>>);
-
-/// A running server; stops when it is dropped.
-pub(crate) struct FakeNode {
-    pub(crate) url: String,
-    pub(crate) port: u16,
-    ledger: Arc<Mutex<Ledger>>,
-    server: ServerHandle,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl FakeNode {
-    pub(crate) fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let ledger = Arc::new(Mutex::new(Ledger { height: 10, ..Ledger::default() }));
-        let api = Api(ledger.clone());
-        let (address, server) = runtime.block_on(async {
-            let server = Server::builder()
-                .build(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-                .await
-                .expect("a port");
-            (server.local_addr().expect("an address"), server.start(methods(&api)))
-        });
-        Self {
-            url: format!("http://{address}"),
-            port: address.port(),
-            ledger,
-            server,
-            _runtime: runtime,
-        }
-    }
-
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().expect("no panic in the server")
-    }
-
-    /// Gives the development account of `seed` an amount, and says its address.
-    pub(crate) fn fund(&self, seed: u8, amount: u128) -> Address {
-        let address = address(seed);
-        self.ledger().balances.insert(address, amount);
-        address
-    }
-
-    pub(crate) fn set_fate(&self, fate: Fate) {
-        self.ledger().fate = fate;
-    }
-
-    pub(crate) fn put(&self, key: &str, value: &[u8]) {
-        self.ledger().store.insert(key.into(), value.to_vec());
-    }
-
-    pub(crate) fn balance(&self, address: Address) -> u128 {
-        self.ledger().balances.get(&address).copied().unwrap_or(0)
-    }
-
-    /// Transactions that were handed in and well formed.
-    pub(crate) fn submitted(&self) -> Vec<SignedTransaction> {
-        self.ledger().submitted.clone()
-    }
-}
-
-impl Drop for FakeNode {
-    fn drop(&mut self) {
-        let _ = self.server.stop();
-    }
-}
-
-pub(crate) fn address(seed: u8) -> Address {
-    Keypair::from_seed(&[seed; 32]).public().address()
-}
-
-fn methods(api: &Api) -> RpcModule<()> {
-    let mut module = RpcModule::new(());
-    module.merge(ChainApiServer::into_rpc(api.clone())).expect("distinct names");
-    module.merge(AccountApiServer::into_rpc(api.clone())).expect("distinct names");
-    module.merge(KvApiServer::into_rpc(api.clone())).expect("distinct names");
-    module.merge(TxApiServer::into_rpc(api.clone())).expect("distinct names");
-    module.merge(ConsensusApiServer::into_rpc(api.clone())).expect("distinct names");
-    module
-}
-
-fn refuse(code: ErrorCode, message: &str) -> ApiError {
-    ApiError::new(code, message)
-}
-
-impl Ledger {
-    fn take(&mut self, bytes: &HexBytes) -> Result<Digest, ApiError> {
-        let transaction: SignedTransaction = chain::codec::decode(&bytes.0)
-            .map_err(|error| refuse(ErrorCode::Malformed, &error.to_string()))?;
-        transaction
-            .check_form(&CHAIN)
-            .map_err(|error| refuse(ErrorCode::OtherChain, &error.to_string()))?;
-        if !transaction.verify_signature(&Ed25519) {
-            return Err(refuse(ErrorCode::BadSignature, "the signature does not match"));
-        }
-        let sender = transaction.sender();
-        let nonce = self.nonces.entry(sender).or_default();
-        if transaction.payload.nonce < *nonce {
-            return Err(refuse(ErrorCode::BadNonce, "the nonce was used before"));
-        }
-        let spent = match &transaction.payload.body {
-            Body::Transfer { amount, .. } => amount.get(),
-            _ => 0,
-        };
-        if self.balances.get(&sender).copied().unwrap_or(0) < spent {
-            return Err(refuse(ErrorCode::InsufficientBalance, "the balance is too small"));
-        }
-        *nonce += 1;
-        self.submitted.push(transaction.clone());
-        let hash = transaction.hash();
-        self.settle(hash, transaction);
-        Ok(hash)
-    }
-
-    fn settle(&mut self, hash: Digest, transaction: SignedTransaction) {
-        self.height += 1;
-        let mut status = TxStatus::outside(hash, TxState::Pending);
-        status.height = Some(Height::new(self.height));
-        status.block = Some(Digest([self.height as u8; 32]));
-        status.index = Some(0);
-        let refused = Receipt {
-            ok: false,
-            code: Some("insufficient_balance".into()),
-            reason: Some("the sender owns less".into()),
-        };
-        (status.status, status.receipt) = match self.fate {
-            Fate::Final => {
-                self.apply(&transaction);
-                let receipt = Receipt { ok: true, code: None, reason: None };
-                (TxState::Final, Some(receipt))
-            }
-            Fate::Ordered => (TxState::Ordered, None),
-            Fate::Failed => (TxState::Failed, Some(refused)),
-            Fate::Pending => {
-                status = TxStatus::outside(hash, TxState::Pending);
-                (TxState::Pending, None)
-            }
-            Fate::Expired => {
-                self.height = transaction.payload.expiry.get() + 1;
-                status = TxStatus::outside(hash, TxState::Unknown);
-                (TxState::Unknown, None)
-            }
-        };
-        self.transactions.insert(hash, (status, transaction));
-    }
-
-    fn apply(&mut self, transaction: &SignedTransaction) {
-        match &transaction.payload.body {
-            Body::Transfer { to, amount, .. } => {
-                *self.balances.entry(transaction.sender()).or_default() -= amount.get();
-                *self.balances.entry(*to).or_default() += amount.get();
-            }
-            Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
-                self.store.insert(key.clone(), value.clone());
-            }
-            Body::Delete { key } => {
-                self.store.remove(key);
-            }
-            Body::Governance { .. } => {}
-        }
-    }
-
-    fn header(&self, height: u64) -> Header {
-        Header {
-            chain_id: CHAIN,
-            epoch: Epoch::new(0),
-            view: View::new(3),
-            height: Height::new(height),
-            mode: Mode::Fast,
-            kind: BlockKind::Ordinary,
-            parent: Digest([height as u8 - 1; 32]),
-            proposer: ValidatorIndex::new(3),
-            timestamp_ms: 1_750_000_000_000 + height,
-            transactions_root: Digest::ZERO,
-            receipts_root: Digest::ZERO,
-            state_root: Digest([0xaa; 32]),
-            validators_hash: Digest::ZERO,
-            next_validators_hash: Digest::ZERO,
-            justification_hash: Digest::ZERO,
-        }
-    }
-}
+pub(super) struct Api(pub(super) Arc<Mutex<Ledger>>);
 
 impl Api {
+    pub(super) fn methods(&self) -> RpcModule<()> {
+        let mut module = RpcModule::new(());
+        module.merge(ChainApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(AccountApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(KvApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(TxApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(ConsensusApiServer::into_rpc(self.clone())).expect("distinct names");
+        module
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().expect("no panic in the server")
     }
@@ -362,6 +158,9 @@ impl ChainApiServer for Api {
         }));
         for event in events {
             sink.send(serde_json::value::to_raw_value(&event)?).await?;
+        }
+        if let Some(server) = self.ledger().stop_after_watch.take() {
+            server.stop()?;
         }
         Ok(())
     }

@@ -1,0 +1,128 @@
+//! What the fake node knows: accounts, keys and transactions.
+
+use std::collections::BTreeMap;
+
+use chain::block::{BlockKind, Header, Mode};
+use chain::crypto::Ed25519;
+use chain::transaction::{Body, SignedTransaction};
+use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
+use jsonrpsee::server::ServerHandle;
+use node_api::transaction::{Receipt, TxState, TxStatus};
+use node_api::{ApiError, ErrorCode, HexBytes};
+
+use super::{CHAIN, Fate};
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    pub(super) fate: Fate,
+    pub(super) height: u64,
+    pub(super) balances: BTreeMap<Address, u128>,
+    pub(super) nonces: BTreeMap<Address, u64>,
+    pub(super) store: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
+    pub(super) submitted: Vec<SignedTransaction>,
+    /// The server itself, if it is to stop once it has sent the blocks that somebody watches.
+    pub(super) stop_after_watch: Option<ServerHandle>,
+}
+
+impl Ledger {
+    pub(super) fn take(&mut self, bytes: &HexBytes) -> Result<Digest, ApiError> {
+        let transaction: SignedTransaction = chain::codec::decode(&bytes.0)
+            .map_err(|error| refuse(ErrorCode::Malformed, &error.to_string()))?;
+        transaction
+            .check_form(&CHAIN)
+            .map_err(|error| refuse(ErrorCode::OtherChain, &error.to_string()))?;
+        if !transaction.verify_signature(&Ed25519) {
+            return Err(refuse(ErrorCode::BadSignature, "the signature does not match"));
+        }
+        let sender = transaction.sender();
+        let nonce = self.nonces.entry(sender).or_default();
+        if transaction.payload.nonce < *nonce {
+            return Err(refuse(ErrorCode::BadNonce, "the nonce was used before"));
+        }
+        let spent = match &transaction.payload.body {
+            Body::Transfer { amount, .. } => amount.get(),
+            _ => 0,
+        };
+        if self.balances.get(&sender).copied().unwrap_or(0) < spent {
+            return Err(refuse(ErrorCode::InsufficientBalance, "the balance is too small"));
+        }
+        *nonce += 1;
+        self.submitted.push(transaction.clone());
+        let hash = transaction.hash();
+        self.settle(hash, transaction);
+        Ok(hash)
+    }
+
+    fn settle(&mut self, hash: Digest, transaction: SignedTransaction) {
+        self.height += 1;
+        let mut status = TxStatus::outside(hash, TxState::Pending);
+        status.height = Some(Height::new(self.height));
+        status.block = Some(Digest([self.height as u8; 32]));
+        status.index = Some(0);
+        let refused = Receipt {
+            ok: false,
+            code: Some("insufficient_balance".into()),
+            reason: Some("the sender owns less".into()),
+        };
+        (status.status, status.receipt) = match self.fate {
+            Fate::Final => {
+                self.apply(&transaction);
+                let receipt = Receipt { ok: true, code: None, reason: None };
+                (TxState::Final, Some(receipt))
+            }
+            Fate::Ordered => (TxState::Ordered, None),
+            Fate::Failed => (TxState::Failed, Some(refused)),
+            Fate::Pending => {
+                status = TxStatus::outside(hash, TxState::Pending);
+                (TxState::Pending, None)
+            }
+            Fate::Expired => {
+                self.height = transaction.payload.expiry.get() + 1;
+                status = TxStatus::outside(hash, TxState::Unknown);
+                (TxState::Unknown, None)
+            }
+        };
+        self.transactions.insert(hash, (status, transaction));
+    }
+
+    fn apply(&mut self, transaction: &SignedTransaction) {
+        match &transaction.payload.body {
+            Body::Transfer { to, amount, .. } => {
+                *self.balances.entry(transaction.sender()).or_default() -= amount.get();
+                *self.balances.entry(*to).or_default() += amount.get();
+            }
+            Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
+                self.store.insert(key.clone(), value.clone());
+            }
+            Body::Delete { key } => {
+                self.store.remove(key);
+            }
+            Body::Governance { .. } => {}
+        }
+    }
+
+    pub(super) fn header(&self, height: u64) -> Header {
+        Header {
+            chain_id: CHAIN,
+            epoch: Epoch::new(0),
+            view: View::new(3),
+            height: Height::new(height),
+            mode: Mode::Fast,
+            kind: BlockKind::Ordinary,
+            parent: Digest([height as u8 - 1; 32]),
+            proposer: ValidatorIndex::new(3),
+            timestamp_ms: 1_750_000_000_000 + height,
+            transactions_root: Digest::ZERO,
+            receipts_root: Digest::ZERO,
+            state_root: Digest([0xaa; 32]),
+            validators_hash: Digest::ZERO,
+            next_validators_hash: Digest::ZERO,
+            justification_hash: Digest::ZERO,
+        }
+    }
+}
+
+pub(super) fn refuse(code: ErrorCode, message: &str) -> ApiError {
+    ApiError::new(code, message)
+}
