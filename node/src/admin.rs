@@ -50,7 +50,9 @@ pub struct AdminError {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "method", deny_unknown_fields)]
 enum Request {
-    BlockPeers { peers: Vec<String> },
+    BlockPeers {
+        peers: Vec<String>,
+    },
     UnblockPeers {
         #[serde(default)]
         peers: Option<Vec<String>>,

@@ -122,10 +122,7 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// [`NodeError`] with what to do about it.
-pub async fn run(
-    options: Options,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), NodeError> {
+pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
     let mut node = Node::start(options).await?;
     tokio::select! {
         () = shutdown => {
@@ -272,17 +269,16 @@ async fn open(
 ) -> Result<Opened<Safety>, NodeError> {
     let state = GenesisState::new(genesis)?;
     let data = home.data_path();
-    let policy =
-        CheckpointPolicy { blocks: config.storage.checkpoint_blocks, ..CheckpointPolicy::default() };
+    let policy = CheckpointPolicy {
+        blocks: config.storage.checkpoint_blocks,
+        ..CheckpointPolicy::default()
+    };
     let opening = tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
 }
 
 /// Where the node stands in the validator set; `None` for an observer.
-fn own_place(
-    validators: &ValidatorSet,
-    keys: &Keys,
-) -> Result<Option<ValidatorIndex>, NodeError> {
+fn own_place(validators: &ValidatorSet, keys: &Keys) -> Result<Option<ValidatorIndex>, NodeError> {
     let me = validators.index_of(&keys.validator.public());
     match me.and_then(|index| validators.get(index)) {
         Some(validator) if validator.network_key != keys.network.public() => {

@@ -125,7 +125,10 @@ impl ChainView {
     /// The highest block with a prepare certificate; the last final one if none is above it.
     pub fn ordered_tip(&self) -> (Height, Digest) {
         let head = self.head();
-        self.ordered().tip().filter(|(height, _)| *height > head.height).unwrap_or((head.height, head.hash))
+        self.ordered()
+            .tip()
+            .filter(|(height, _)| *height > head.height)
+            .unwrap_or((head.height, head.hash))
     }
 
     /// A final block, or one that was proposed above the last final one.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
-use node::config::{LogFormat, Overrides};
 use node::assembly::{self, Options};
+use node::config::{LogFormat, Overrides};
 use node::logging;
 use tokio::signal::unix::{SignalKind, signal};
 

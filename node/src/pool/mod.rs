@@ -160,9 +160,7 @@ impl TransactionPool {
             hooks,
         });
         let worker = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("tx-verify".into())
-            .spawn(move || worker::run(&worker))?;
+        std::thread::Builder::new().name("tx-verify".into()).spawn(move || worker::run(&worker))?;
         Ok(Self(Arc::new(Handle(shared))))
     }
 
@@ -199,7 +197,11 @@ impl TransactionPool {
     }
 
     /// The cheap checks, and a place in the queue.
-    fn enqueue(&self, transaction: SignedTransaction, origin: Origin) -> Result<Reply, SubmitError> {
+    fn enqueue(
+        &self,
+        transaction: SignedTransaction,
+        origin: Origin,
+    ) -> Result<Reply, SubmitError> {
         let bytes = self.precheck(&transaction)?;
         let (reply, verdict) = oneshot::channel();
         let item = Waiting { transaction, bytes, origin, reply };

@@ -36,7 +36,10 @@ impl DirectoryLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::Locked { path: directory.into(), holder: holder(&mut file) });
+                return Err(OpenError::Locked {
+                    path: directory.into(),
+                    holder: holder(&mut file),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }

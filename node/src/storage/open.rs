@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use chain::types::Digest;
 use rocksdb::{DB, Options, WriteOptions};
 
+use super::StoreError;
 use super::columns::{self, IDENTITY_KEY};
 use super::error::OpenError;
 use super::records::{Identity, SCHEMA};
-use super::StoreError;
 
 /// The database within the data directory.
 pub(super) const DATABASE: &str = "db";
@@ -87,8 +87,7 @@ fn check_columns(path: &Path, chain_id: Digest) -> Result<(), OpenError> {
     let db = DB::open_cf_for_read_only(&Options::default(), path, [columns::META], false)
         .map_err(StoreError::from)?;
     check_identity(&db, path, chain_id)?;
-    let what =
-        format!("column families {} where {} belong", found.join(", "), known.join(", "));
+    let what = format!("column families {} where {} belong", found.join(", "), known.join(", "));
     Err(OpenError::Columns { path: path.into(), what })
 }
 

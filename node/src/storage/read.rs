@@ -9,7 +9,9 @@ use rocksdb::{Direction, IteratorMode};
 use super::Store;
 use super::columns::{self, BLOCKS, ByHeight, CHAIN, TX_INDEX};
 use super::error::StoreError;
-use super::records::{self, EpochStart, EvidenceList, EvidenceOnChain, ModeChange, ModeChangeRecord};
+use super::records::{
+    self, EpochStart, EvidenceList, EvidenceOnChain, ModeChange, ModeChangeRecord,
+};
 use super::tx_index::{self, TxPlace};
 use super::write::Receipts;
 

@@ -78,7 +78,5 @@ pub(super) fn places(
     height: Height,
     executed: &Executed,
 ) -> impl Iterator<Item = (&Digest, TxPlace)> {
-    (0u32..)
-        .zip(&executed.transactions)
-        .map(move |(index, hash)| (hash, TxPlace { height, index }))
+    (0u32..).zip(&executed.transactions).map(move |(index, hash)| (hash, TxPlace { height, index }))
 }

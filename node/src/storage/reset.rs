@@ -39,8 +39,7 @@ pub fn keep_votes(directory: &Path, chain_id: Digest) -> Result<Kept, OpenError>
 }
 
 fn delete_chain(db: &DB) -> Result<Kept, StoreError> {
-    let column =
-        |name| db.cf_handle(name).expect("every column family is opened with the store");
+    let column = |name| db.cf_handle(name).expect("every column family is opened with the store");
     let mut batch = WriteBatch::default();
     for name in [BLOCKS, CHAIN, STATE, TX_INDEX] {
         batch.delete_range_cf(column(name), &[][..], &LAST[..]);

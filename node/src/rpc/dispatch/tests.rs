@@ -41,7 +41,9 @@ async fn the_examples_of_the_specification() {
     assert_eq!(code(unknown).await, (-32601, "1".into()));
     let wrong = r#"{"jsonrpc": "2.0", "method": "add", "params": ["a"], "id": 4}"#;
     assert_eq!(code(wrong).await, (-32602, 4.into()));
-    for text in [r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, "", "\u{feff}{}"] {
+    for text in
+        [r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#, "", "\u{feff}{}"]
+    {
         assert_eq!(code(text).await, (-32700, Value::Null), "{text}");
     }
     for text in [r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#, "[]", "1", "\"a\"", "{}"] {

@@ -11,8 +11,8 @@ use node_api::consensus::Role;
 use node_api::transaction::{TxBody, TxContent, TxState};
 use node_api::tx::{SubmitResult, Wait};
 use node_api::{
-    AccountApiClient, ApiError, ChainApiClient as _, ConsensusApiClient as _, ErrorCode,
-    HexBytes, KvApiClient as _, RpcApiClient as _, TxApiClient,
+    AccountApiClient, ApiError, ChainApiClient as _, ConsensusApiClient as _, ErrorCode, HexBytes,
+    KvApiClient as _, RpcApiClient as _, TxApiClient,
 };
 
 use super::fixture::{Fixture, RICHES, alice, bob};
@@ -27,10 +27,16 @@ async fn a_transfer_goes_from_pending_over_ordered_to_final() {
     let mut chain = Fixture::start().await;
     let client = chain.http();
     let (hash, bytes) = chain.transfer(0, 250);
-    assert_eq!(TxApiClient::status(&client, hash, None, None).await.unwrap().status, TxState::Unknown);
+    assert_eq!(
+        TxApiClient::status(&client, hash, None, None).await.unwrap().status,
+        TxState::Unknown
+    );
     assert_eq!(client.submit(bytes.clone()).await.unwrap().hash, hash);
     assert_eq!(client.submit(bytes.clone()).await.unwrap().hash, hash, "the same bytes are safe");
-    assert_eq!(TxApiClient::status(&client, hash, None, None).await.unwrap().status, TxState::Pending);
+    assert_eq!(
+        TxApiClient::status(&client, hash, None, None).await.unwrap().status,
+        TxState::Pending
+    );
     let account = AccountApiClient::get(&client, alice().public().address()).await.unwrap();
     assert_eq!((account.nonce, account.next_nonce), (0, 1));
 
@@ -71,7 +77,9 @@ async fn a_waiting_call_is_woken_by_finality_and_not_before() {
     client.submit(bytes).await.unwrap();
     let waiting = {
         let client = chain.http();
-        tokio::spawn(async move { TxApiClient::status(&client, hash, Some(Wait::Final), Some(30_000)).await })
+        tokio::spawn(async move {
+            TxApiClient::status(&client, hash, Some(Wait::Final), Some(30_000)).await
+        })
     };
     let in_vain = TxApiClient::status(&client, hash, Some(Wait::Final), Some(20)).await.unwrap();
     assert_eq!(in_vain.status, TxState::Pending, "time ran out: what holds is told");
@@ -161,7 +169,9 @@ async fn a_failed_transaction_is_final_without_effect() {
 async fn blocks_are_found_by_height_word_and_hash() {
     let mut chain = Fixture::start().await;
     let client = chain.http();
-    for nothing in [BlockRef::Latest, BlockRef::Height(Height::new(0)), BlockRef::Hash(Digest::ZERO)] {
+    for nothing in
+        [BlockRef::Latest, BlockRef::Height(Height::new(0)), BlockRef::Hash(Digest::ZERO)]
+    {
         let error = client.block(nothing, None).await.unwrap_err();
         assert_eq!(code(&error), ErrorCode::NotFound, "{nothing}: {error}");
     }
@@ -185,7 +195,10 @@ async fn blocks_are_found_by_height_word_and_hash() {
         panic!("from an account");
     };
     assert_eq!((sender, nonce), (alice().public().address(), 0));
-    assert_eq!(body, TxBody::Transfer { to: bob(), amount: Amount::new(5), memo: HexBytes::default() });
+    assert_eq!(
+        body,
+        TxBody::Transfer { to: bob(), amount: Amount::new(5), memo: HexBytes::default() }
+    );
     let none = client.block(BlockRef::Latest, Some(Detail::None)).await.unwrap();
     assert_eq!((none.transaction_count, none.transaction_hashes), (1, None));
 
@@ -218,7 +231,8 @@ async fn keys_are_read_and_scanned_page_by_page() {
     let all = client.scan(HexBytes::default(), None, None).await.unwrap();
     assert_eq!(all.entries.len(), 4);
     // A start that is no key, and one before the prefix.
-    let between = client.scan(HexBytes(b"a".to_vec()), Some(HexBytes(b"a/1x".to_vec())), None).await;
+    let between =
+        client.scan(HexBytes(b"a".to_vec()), Some(HexBytes(b"a/1x".to_vec())), None).await;
     assert_eq!(between.unwrap().entries.len(), 2);
     let before = client.scan(HexBytes(b"b".to_vec()), Some(HexBytes(b"a/1".to_vec())), None).await;
     assert_eq!(before.unwrap().entries.len(), 1);

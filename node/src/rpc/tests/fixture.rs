@@ -12,9 +12,7 @@ use ::chain::ledger::BuildLimits;
 use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
-use ::consensus::application::{
-    Application as _, BuildKind, BuildRequest, Commit, FinalityProof,
-};
+use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit, FinalityProof};
 use ::consensus::engine::{Event, Role, Status};
 use genesis::Genesis;
 use genesis::spec::{Engine, GenesisBalance, GenesisValidator};
@@ -190,7 +188,10 @@ impl Fixture {
     }
 
     pub(super) fn transfer(&self, nonce: u64, amount: u128) -> (Digest, HexBytes) {
-        self.transaction(nonce, Body::Transfer { to: bob(), amount: Amount::new(amount), memo: vec![] })
+        self.transaction(
+            nonce,
+            Body::Transfer { to: bob(), amount: Amount::new(amount), memo: vec![] },
+        )
     }
 
     /// Builds and executes the next block from what waits in the pool.

@@ -138,7 +138,10 @@ async fn ten_thousand_pieces_of_nonsense_are_answered_by_the_specification() {
         let _ = stream.write_all(&bytes).await;
     }
 
-    println!("{} cases, {errors} errors, {answered} answers by WebSocket", CASES.iter().sum::<usize>());
+    println!(
+        "{} cases, {errors} errors, {answered} answers by WebSocket",
+        CASES.iter().sum::<usize>()
+    );
     assert!(errors > 5000, "{errors} errors: the flood is not malformed enough");
     let client = chain.http();
     assert_eq!(client.status_of().await, 0, "the node is as it was");

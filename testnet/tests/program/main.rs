@@ -1,0 +1,7 @@
+//! Real processes on loopback: the programs as people and scripts meet them.
+
+mod commands;
+mod faults;
+mod soak;
+mod story;
+mod testnet;
