@@ -13,7 +13,7 @@ use genesis::tolerance::Tolerance;
 
 /// Makes and checks the birth certificate of a Catamaran chain.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Arguments {
     /// One JSON object on stdout instead of text.
     #[arg(long, global = true)]
@@ -22,14 +22,28 @@ struct Arguments {
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  genesis new --validators 4 --out net     homes and a genesis for four validators
+  genesis check net/genesis.json           every fault by name, and what the chain tolerates
+  genesis hash net/genesis.json            the id of the chain, to compare with the others
+
+Exit codes: 0 done, 1 it failed or the file cannot start a chain, 2 wrong arguments.";
+
 #[derive(Subcommand)]
 enum Command {
     /// Make a network: a genesis, and one home with keys and settings per node.
     New(New),
     /// Check a genesis file and say what its chain tolerates.
-    Check { file: PathBuf },
+    Check {
+        /// The genesis file
+        file: PathBuf,
+    },
     /// Print the hash of a genesis: the id of its chain.
-    Hash { file: PathBuf },
+    Hash {
+        /// The genesis file
+        file: PathBuf,
+    },
 }
 
 #[derive(Args)]

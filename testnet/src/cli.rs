@@ -25,7 +25,9 @@ Examples:
   testnet partition 0,1/2,3 && testnet heal
   testnet byzantine 0 equivocate
   testnet down
-  testnet demo                     the whole story, checked";
+  testnet demo                     the whole story, checked
+
+Exit codes: 0 done and everything held, 1 it failed or something did not hold, 2 wrong arguments.";
 
 /// Which testnet a command is about.
 #[derive(Args, Clone, Debug)]

@@ -145,7 +145,7 @@ async fn restart(on: OnNode) -> anyhow::Result<()> {
 
 fn heal(cluster: &Cluster) -> anyhow::Result<()> {
     partition::heal(cluster)?;
-    for node in cluster.manifest()?.nodes.iter().filter(|node| NodeEntry::is_alive(node)) {
+    for node in cluster.manifest()?.nodes.iter().filter(|node| NodeEntry::is_responsive(node)) {
         faults::order(cluster, node.id, Request::Delay { ms: 0 })?;
     }
     Ok(())

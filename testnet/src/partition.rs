@@ -19,6 +19,7 @@ use crate::line_socket;
 pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()> {
     let peers = peer_ids(cluster)?;
     for node in running(cluster)? {
+        tell(cluster, &node, &Request::UnblockPeers {})?;
         let own = groups.iter().find(|group| group.contains(&node.id));
         let is_other = |id: &usize| own.is_none_or(|own| !own.contains(id));
         let others = (0..peers.len()).filter(is_other).map(|id| peers[id].clone()).collect();
@@ -38,8 +39,9 @@ pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Those that can obey. A paused one keeps the filter it has; its peers cut it off all the same.
 fn running(cluster: &Cluster) -> anyhow::Result<Vec<NodeEntry>> {
-    Ok(cluster.manifest()?.nodes.into_iter().filter(NodeEntry::is_alive).collect())
+    Ok(cluster.manifest()?.nodes.into_iter().filter(NodeEntry::is_responsive).collect())
 }
 
 /// The network identities of all validators, in their order.

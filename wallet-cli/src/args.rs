@@ -15,13 +15,22 @@ use crate::keystore::KeyName;
 /// Exit codes: 0 done, 1 refused by the chain, 2 bad arguments, 3 cannot reach a node, 4 timed out.
 /// Passwords come from a prompt, --password-file or the variable WALLET_PASSWORD.
 #[derive(Debug, Parser)]
-#[command(name = "wallet-cli", version, arg_required_else_help = true)]
+#[command(name = "wallet-cli", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  wallet-cli key new alice
+  wallet-cli send --to cat1… --amount 2500
+  wallet-cli kv put colour blue && wallet-cli kv get colour
+  wallet-cli tx wait HASH --timeout 10
+  wallet-cli status --json
+  wallet-cli watch --count 5";
 
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -53,7 +62,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// What an account owns [default: that of the key].
-    Balance { address: Option<Address> },
+    Balance {
+        /// Account to ask for, like cat1…
+        address: Option<Address>,
+    },
     /// Send an amount to an address.
     Send(Send),
     /// Read and write the key-value store.
@@ -77,6 +89,7 @@ pub(crate) enum Command {
 pub(crate) enum KeyCommand {
     /// Create a key. Shows the words that restore it, once.
     New {
+        /// What the key is to be called: letters, digits, - and _
         name: KeyName,
         /// Write the words to a new file, readable by its owner only, instead of showing them.
         #[arg(long, value_name = "FILE")]
@@ -84,6 +97,7 @@ pub(crate) enum KeyCommand {
     },
     /// Take in a key: from its words (prompt or stdin), or from an unencrypted key file.
     Import {
+        /// What the key is to be called: letters, digits, - and _
         name: KeyName,
         /// Unencrypted key file to take the key from instead of words.
         #[arg(long, value_name = "FILE")]
@@ -94,14 +108,19 @@ pub(crate) enum KeyCommand {
     },
     /// UNSAFE: write a key unencrypted into a new file, readable by its owner only.
     Export {
+        /// Key to write
         name: KeyName,
+        /// The new file
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
     /// Names and addresses of all keys.
     List,
     /// Address and public key of one key [default: that of --key].
-    Show { name: Option<KeyName> },
+    Show {
+        /// Key to show
+        name: Option<KeyName>,
+    },
 }
 
 /// What a sender may decide about every transaction.
@@ -144,7 +163,9 @@ pub(crate) struct Send {
 pub(crate) enum KvCommand {
     /// Write a value.
     Put {
+        /// Key of the store
         key: String,
+        /// What it is to hold
         #[arg(allow_negative_numbers = true)]
         value: String,
         #[command(flatten)]
@@ -154,12 +175,14 @@ pub(crate) enum KvCommand {
     },
     /// Read the value of a key.
     Get {
+        /// Key of the store
         key: String,
         #[command(flatten)]
         form: Form,
     },
     /// Remove a key.
     Delete {
+        /// Key of the store
         key: String,
         #[command(flatten)]
         form: Form,
@@ -168,7 +191,9 @@ pub(crate) enum KvCommand {
     },
     /// Write a value only if the key holds the expected one now.
     Cas {
+        /// Key of the store
         key: String,
+        /// What it is to hold
         #[arg(allow_negative_numbers = true)]
         value: String,
         /// What the key must hold.
@@ -214,9 +239,13 @@ pub(crate) struct Form {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TxCommand {
     /// What became of a transaction.
-    Status { hash: Digest },
+    Status {
+        /// Hash of the transaction
+        hash: Digest,
+    },
     /// Wait until a transaction is final.
     Wait {
+        /// Hash of the transaction
         hash: Digest,
         /// What to wait for.
         #[arg(long = "for", value_enum, default_value_t = Until::Final)]
@@ -231,7 +260,10 @@ pub(crate) enum TxCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum BlockCommand {
     /// One block: a height, `latest` or a hash.
-    Show { block: BlockRef },
+    Show {
+        /// Height, `latest` or hash
+        block: BlockRef,
+    },
 }
 
 #[derive(Debug, Args)]

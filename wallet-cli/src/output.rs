@@ -1,7 +1,5 @@
 //! What commands print.
 
-use std::io::Write as _;
-
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -22,18 +20,24 @@ impl Output {
     }
 
     /// Something to know before the result: on stdout for people, out of the way for programs.
-    pub(crate) fn early(self, text: &str) {
+    ///
+    /// # Errors
+    /// Where nobody reads it any more.
+    pub(crate) fn early(self, text: &str) -> std::io::Result<()> {
         if self.json {
-            eprintln!("{text}");
+            write(&mut std::io::stderr(), text)
         } else {
-            line(text);
+            write(&mut std::io::stdout(), text)
         }
     }
 }
 
+fn write(to: &mut impl std::io::Write, text: &str) -> std::io::Result<()> {
+    writeln!(to, "{text}").and_then(|()| to.flush())
+}
+
 fn line(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    if writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err() {
+    if write(&mut std::io::stdout(), text).is_err() {
         // Whoever read our output has gone, as in `wallet-cli watch | head`: nothing left to do.
         std::process::exit(0);
     }

@@ -50,8 +50,9 @@ pub(crate) async fn run(
     let transaction = payload.sign(&key);
     transaction.check_form(&chain.chain_id).map_err(Failure::bad_arguments)?;
     let hash = transaction.hash();
-    // Before anything can go wrong: whoever knows the hash can find out later.
-    output.early(&format!(
+    // Before anything can go wrong: whoever knows the hash can find out later. Where nobody reads,
+    // it is sent all the same: that is what was asked for.
+    let _ = output.early(&format!(
         "transaction {hash} on chain {} ({})",
         printable(&chain.name),
         chain.chain_id

@@ -194,6 +194,11 @@ impl<R> Disk<R> {
         state.sends = 0;
     }
 
+    /// Deletes the chain and keeps what was promised, as an operator's reset does.
+    pub fn forget_chain(&self) {
+        self.0.borrow_mut().finals.clear();
+    }
+
     /// Height of the last final block that is written, synced or not.
     pub fn final_height(&self) -> Height {
         let state = self.0.borrow();

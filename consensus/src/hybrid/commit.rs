@@ -225,9 +225,12 @@ impl Hybrid {
     /// Everything that belongs to an epoch starts afresh.
     pub(super) fn enter_epoch(&mut self, set: ValidatorSet) {
         self.quorums = set.quorums();
-        self.me = set.index_of(&self.config.me);
-        self.safety = Safety::new(set.epoch, set.first_view);
-        self.led_before = None;
+        self.safety = match self.ahead.take_if(|record| record.epoch <= set.epoch) {
+            Some(record) if record.epoch == set.epoch => record,
+            _ => Safety::new(set.epoch, set.first_view),
+        };
+        self.led_before = self.safety.led;
+        self.me = set.index_of(&self.config.me).filter(|_| self.ahead.is_none());
         self.evidence.enter_epoch(&set);
         self.set = set;
         self.active = self.view_tip(self.view()).is_some();

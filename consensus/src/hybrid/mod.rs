@@ -71,6 +71,9 @@ pub struct Hybrid {
     safety: Safety,
     /// Views up to this one were perhaps led before a restart: no header is signed in them.
     led_before: Option<View>,
+    /// The record of an epoch that this node's chain has not reached again since it was reset.
+    /// Until then it promises nothing.
+    ahead: Option<Safety>,
 
     // Blocks and votes.
     tree: Tree,
@@ -259,7 +262,7 @@ impl Engine for Hybrid {
     }
 
     fn record(&self) -> Safety {
-        self.safety.clone()
+        self.ahead.as_ref().unwrap_or(&self.safety).clone()
     }
 
     fn status(&self) -> Status {
@@ -315,6 +318,10 @@ impl Engine for Hybrid {
     fn check_invariants(&self) {
         let safety = &self.safety;
         assert_eq!(safety.epoch, self.epoch(), "the record is of the current epoch");
+        if let Some(ahead) = &self.ahead {
+            assert!(ahead.epoch > self.epoch(), "a record is taken up in its own epoch");
+            assert_eq!(self.me, None, "nothing is promised before that");
+        }
         assert!(safety.view >= self.set.first_view, "no view before the epoch's first");
         if let Some(vote) = &safety.last_vote {
             assert!(vote.block.position.view <= safety.view, "no vote above the view moved to");

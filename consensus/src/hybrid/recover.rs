@@ -50,19 +50,24 @@ pub(super) fn recover(
     let mut history = History::default();
     recovered.recent.iter().for_each(|header| history.push(header));
 
-    // A record of an epoch that has ended binds nothing any more.
-    let safety = recovered
-        .record
-        .filter(|record| record.epoch >= set.epoch)
-        .unwrap_or_else(|| Safety::new(set.epoch, set.first_view));
-    assert_eq!(safety.epoch, set.epoch, "a barrier is on disk before the next epoch's record");
+    let (safety, ahead) = match recovered.record {
+        Some(record) if record.epoch == set.epoch => (record, None),
+        // The chain was deleted since, and is to be fetched again.
+        Some(record) if record.epoch > set.epoch => {
+            (Safety::new(set.epoch, set.first_view), Some(record))
+        }
+        // A record of an epoch that has ended binds nothing any more.
+        _ => (Safety::new(set.epoch, set.first_view), None),
+    };
+    let place = set.index_of(&config.me);
     let mut hybrid = Hybrid {
         quorums: set.quorums(),
-        me: set.index_of(&config.me),
+        me: place.filter(|_| ahead.is_none()),
         opening,
         opening_mode: recovered.opening_mode,
         led_before: safety.led,
         safety,
+        ahead,
         tree,
         book: VoteBook::default(),
         final_proof: recovered.final_block.map(|(_, proof)| proof),
@@ -91,7 +96,7 @@ pub(super) fn recover(
     hybrid.active = hybrid.view_tip(hybrid.view()).is_some();
     hybrid.timers.enter_view(now);
     restore_blocks(&mut hybrid, recovered.blocks, out);
-    if hybrid.me.is_some() {
+    if place.is_some() {
         let status = Message::Status {
             epoch: hybrid.epoch(),
             final_height: hybrid.tree.root().position.height,

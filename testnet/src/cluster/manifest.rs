@@ -47,6 +47,11 @@ impl NodeEntry {
     pub fn is_alive(&self) -> bool {
         self.process.is_some_and(ProcessId::is_alive)
     }
+
+    /// Whether it runs and is not paused.
+    pub fn is_responsive(&self) -> bool {
+        self.process.is_some_and(|process| process.is_alive() && !process.is_paused())
+    }
 }
 
 impl Manifest {

@@ -58,28 +58,27 @@ fn new(global: &Global, name: &KeyName, mnemonic_file: Option<&Path>) -> Outcome
     let key = mnemonic::derive(&words, 0).map_err(Failure::bad_arguments)?;
     let password = passwords::new(global.password_file.as_deref(), &name.to_string())?;
     // The backup first: a key without one may hold money before anybody notices.
-    if let Some(path) = mnemonic_file {
-        files::create(path, words.as_bytes(), files::PRIVATE).map_err(Failure::bad_arguments)?;
+    match mnemonic_file {
+        Some(path) => {
+            files::create(path, words.as_bytes(), files::PRIVATE)
+                .map_err(Failure::bad_arguments)?;
+        }
+        None => show_words(global, &words)?,
     }
     let report = store(global, name, &key, &password)?;
-    if mnemonic_file.is_none() {
-        show_words(global, &words);
-    }
     print(global, &report);
     Ok(())
 }
 
 /// Where a person sees them; never in the JSON on stdout, which programs keep.
-fn show_words(global: &Global, words: &str) {
+fn show_words(global: &Global, words: &str) -> Outcome<()> {
     let text = format!(
         "Write down these words and keep them secret: they restore the key, and are not shown \
          again.\n\n{words}\n"
     );
-    if global.json {
-        eprintln!("{text}");
-    } else {
-        println!("{text}");
-    }
+    Output { json: global.json }.early(&text).map_err(|error| {
+        Failure::bad_arguments(format!("nobody saw the words ({error}): no key was made"))
+    })
 }
 
 fn import(global: &Global, name: &KeyName, file: Option<&Path>, index: u32) -> Outcome<()> {
