@@ -61,13 +61,13 @@ fn measure(accounts: u64) {
         assert_eq!(built.transactions.len(), transfers.len());
 
         let block = seal(built, validators_hash);
-        best[1] = best[1].min(timed(|| leader.execute(&block, 1, &|_| true)));
+        best[1] = best[1].min(timed(|| leader.execute(&block, &|_| true)));
         let received =
             || SealedBlock::from_encoded(block.encoded().to_vec()).expect("it was just encoded");
         let (mut follower, copy) = (ledger(), received());
-        best[2] = best[2].min(timed(|| follower.execute(&copy, 1, &|_| true)));
+        best[2] = best[2].min(timed(|| follower.execute(&copy, &|_| true)));
         let (mut stranger, copy) = (ledger(), received());
-        best[3] = best[3].min(timed(|| stranger.execute(&copy, 1, &|_| false)));
+        best[3] = best[3].min(timed(|| stranger.execute(&copy, &|_| false)));
     }
     println!(
         "{SENDERS} transfers, {accounts:>7} accounts: build {:?}, own block again {:?}, \

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::{Certificate, Position, ViewCertificate};
 use crate::codec::{self, Bounded, CodecError};
-use crate::crypto::{Domain, Hasher, Signature, Verifier};
+use crate::crypto::{Domain, Hasher, Signature, SignatureItem, Verifier};
 use crate::merkle::List;
 use crate::transaction::Transaction;
 use crate::types::{Digest, Epoch, Height, ValidatorIndex, View};
@@ -102,12 +102,33 @@ impl SignedHeader {
     /// Whether the proposer that the header names signed it. Says nothing of whether that
     /// proposer leads the header's view.
     pub fn verify(&self, chain_id: &Digest, set: &ValidatorSet, verifier: &dyn Verifier) -> bool {
-        self.header.chain_id == *chain_id
-            && self.header.epoch == set.epoch
-            && set.get(self.header.proposer).is_some_and(|validator| {
-                let digest = proposal_digest(chain_id, &self.header.hash(chain_id));
-                verifier.verify(&validator.consensus_key, &digest, &self.signature)
+        Self::verify_all(std::slice::from_ref(self), chain_id, set, verifier)
+    }
+
+    /// Whether [`verify`](Self::verify) accepts every one.
+    pub fn verify_all(
+        headers: &[Self],
+        chain_id: &Digest,
+        set: &ValidatorSet,
+        verifier: &dyn Verifier,
+    ) -> bool {
+        let statement = |signed: &Self| {
+            let header = &signed.header;
+            let validator = set.get(header.proposer)?;
+            let ours = header.chain_id == *chain_id && header.epoch == set.epoch;
+            ours.then(|| {
+                let digest = proposal_digest(chain_id, &header.hash(chain_id));
+                (validator.consensus_key, digest, signed.signature)
             })
+        };
+        let statements: Option<Vec<_>> = headers.iter().map(statement).collect();
+        statements.is_some_and(|statements| {
+            let items: Vec<SignatureItem<'_>> = statements
+                .iter()
+                .map(|(key, digest, signature)| (key, digest, signature))
+                .collect();
+            verifier.verify_all(&items)
+        })
     }
 }
 

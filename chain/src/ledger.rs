@@ -111,8 +111,8 @@ impl Ledger {
     }
 
     /// Executes a block on its executed (or committed) parent and checks all that its header says
-    /// of it. Total, and asked again it answers the same, unless the block came from the future.
-    /// The answer is the set of the next epoch where the block is a barrier.
+    /// of it. Total, and asked again it answers the same: no clock is read, so a block from the future
+    /// is for the voters to leave alone ([`MAX_CLOCK_LEAD_MS`]). The answer is the set of the next epoch where the block is a barrier.
     ///
     /// `known` tells which transactions, by hash, had their signature checked before.
     ///
@@ -121,12 +121,11 @@ impl Ledger {
     pub fn execute(
         &mut self,
         block: &SealedBlock,
-        now_ms: u64,
         known: &dyn Fn(&Digest) -> bool,
     ) -> Result<Option<ValidatorSet>, InvalidBlock> {
         let hash = block.hash();
         if self.version(&hash).is_none() {
-            let overlay = self.validate(block, now_ms, known)?;
+            let overlay = self.validate(block, known)?;
             self.overlays.insert(hash, overlay);
         } else if !block.matches_header() {
             return Err(InvalidBlock::TransactionsRoot);

@@ -1,5 +1,7 @@
 //! The narrow view that consensus has of execution and storage.
 
+use std::time::Duration;
+
 use chain::block::{BlockKind, SealedBlock, SignedHeader};
 use chain::certificate::{Certificate, Finality};
 use chain::codec::Bounded;
@@ -51,6 +53,9 @@ pub struct BuiltPayload {
 pub struct Executed {
     /// The set of the next epoch, where the block is a barrier.
     pub next_validators: Option<ValidatorSet>,
+    /// For how long its time is still further ahead of the clock than is allowed. Nobody votes for
+    /// it meanwhile; but clocks differ, so it is not invalid for that.
+    pub early: Duration,
 }
 
 /// Why nobody may vote for a block.

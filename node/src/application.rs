@@ -1,16 +1,16 @@
 //! Execution and the ledger behind the engine: the node's [`Application`].
 //!
 //! Lives on the consensus thread. The only place where a clock meets a block: the leader stamps
-//! what it builds, and whoever executes refuses a block from the far future.
+//! what it builds, and whoever executes says how far in the future a block is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chain::block::SealedBlock;
 use chain::evidence::Evidence;
-use chain::ledger::{BuildLimits, BuildTask, Ledger};
+use chain::ledger::{BuildLimits, BuildTask, Ledger, MAX_CLOCK_LEAD_MS};
 use chain::types::Digest;
 use consensus::application::{
     Application, BuildKind, BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock,
@@ -155,7 +155,7 @@ impl Application for NodeApplication {
     fn execute(&mut self, block: &SealedBlock) -> Result<Executed, InvalidBlock> {
         let start = Instant::now();
         let pool = &self.pool;
-        let verdict = self.ledger.execute(block, unix_ms(), &|hash| pool.is_verified(hash));
+        let verdict = self.ledger.execute(block, &|hash| pool.is_verified(hash));
         let next_validators = match verdict {
             Ok(next_validators) => next_validators,
             Err(reason) => {
@@ -173,7 +173,9 @@ impl Application for NodeApplication {
             self.above.insert(hash, (block.header.parent, executed.transactions.len()));
             self.newest = hash;
         }
-        Ok(Executed { next_validators })
+        let latest = unix_ms().saturating_add(MAX_CLOCK_LEAD_MS);
+        let early = Duration::from_millis(block.header.timestamp_ms.saturating_sub(latest));
+        Ok(Executed { next_validators, early })
     }
 
     fn commit(&mut self, commits: &[Commit]) -> Result<(), StorageError> {

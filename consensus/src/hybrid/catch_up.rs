@@ -16,6 +16,8 @@ use crate::engine::{Outgoing, Recipients, Request, Time};
 const MAX_WANTED: usize = 64;
 /// Largest answer in bytes of blocks, first block not counted.
 const ANSWER_BYTES: usize = 1024 * 1024;
+/// Most runs of final blocks for one peer within a heartbeat. Each is read from the disk.
+const MAX_RUNS: u32 = 8;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
@@ -26,10 +28,19 @@ pub(super) struct CatchUp {
     /// The highest final height that somebody showed, and who.
     ahead: Option<(Height, ValidatorIndex)>,
     asked_finals: Option<Time>,
-    /// From which height each peer of an older epoch was served last, and when.
-    served: BTreeMap<ValidatorIndex, (Height, Time)>,
+    /// What each peer was served lately.
+    served: BTreeMap<ValidatorIndex, Served>,
     /// Whom to ask next when the first choice does not answer.
     turn: u16,
+}
+
+/// Final blocks that a peer was sent within one heartbeat.
+#[derive(Clone, Copy, Debug)]
+struct Served {
+    since: Time,
+    /// From which height on, the last time.
+    from: Height,
+    runs: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -62,6 +73,21 @@ impl CatchUp {
 }
 
 impl Hybrid {
+    /// Final blocks for a peer, unless it asks too often: again for the same ones only after a
+    /// heartbeat, a few runs one after the other at once.
+    fn serve_finals(&mut self, to: ValidatorIndex, from: Height, out: &mut Out) {
+        let fresh = Served { since: self.now, from, runs: 1 };
+        let served = self.catch_up.served.entry(to).or_insert(Served { runs: 0, ..fresh });
+        if self.now >= served.since + self.config.heartbeat {
+            *served = Served { runs: 0, ..fresh };
+        }
+        if served.runs > 0 && (served.runs >= MAX_RUNS || from <= served.from) {
+            return;
+        }
+        *served = Served { from, runs: served.runs + 1, ..*served };
+        out.requests.push(Request::ServeFinals { to, from });
+    }
+
     /// Notes that a block is missing and that `source` should have it.
     pub(super) fn want(&mut self, block: BlockRef, source: ValidatorIndex) {
         self.want_at(block, source, self.now);
@@ -163,7 +189,7 @@ impl Hybrid {
     ) {
         let root = self.tree.root();
         if above < root.position.height {
-            out.requests.push(Request::ServeFinals { to: from, from: above.next() });
+            self.serve_finals(from, above.next(), out);
         }
         let mut blocks: Vec<SealedBlock> = Vec::new();
         let mut cursor = block;
@@ -198,7 +224,7 @@ impl Hybrid {
         out: &mut Out,
     ) {
         if height <= self.tree.root().position.height {
-            out.requests.push(Request::ServeFinals { to: from, from: height });
+            self.serve_finals(from, height, out);
         }
     }
 
@@ -221,9 +247,11 @@ impl Hybrid {
         // More may follow: ask on at once when this part is in.
         self.catch_up.asked_finals = None;
         for block in finals.blocks {
-            self.compare_final(&block, out);
+            self.note_header(&block.signed_header(), out);
             let parent = block.header.parent;
-            if self.tree.insert(block.clone(), self.now) {
+            if self.tree.get(&block.hash()).is_none() && block.header.height > root.position.height
+            {
+                self.tree.insert_final(block.clone(), self.now);
                 self.catch_up.arrived(&block.hash());
                 if self.tree.is_valid(&parent) {
                     out.requests.push(Request::Execute(block));
@@ -239,7 +267,6 @@ impl Hybrid {
     pub(super) fn handle_status(
         &mut self,
         from: ValidatorIndex,
-        epoch: Epoch,
         final_height: Height,
         out: &mut Out,
     ) {
@@ -248,15 +275,7 @@ impl Hybrid {
             self.is_ahead(from, final_height);
             self.fetch(out);
         } else if final_height < root {
-            let start = final_height.next();
-            let again = self.catch_up.served.get(&from).is_some_and(|(height, at)| {
-                *height == start && self.now < *at + self.config.heartbeat
-            });
-            if epoch < self.epoch() && again {
-                return;
-            }
-            self.catch_up.served.insert(from, (start, self.now));
-            out.requests.push(Request::ServeFinals { to: from, from: start });
+            self.serve_finals(from, final_height.next(), out);
         }
     }
 

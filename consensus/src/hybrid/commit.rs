@@ -9,13 +9,14 @@ use chain::certificate::{Certificate, Finality, VoteKind};
 use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 
+use super::message::Message;
 use super::propose::is_seal;
 use super::safety::Safety;
 use super::select_tip::BlockRef;
 use super::tree::Node;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Commit, FinalityProof};
-use crate::engine::{Event, Reason};
+use crate::engine::{Event, Outgoing, Reason, Recipients};
 
 impl Hybrid {
     /// A certificate from a peer, verified.
@@ -58,6 +59,8 @@ impl Hybrid {
             if first {
                 let height = ballot.position.height;
                 out.events.push(Event::Ordered { height, block: ballot.block });
+                // V5 may have refused blocks above it.
+                self.vote_on_waiting(out);
             }
         }
         if is_final {
@@ -157,16 +160,29 @@ impl Hybrid {
                 proof: (place == last).then(|| proof.clone()),
             });
         }
+        for node in &chain {
+            self.note_final_vote(node.block.header.height, Some(node.block.hash()));
+        }
         let newest = chain[last].clone();
         self.after_final(&newest, &proof.certificate);
         self.final_proof = Some(proof);
         self.tree.set_root(&newest.block.hash());
         self.book.prune(newest.block.header.height);
         self.headers.retain(|position, _| position.height > newest.block.header.height);
-        self.suspects.clear();
         match barrier {
-            Some(barrier) => self.start_epoch(&barrier, out),
+            Some(barrier) => {
+                self.announce_barrier(out);
+                self.start_epoch(&barrier, out);
+            }
             None => self.announce_final(out),
+        }
+    }
+
+    /// Nobody hears of a barrier's certificate from the next block: that is of another epoch.
+    fn announce_barrier(&self, out: &mut Out) {
+        if let (true, Some(certificate)) = (self.is_leader(), self.final_certificate()) {
+            let message = Message::Decided(certificate.clone());
+            out.send.push(Outgoing::Ready(Recipients::Others, message));
         }
     }
 
@@ -225,6 +241,7 @@ impl Hybrid {
     /// Everything that belongs to an epoch starts afresh.
     pub(super) fn enter_epoch(&mut self, set: ValidatorSet) {
         self.quorums = set.quorums();
+        self.final_vote = None;
         self.safety = match self.ahead.take_if(|record| record.epoch <= set.epoch) {
             Some(record) if record.epoch == set.epoch => record,
             _ => Safety::new(set.epoch, set.first_view),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chain::block::{SealedBlock, SignedHeader};
+use chain::block::SignedHeader;
 use chain::crypto::PublicKey;
 use chain::evidence::Evidence;
 use chain::validator::ValidatorSet;
@@ -61,7 +61,10 @@ impl Hybrid {
         }
         match self.headers.get(&position) {
             None => {
-                if self.headers.len() < 4 * WINDOW as usize {
+                // One who signs many must not keep those of others from being remembered.
+                let proposer = signed.header.proposer;
+                let held = self.headers.values().filter(|held| held.header.proposer == proposer);
+                if held.count() < 2 * WINDOW as usize {
                     self.headers.insert(position, signed.clone());
                 }
             }
@@ -72,20 +75,6 @@ impl Hybrid {
                     self.handle_evidence(evidence, out);
                 }
             }
-        }
-    }
-
-    /// Holds a final block against the header first seen at its position. Its certificate covers
-    /// the hash alone, so the proposer's signature is checked where it would accuse somebody.
-    pub(super) fn compare_final(&mut self, block: &SealedBlock, out: &mut Out) {
-        let first = self.headers.get(&block.header.position());
-        if first.is_none_or(|first| first.header == block.header) {
-            return;
-        }
-        let signed = block.signed_header();
-        let config = &self.config;
-        if signed.verify(&config.chain_id, &self.set, config.verifier.as_ref()) {
-            self.note_header(&signed, out);
         }
     }
 

@@ -41,6 +41,7 @@ use self::catch_up::CatchUp;
 use self::evidence::EvidencePool;
 use self::policy::History;
 use self::propose::Proposing;
+use self::reports::DeepFinals;
 use self::select_tip::BlockRef;
 use self::timers::Timers;
 use self::tree::Tree;
@@ -90,15 +91,18 @@ pub struct Hybrid {
     // The view.
     /// Whether this node holds what the view starts from: its certificate, or the epoch's opening.
     active: bool,
-    suspects: BTreeSet<ValidatorIndex>,
+    /// When each validator said last that it suspects the leader.
+    suspects: BTreeMap<ValidatorIndex, Time>,
     /// The highest view change of each validator, with the order of arrival.
     changes: BTreeMap<ValidatorIndex, (u64, ViewChange)>,
     arrivals: u64,
     /// A new-view message whose tip is not executed yet.
     pending_new_view: Option<NewView>,
-    acks: Vec<(ViewStart, BTreeMap<ValidatorIndex, Signature>)>,
-    /// Final heights outside the tree's memory that a report needs: `None` while asked for.
-    deep_finals: BTreeMap<Height, Option<Digest>>,
+    /// The first word of each validator on where this view starts.
+    acks: BTreeMap<ValidatorIndex, (ViewStart, Signature)>,
+    deep_finals: DeepFinals,
+    /// The block of the last vote, once it is known to be part of the final chain.
+    final_vote: Option<Digest>,
     /// Why each view of the epoch was left, as far as known here.
     reasons: BTreeMap<View, Reason>,
 
@@ -201,9 +205,7 @@ impl Hybrid {
             Message::Finals(finals) => self.handle_finals(from, finals, out),
             Message::Decided(certificate) => self.handle_certificate(from, certificate, out),
             Message::Evidence(evidence) => self.handle_evidence(*evidence, out),
-            Message::Status { epoch, final_height } => {
-                self.handle_status(from, epoch, final_height, out);
-            }
+            Message::Status { final_height, .. } => self.handle_status(from, final_height, out),
         }
     }
 

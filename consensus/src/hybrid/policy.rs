@@ -65,7 +65,11 @@ impl History {
     /// M2: how many view changes the window holds.
     fn escalations(&self) -> u32 {
         let pairs = self.samples.iter().zip(self.samples.iter().skip(1));
-        let count = pairs.filter(|(a, b)| a.epoch == b.epoch && a.view != b.view).count();
+        // An epoch's first view follows its barrier's; any later one was changed to.
+        let changed = |a: &Sample, b: &Sample| {
+            if a.epoch == b.epoch { a.view != b.view } else { b.view > a.view.next() }
+        };
+        let count = pairs.filter(|(a, b)| changed(a, b)).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 

@@ -1,6 +1,6 @@
 //! Starting from what the disk gave back: at any point, also after a crash in the middle.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use chain::block::Header;
 use chain::certificate::Position;
@@ -11,6 +11,7 @@ use super::evidence::EvidencePool;
 use super::message::Message;
 use super::policy::History;
 use super::propose::Proposing;
+use super::reports::DeepFinals;
 use super::safety::Safety;
 use super::select_tip::BlockRef;
 use super::timers::Timers;
@@ -76,12 +77,13 @@ pub(super) fn recover(
         history,
         evidence: EvidencePool::default(),
         active: false,
-        suspects: BTreeSet::new(),
+        suspects: BTreeMap::new(),
         changes: BTreeMap::new(),
         arrivals: 0,
         pending_new_view: None,
-        acks: Vec::new(),
-        deep_finals: BTreeMap::new(),
+        acks: BTreeMap::new(),
+        deep_finals: DeepFinals::default(),
+        final_vote: None,
         reasons: BTreeMap::new(),
         proposing: Proposing::default(),
         timers: Timers::new(now),
@@ -94,6 +96,7 @@ pub(super) fn recover(
         now,
     };
     hybrid.active = hybrid.view_tip(hybrid.view()).is_some();
+    hybrid.find_last_vote(out);
     hybrid.timers.enter_view(now);
     restore_blocks(&mut hybrid, recovered.blocks, out);
     if place.is_some() {

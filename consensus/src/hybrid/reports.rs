@@ -1,7 +1,7 @@
 //! From signed reports to what [`select_tip`] reads: which reports are complete, and how the
 //! blocks they name hang together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use chain::certificate::Position;
 use chain::types::{Digest, Height, ValidatorIndex};
@@ -13,6 +13,41 @@ use super::select_tip::{
 use super::tree::{Tree, Verdict};
 use super::{Hybrid, Out};
 use crate::engine::Request;
+
+/// Final heights outside the tree's memory that reports need, in the order of asking: `None`
+/// where there is no answer.
+///
+/// Room for twice what one new view and the reports for another can name, and the oldest goes first:
+/// so what is needed at one time is there at one time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DeepFinals(VecDeque<(Height, Option<Digest>)>);
+
+impl DeepFinals {
+    fn asked(&self, height: Height) -> bool {
+        self.0.iter().any(|(known, _)| *known == height)
+    }
+
+    fn get(&self, height: Height) -> Option<Digest> {
+        self.0.iter().find(|(known, _)| *known == height).and_then(|(_, hash)| *hash)
+    }
+
+    fn ask(&mut self, height: Height, room: usize) {
+        while self.0.len() >= room {
+            self.0.pop_front();
+        }
+        self.0.push_back((height, None));
+    }
+
+    /// False where nobody needs the answer.
+    fn answer(&mut self, height: Height, hash: Option<Digest>) -> bool {
+        let place = self.0.iter_mut().find(|(known, _)| *known == height);
+        place.map(|(_, known)| *known = hash).is_some()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl VotedProposal {
     /// The block voted for.
@@ -61,7 +96,7 @@ impl Hybrid {
         if block.position.height <= root.position.height {
             return self.final_hash_known(block.position.height, out);
         }
-        if self.tree.is_valid(&block.hash) {
+        if self.tree.is_acceptable(&block.hash, self.now) {
             return true;
         }
         match self.tree.get(&block.hash) {
@@ -85,17 +120,11 @@ impl Hybrid {
         if self.tree.final_at(height).is_some() {
             return true;
         }
-        match self.deep_finals.get(&height) {
-            Some(hash) => hash.is_some(),
-            None => {
-                while self.deep_finals.len() >= 4 * self.set.len() {
-                    self.deep_finals.pop_first();
-                }
-                self.deep_finals.insert(height, None);
-                out.requests.push(Request::FinalHash(height));
-                false
-            }
+        if !self.deep_finals.asked(height) {
+            self.deep_finals.ask(height, 8 * self.set.len());
+            out.requests.push(Request::FinalHash(height));
         }
+        self.deep_finals.get(height).is_some()
     }
 
     pub(super) fn handle_final_hash(
@@ -104,8 +133,8 @@ impl Hybrid {
         hash: Option<Digest>,
         out: &mut Out,
     ) {
-        if self.deep_finals.contains_key(&height) {
-            self.deep_finals.insert(height, hash);
+        self.note_final_vote(height, hash);
+        if self.deep_finals.answer(height, hash) {
             self.try_new_view(out);
             self.try_ack(out);
         }
@@ -172,13 +201,13 @@ impl Hybrid {
 struct Known<'a> {
     tree: &'a Tree,
     links: BTreeMap<Digest, (BlockRef, Digest)>,
-    deep_finals: &'a BTreeMap<Height, Option<Digest>>,
+    deep_finals: &'a DeepFinals,
 }
 
 impl Known<'_> {
     fn final_at(&self, height: Height) -> Option<Digest> {
-        let deep = self.deep_finals.get(&height).copied().flatten();
-        self.tree.final_at(height).map(|block| block.hash).or(deep)
+        let deep = || self.deep_finals.get(height);
+        self.tree.final_at(height).map(|block| block.hash).or_else(deep)
     }
 
     /// The parent's hash, from a block above the root or a reported path.

@@ -88,8 +88,18 @@ impl Safety {
         }
     }
 
-    /// Remembers the certificate if it is the highest of the epoch.
+    /// The view has its certificate: what was said to get there need not be said again.
+    pub fn forget_view_change(&mut self) {
+        self.view_change = None;
+        self.new_view = None;
+    }
+
+    /// Remembers the certificate if it is the highest of the epoch. One from ahead is not for this
+    /// validator to report: it has not been in that view.
     pub fn raise_high_qc(&mut self, certificate: &Certificate) {
+        if certificate.ballot.position.view > self.view {
+            return;
+        }
         let higher = self.high_qc.as_ref().is_none_or(|held| {
             (held.ballot.position, held.signatures.count())
                 < (certificate.ballot.position, certificate.signatures.count())

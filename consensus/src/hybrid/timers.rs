@@ -17,6 +17,9 @@ const CENSORSHIP_STRIKES: u32 = 4;
 /// A transaction that waits for this many timeouts is being censored in any case.
 const CENSORSHIP_LIMIT: u32 = 64;
 
+/// A suspicion that is not repeated is forgotten after so many heartbeats: it is repeated every two.
+const SUSPICION_HEARTBEATS: u32 = 8;
+
 /// The clockwork of one validator.
 #[derive(Clone, Debug)]
 pub(super) struct Timers {
@@ -31,6 +34,8 @@ pub(super) struct Timers {
     offered: Time,
     voted: Time,
     suspecting: bool,
+    /// The leader leaves out the transaction that waits longest. Lasts until it is in.
+    censoring: bool,
     /// Smoothed finality latency of the last views, newest last: (view, latency).
     latencies: VecDeque<(View, Duration)>,
     censored: Option<Censorship>,
@@ -57,6 +62,7 @@ impl Timers {
             offered: now,
             voted: now,
             suspecting: false,
+            censoring: false,
             latencies: VecDeque::new(),
             censored: None,
             blocks_with_room: 0,
@@ -98,6 +104,7 @@ impl Timers {
         self.deadline = None;
         self.finality_in_view = false;
         self.suspecting = false;
+        self.censoring = false;
         self.heard = now;
         self.spoke = Time::default();
         self.censored = None;
@@ -138,13 +145,22 @@ impl Hybrid {
     fn has_work(&self) -> bool {
         self.work.oldest_pending.is_some()
             || self.evidence.len() > 0
-            || self.tree.nodes().any(|node| self.tree.is_valid(&node.block.hash()))
+            || self
+                .view_tip(self.view())
+                .is_some_and(|(tip, _)| tip > self.tree.root().position.height)
+            || self.tree.nodes().any(|node| {
+                // A leader of another view could otherwise make work that nobody can do.
+                node.block.header.view == self.view() && self.tree.is_valid(&node.block.hash())
+            })
             || self.pending_final.is_some()
     }
 
     /// Arms or disarms the progress deadline, after every step.
     pub(super) fn arm_timers(&mut self) {
         let waits = if self.active { self.has_work() } else { self.view_has_quorum() };
+        // Nothing waits and the leader is heard: what was suspected is over.
+        let silent = self.silence_deadline().is_some_and(|at| self.now >= at);
+        self.timers.suspecting &= waits || silent;
         match (waits, self.timers.deadline) {
             (true, None) => self.timers.deadline = Some(self.now + self.view_timeout()),
             (false, Some(_)) => self.timers.deadline = None,
@@ -155,6 +171,7 @@ impl Hybrid {
         }
         let oldest = self.work.oldest_pending;
         if self.timers.censored.map(|censored| censored.transaction) != oldest {
+            self.timers.censoring = false;
             self.timers.censored = oldest.map(|transaction| Censorship {
                 transaction,
                 since: self.now,
@@ -172,7 +189,7 @@ impl Hybrid {
     }
 
     fn offer_due(&self) -> Time {
-        let said = if self.active && !self.timers.suspecting {
+        let said = if self.active && !self.is_suspecting() {
             self.timers.offered.max(self.timers.voted)
         } else {
             self.timers.offered
@@ -182,7 +199,22 @@ impl Hybrid {
 
     /// Whether something must be said again from time to time.
     fn has_offers(&self) -> bool {
-        !self.active || self.timers.suspecting || self.unanswered_vote().is_some()
+        !self.active
+            || self.is_suspecting()
+            || self.evidence.len() > 0
+            || self.unanswered_vote().is_some()
+    }
+
+    fn is_suspecting(&self) -> bool {
+        self.timers.suspecting || self.timers.censoring
+    }
+
+    /// How many validators say, not long ago, that they suspect the leader. Finality does not
+    /// acquit it: one that censors makes blocks final all the time.
+    pub(super) fn now_suspected_by(&mut self) -> usize {
+        let (now, memory) = (self.now, self.config.heartbeat * SUSPICION_HEARTBEATS);
+        self.suspects.retain(|_, said| now.since(*said) < memory);
+        self.suspects.len()
     }
 
     pub(super) fn earliest_timer(&self) -> Option<Time> {
@@ -219,7 +251,8 @@ impl Hybrid {
     /// Whatever is due.
     pub(super) fn handle_timers(&mut self, out: &mut Out) {
         self.run_deferred(out);
-        self.check_censorship();
+        self.take_up_early(out);
+        self.check_censorship(out);
         let late = self.timers.deadline.is_some_and(|at| self.now >= at)
             || self.silence_deadline().is_some_and(|at| self.now >= at);
         if late && !self.timers.suspecting && self.may_promise() {
@@ -253,7 +286,7 @@ impl Hybrid {
     }
 
     /// A transaction that keeps being left out makes the leader suspect.
-    fn check_censorship(&mut self) {
+    fn check_censorship(&mut self, out: &mut Out) {
         let period = self.view_timeout();
         let room = std::mem::take(&mut self.timers.blocks_with_room);
         let Some(censored) = &mut self.timers.censored else {
@@ -269,8 +302,13 @@ impl Hybrid {
             censored.strikes += 1;
         }
         if censored.strikes >= CENSORSHIP_STRIKES || censored.periods >= CENSORSHIP_LIMIT {
-            self.timers.censored = None;
-            self.timers.deadline = Some(self.now);
+            censored.strikes = 0;
+            censored.periods = 0;
+            if !self.timers.censoring && self.may_promise() {
+                self.timers.censoring = true;
+                self.timers.offered = self.now;
+                self.send_suspicion(out);
+            }
         }
     }
 
@@ -279,8 +317,12 @@ impl Hybrid {
         if !self.may_promise() {
             return;
         }
-        if self.timers.suspecting {
+        if self.is_suspecting() {
             self.send_suspicion(out);
+        }
+        for evidence in self.evidence.all() {
+            let message = Message::Evidence(Box::new(evidence));
+            out.send.push(Outgoing::Ready(Recipients::Others, message));
         }
         if !self.active {
             self.offer_view_change(out);

@@ -1,18 +1,19 @@
 //! The blocks above the last final one, and the recent final ones below it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chain::block::{BlockKind, SealedBlock};
 use chain::certificate::Certificate;
-use chain::types::{Digest, Height};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 
 use super::select_tip::{Ancestry, BlockRef};
 use crate::application::Finals;
 use crate::engine::Time;
 
-/// Most blocks kept above the last final one.
-const MAX_NODES: usize = 1024;
+/// Most blocks of one proposer that are kept above the last final one: one who signs many, in views
+/// to come, must not keep those of others out.
+const MAX_OF_PROPOSER: usize = 64;
 /// How far above the last final block a block may be.
 pub(super) const WINDOW: u64 = 256;
 const _: () = assert!(Finals::MAX_BLOCKS as u64 <= WINDOW);
@@ -37,6 +38,8 @@ pub(super) struct Node {
     /// The set of the next epoch, where the block is a barrier and was executed.
     pub(super) next_validators: Option<ValidatorSet>,
     pub(super) received: Time,
+    /// Its time is too far ahead of this node's clock until then.
+    pub(super) early_until: Time,
     /// On disk, or on its way there in this turn.
     pub(super) stored: bool,
 }
@@ -80,6 +83,10 @@ impl Tree {
         self.nodes.values()
     }
 
+    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.nodes.values_mut()
+    }
+
     /// Whether the block is known, final or not.
     pub(super) fn knows(&self, hash: &Digest) -> bool {
         self.reference(hash).is_some()
@@ -89,6 +96,16 @@ impl Tree {
     pub(super) fn is_valid(&self, hash: &Digest) -> bool {
         *hash == self.root.hash
             || self.nodes.get(hash).is_some_and(|node| node.verdict == Verdict::Valid)
+    }
+
+    /// Whether a view may start on a block: valid, and not from the future as far as this node can
+    /// tell. A quorum that voted for it could tell better.
+    pub(super) fn is_acceptable(&self, hash: &Digest, now: Time) -> bool {
+        let early = self
+            .nodes
+            .get(hash)
+            .is_some_and(|node| now < node.early_until && node.certificate.is_none());
+        self.is_valid(hash) && !early
     }
 
     /// The block's place, where it is known.
@@ -105,27 +122,61 @@ impl Tree {
     }
 
     /// Adds a block whose signatures were checked. Refused where it is known, out of the window,
-    /// or there is no room.
+    /// or there is no room for its proposer.
     pub(super) fn insert(&mut self, block: SealedBlock, now: Time) -> bool {
         let height = block.header.height.get();
         let root = self.root.position.height.get();
         if height <= root
             || height > root + WINDOW
-            || self.nodes.len() >= MAX_NODES
             || self.nodes.contains_key(&block.hash())
+            || !self.make_room(block.header.proposer)
         {
             return false;
         }
+        self.insert_final(block, now);
+        true
+    }
+
+    /// Adds a block that is proven final.
+    pub(super) fn insert_final(&mut self, block: SealedBlock, now: Time) {
         let node = Node {
             verdict: Verdict::Unknown,
             certificate: None,
             next_validators: None,
             received: now,
+            early_until: Time::default(),
             stored: false,
             block,
         };
         self.nodes.insert(node.block.hash(), node);
-        true
+    }
+
+    /// Room for one more block of a proposer: at the cost of its oldest that nobody needs.
+    fn make_room(&mut self, proposer: ValidatorIndex) -> bool {
+        let of_proposer = |node: &&Node| node.block.header.proposer == proposer;
+        if self.nodes.values().filter(of_proposer).count() < MAX_OF_PROPOSER {
+            return true;
+        }
+        let idle = |node: &&Node| node.certificate.is_none() && !node.stored;
+        let oldest = self
+            .nodes
+            .values()
+            .filter(|node| of_proposer(node) && idle(node))
+            .map(Node::reference)
+            .min_by_key(|block| block.position);
+        oldest.is_some_and(|block| self.nodes.remove(&block.hash).is_some())
+    }
+
+    /// Forgets what came in earlier views and leads nowhere: whoever needs it can fetch it.
+    pub(super) fn drop_loose(&mut self, view: View) {
+        let loose: Vec<Digest> = self
+            .nodes
+            .values()
+            .filter(|node| node.block.header.view < view && node.certificate.is_none())
+            .filter(|node| !node.stored && node.verdict != Verdict::Valid)
+            .map(|node| node.block.hash())
+            .collect();
+        loose.iter().for_each(|hash| drop(self.nodes.remove(hash)));
     }
 
     /// Blocks that can be executed once `parent` is.
@@ -190,23 +241,18 @@ impl Tree {
             self.finals.insert(block.position.height, block);
             self.root = block;
         }
-        let kept: Vec<Digest> = self
-            .nodes
-            .keys()
-            .filter(|hash| **hash != self.root.hash && self.path(hash).is_some())
-            .copied()
-            .collect();
-        // A block whose ancestors are still on their way is above the root all the same.
         let root = self.root.position.height;
-        let unlinked: Vec<Digest> = self
+        let kept: BTreeSet<Digest> = self
             .nodes
             .iter()
             .filter(|(hash, node)| {
-                node.block.header.height > root && self.missing_parent(hash).is_some()
+                // A block whose ancestors are still on their way is above the root all the same.
+                node.block.header.height > root
+                    && (self.path(hash).is_some() || self.missing_parent(hash).is_some())
             })
             .map(|(hash, _)| *hash)
             .collect();
-        self.nodes.retain(|hash, _| kept.contains(hash) || unlinked.contains(hash));
+        self.nodes.retain(|hash, _| kept.contains(hash));
         let oldest = Height::new(root.get().saturating_sub(RECENT_FINALS));
         self.finals = self.finals.split_off(&oldest);
     }

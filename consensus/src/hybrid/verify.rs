@@ -13,8 +13,11 @@ use super::message::{
 use crate::application::Finals;
 use crate::engine::Fault;
 
-/// Most blocks, votes or certificates in one message.
-const MAX_ITEMS: usize = 64;
+/// Most blocks in one message.
+const MAX_BLOCKS: usize = 64;
+/// Most votes or certificates in one message. Each costs a verification or a quorum of them, and
+/// who keeps the protocol never sends more than two.
+const MAX_SIGNED: usize = 4;
 
 pub(super) fn verify(
     hybrid: &Hybrid,
@@ -30,7 +33,8 @@ pub(super) fn verify(
     }
     match &message {
         Message::Append(append) => {
-            within(append.blocks.len().max(append.certificates.len()).max(append.votes.len()))?;
+            within(append.blocks.len(), MAX_BLOCKS)?;
+            within(append.certificates.len().max(append.votes.len()), MAX_SIGNED)?;
             if let Some(certificate) = &append.view_certificate {
                 edge.view_certificate(certificate)?;
             }
@@ -39,7 +43,7 @@ pub(super) fn verify(
             append.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
         }
         Message::Votes(votes) => {
-            within(votes.votes.len())?;
+            within(votes.votes.len(), MAX_SIGNED)?;
             votes.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
             if let Some(header) = &votes.header {
                 edge.header(header)?;
@@ -50,7 +54,7 @@ pub(super) fn verify(
         Message::NewView(new_view) => edge.new_view(new_view)?,
         Message::ViewAck(ack) => edge.view_ack(from, ack)?,
         Message::Blocks(blocks) => {
-            within(blocks.len())?;
+            within(blocks.len(), MAX_BLOCKS)?;
             blocks.iter().try_for_each(|block| edge.block(block))?;
         }
         Message::Finals(finals) => edge.finals(finals)?,
@@ -95,8 +99,8 @@ fn evidence_by_non_leader(hybrid: &Hybrid, evidence: &chain::evidence::Evidence)
     }
 }
 
-fn within(items: usize) -> Result<(), Fault> {
-    if items <= MAX_ITEMS { Ok(()) } else { Err(Fault("too many items in one message")) }
+fn within(items: usize, most: usize) -> Result<(), Fault> {
+    check(items <= most, "too many items in one message")
 }
 
 fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
@@ -319,6 +323,19 @@ impl Edge<'_> {
                 "final blocks that do not hang together",
             )?;
         }
+        // The certificate covers hashes alone: a block whose proposer's signature is wrong could be
+        // voted for here, and no report of that vote would be valid.
+        let headers: Vec<SignedHeader> =
+            finals.blocks.iter().map(SealedBlock::signed_header).collect();
+        let led = headers.iter().all(|signed| {
+            signed.header.view >= set.first_view
+                && signed.header.proposer == set.leader(signed.header.view)
+        });
+        let verifier = config.verifier.as_ref();
+        check(
+            led && SignedHeader::verify_all(&headers, &config.chain_id, set, verifier),
+            "a final block that its view's leader did not propose",
+        )?;
         finals.blocks.iter().try_for_each(|block| self.body(block))?;
         check(
             finals.proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref()),

@@ -2,8 +2,6 @@
 //!
 //! docs/protocol/hybrid.md, lines W1-W9.
 
-use std::collections::BTreeMap;
-
 use chain::certificate::{Ballot, Finality, Signatures, ViewCertificate, ViewStart, VoteKind};
 use chain::types::{ValidatorIndex, View};
 
@@ -23,8 +21,9 @@ impl Hybrid {
         if suspect.view != self.view() {
             return;
         }
-        self.suspects.insert(suspect.sender);
-        if self.suspects.len() > self.quorums.f && self.may_promise() {
+        self.suspects.insert(suspect.sender, self.now);
+        let fresh = self.now_suspected_by();
+        if fresh > self.quorums.f && self.may_promise() {
             self.leave_after_suspicions(out);
         }
     }
@@ -63,6 +62,8 @@ impl Hybrid {
     fn clear_view(&mut self) {
         self.suspects.clear();
         self.acks.clear();
+        self.deep_finals.clear();
+        self.tree.drop_loose(self.safety.view);
         self.timers.enter_view(self.now);
         self.reset_proposing();
         self.changes.retain(|_, (_, change)| change.report.view >= self.safety.view);
@@ -285,7 +286,7 @@ impl Hybrid {
             return;
         };
         let tip = selection.tip;
-        if !self.tree.is_valid(&tip.hash) {
+        if !self.tree.is_acceptable(&tip.hash, self.now) {
             return;
         }
         let ack = ViewStart {
@@ -334,18 +335,10 @@ impl Hybrid {
         {
             return;
         }
-        let place = match self.acks.iter().position(|(held, _)| *held == start) {
-            Some(place) => place,
-            // One place for each validator's word at most.
-            None if self.acks.len() < self.set.len() => {
-                self.acks.push((start, BTreeMap::new()));
-                self.acks.len() - 1
-            }
-            None => return,
-        };
-        self.acks[place].1.insert(ack.sender, ack.signature);
+        self.acks.entry(ack.sender).or_insert((start, ack.signature));
+        let agreeing = self.acks.iter().filter(|(_, (said, _))| *said == start);
         let signers: Vec<_> =
-            self.acks[place].1.iter().map(|(index, signature)| (*index, *signature)).collect();
+            agreeing.map(|(sender, (_, signature))| (*sender, *signature)).collect();
         if signers.len() >= self.quorums.quorum {
             let signatures = Signatures::new(self.set.len(), &signers);
             self.handle_view_certificate(ViewCertificate { start, signatures }, out);
@@ -366,6 +359,7 @@ impl Hybrid {
             self.safety.move_to(start.view);
         }
         self.safety.add_view_certificate(certificate);
+        self.safety.forget_view_change();
         self.active = true;
         self.pending_new_view = None;
         self.clear_view();
@@ -376,16 +370,7 @@ impl Hybrid {
             leader: self.leader(),
         });
         // Blocks of this view may have come before its certificate.
-        let mut waiting: Vec<_> = self
-            .tree
-            .nodes()
-            .filter(|node| node.block.header.view == self.view())
-            .map(|node| node.block.clone())
-            .collect();
-        waiting.sort_by_key(|block| block.header.height);
-        for block in waiting {
-            self.try_vote(&block, out);
-        }
+        self.vote_on_waiting(out);
     }
 
     /// The newest vote of this view, while its block is not final: it may have been lost.

@@ -14,7 +14,7 @@ use super::tree::Verdict;
 use super::votes::Added;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Executed, InvalidBlock};
-use crate::engine::{Event, Outgoing, Recipients, Request};
+use crate::engine::{Event, Outgoing, Recipients, Request, Time};
 
 /// After this many blocks in a row without a fast quorum the commit phase starts at once.
 const SLOW_STREAK: u32 = 4;
@@ -44,8 +44,11 @@ impl Hybrid {
             return;
         }
         if !self.tree.knows(&append.head.hash) {
-            self.want(append.head, from);
-            self.fetch(out);
+            // Anyone can name a block; only the leader's word is worth asking for. Its blocks may be
+            // behind its sign of life.
+            if append.view == self.view() && from == self.leader() {
+                self.want_later(append.head, from);
+            }
         } else if offers_nothing_new
             && append.head.position.height > self.tree.root().position.height
         {
@@ -113,6 +116,9 @@ impl Hybrid {
             Ok(executed) => {
                 node.verdict = Verdict::Valid;
                 node.next_validators = executed.next_validators;
+                if !executed.early.is_zero() {
+                    node.early_until = self.now + executed.early;
+                }
             }
             Err(reason) => {
                 node.verdict = Verdict::Invalid;
@@ -152,6 +158,57 @@ impl Hybrid {
         }
     }
 
+    /// Blocks of this view that could not be voted for when they were executed.
+    pub(super) fn vote_on_waiting(&mut self, out: &mut Out) {
+        let voted = self.safety.last_vote.as_ref().map(|vote| vote.block.position);
+        let mut waiting: Vec<SealedBlock> = self
+            .tree
+            .nodes()
+            .filter(|node| node.block.header.view == self.view())
+            .filter(|node| Some(node.block.header.position()) > voted)
+            .map(|node| node.block.clone())
+            .collect();
+        waiting.sort_by_key(|block| block.header.height);
+        for block in waiting {
+            self.try_vote(&block, out);
+        }
+    }
+
+    /// Blocks that were too early for this node's clock and no longer are.
+    pub(super) fn take_up_early(&mut self, out: &mut Out) {
+        let mut ripe = false;
+        for node in self.tree.nodes_mut() {
+            if node.early_until != Time::default() && node.early_until <= self.now {
+                node.early_until = Time::default();
+                ripe = true;
+            }
+        }
+        if ripe {
+            self.vote_on_waiting(out);
+            self.try_new_view(out);
+            self.try_ack(out);
+        }
+    }
+
+    /// Remembers that the last vote's block is part of the final chain, before the tree forgets
+    /// that height: whatever extends the root extends it too.
+    pub(super) fn note_final_vote(&mut self, height: Height, hash: Option<Digest>) {
+        let vote = self.safety.last_vote.as_ref().map(|vote| vote.block);
+        if let Some(block) = vote.filter(|block| block.position.height == height) {
+            if Some(block.hash) == hash {
+                self.final_vote = hash;
+            }
+        }
+    }
+
+    /// After a start: asks the disk for the height of the last vote, where that is long ago.
+    pub(super) fn find_last_vote(&self, out: &mut Out) {
+        let root = self.tree.root().position.height;
+        let height = self.safety.last_vote.as_ref().map(|vote| vote.block.position.height);
+        let deep = height.filter(|height| *height < root && self.tree.final_at(*height).is_none());
+        out.requests.extend(deep.map(Request::FinalHash));
+    }
+
     /// The voting rules. Gives what a report of this vote will say.
     fn votable(&self, block: &SealedBlock) -> Option<VotedProposal> {
         let header = &block.header;
@@ -159,6 +216,9 @@ impl Hybrid {
         // V1: the leader of this view signed it (checked with its signature), and this node is in
         // the view with the view's certificate.
         if !self.may_promise() || !self.active || header.view != view {
+            return None;
+        }
+        if !self.tree.is_acceptable(&block.hash(), self.now) {
             return None;
         }
         let (tip_height, tip) = self.view_tip(view)?;
@@ -185,7 +245,9 @@ impl Hybrid {
             }
             Some(last) => {
                 let higher = reference.position.height > last.block.position.height;
-                if !higher || !self.tree.extends(&reference, &last.block) {
+                let extends = self.final_vote == Some(last.block.hash)
+                    || self.tree.extends(&reference, &last.block);
+                if !higher || !extends {
                     return None;
                 }
             }
@@ -193,10 +255,6 @@ impl Hybrid {
         // The first block of a view carries the view's certificate.
         let carries = block.justification.view_certificate.is_some();
         if header.parent == tip && !carries && !self.is_first_view(view) {
-            return None;
-        }
-        // V3: it and its ancestors are here and executed.
-        if !self.tree.is_valid(&reference.hash) {
             return None;
         }
         // V4: nothing above a barrier but a seal of a later view; a seal nowhere else.
@@ -314,7 +372,9 @@ impl Hybrid {
                 Added::Known => {}
                 Added::New => {
                     self.count(&vote.ballot, out);
-                    if !self.tree.knows(&vote.ballot.block) && Some(from) != self.me {
+                    let current = vote.ballot.position.view == self.view();
+                    let unknown = !self.tree.knows(&vote.ballot.block);
+                    if current && unknown && Some(from) != self.me {
                         let block =
                             BlockRef { position: vote.ballot.position, hash: vote.ballot.block };
                         self.want_later(block, from);

@@ -29,8 +29,8 @@ impl VoteBook {
     pub(super) fn add(&mut self, vote: Vote, chain_id: &Digest) -> Added {
         let key = (vote.ballot.kind, vote.ballot.position);
         let known = self.votes.get(&key).and_then(|voters| voters.get(&vote.voter));
-        if known.is_none() && self.positions_of(vote.voter) >= MAX_POSITIONS_PER_VOTER {
-            return Added::Known;
+        if known.is_none() {
+            self.make_room(vote.voter);
         }
         let entry = self.votes.entry(key).or_default().entry(vote.voter).or_default();
         if entry.iter().any(|held| held.ballot == vote.ballot) {
@@ -49,8 +49,16 @@ impl VoteBook {
         }
     }
 
-    fn positions_of(&self, voter: ValidatorIndex) -> usize {
-        self.votes.values().filter(|voters| voters.contains_key(&voter)).count()
+    /// Room for one more position of a voter: at the cost of its lowest.
+    fn make_room(&mut self, voter: ValidatorIndex) {
+        let mut places = self.votes.iter().filter(|(_, voters)| voters.contains_key(&voter));
+        let lowest = places.clone().min_by_key(|((_, position), _)| *position);
+        let lowest = lowest.map(|(key, _)| *key);
+        if places.nth(MAX_POSITIONS_PER_VOTER - 1).is_some()
+            && let Some(voters) = lowest.and_then(|key| self.votes.get_mut(&key))
+        {
+            voters.remove(&voter);
+        }
     }
 
     /// Everyone's votes for exactly this ballot.

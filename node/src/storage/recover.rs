@@ -195,9 +195,7 @@ impl Store {
             let height = ledger.tip().height.next();
             let block = self.final_block(height)?;
             let failed = |what: String| StoreError::Replay { height, what };
-            ledger
-                .execute(&block, u64::MAX, &|_| true)
-                .map_err(|reason| failed(reason.to_string()))?;
+            ledger.execute(&block, &|_| true).map_err(|reason| failed(reason.to_string()))?;
             let committed =
                 ledger.commit(&block.hash()).map_err(|error| failed(error.to_string()))?;
             for item in committed {

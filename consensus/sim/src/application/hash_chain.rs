@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::{PublicKey, Verifier};
@@ -244,7 +245,7 @@ impl HashChain {
         {
             return refuse("a validator set's hash is wrong");
         }
-        let verdict = Executed { next_validators: outcome.next_validators };
+        let verdict = Executed { next_validators: outcome.next_validators, early: Duration::ZERO };
         self.overlays.insert(
             block.hash(),
             Overlay { parent: header.parent, state: outcome.state, verdict: verdict.clone() },
