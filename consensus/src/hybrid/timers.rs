@@ -139,7 +139,7 @@ impl Hybrid {
         self.work.oldest_pending.is_some()
             || self.evidence.len() > 0
             || self.tree.nodes().any(|node| self.tree.is_valid(&node.block.hash()))
-            || self.pending_final.is_some()
+            || !self.pending_finals.is_empty()
     }
 
     /// Arms or disarms the progress deadline, after every step.
