@@ -241,8 +241,11 @@ impl Hybrid {
         let first = finals.blocks[0].header.height;
         if first > root.position.height.next() {
             self.is_ahead(from, target.position.height);
-            self.catch_up.asked_finals = None;
             return self.fetch(out);
+        }
+        // Several peers answer the same question.
+        if target.position.height <= root.position.height {
+            return;
         }
         // More may follow: ask on at once when this part is in.
         self.catch_up.asked_finals = None;

@@ -78,39 +78,32 @@ impl Hybrid {
         self.note_final_proof(target, proof, out);
     }
 
-    /// Keeps the highest final block that could not be committed yet, and tries.
+    /// Keeps a final block until it is committed, and tries.
     pub(super) fn note_final_proof(
         &mut self,
         target: BlockRef,
         proof: FinalityProof,
         out: &mut Out,
     ) {
-        let higher = self.pending_final.as_ref().is_none_or(|(held, _)| {
-            (held.position.height, held.position) < (target.position.height, target.position)
-        });
-        if higher {
-            self.pending_final = Some((target, proof));
+        if target.position.height > self.tree.root().position.height {
+            self.pending_finals.entry(target.position.height).or_insert((target, proof));
+        }
+        while self.pending_finals.len() > 2 {
+            let middle = *self.pending_finals.keys().nth(1).expect("three or more");
+            self.pending_finals.remove(&middle);
         }
         self.try_finalize(out);
     }
 
-    /// F4: commits the pending final block with its ancestors, once they are here and executed.
+    /// F4: commits the highest pending final block that is here and executed with its ancestors.
     pub(super) fn try_finalize(&mut self, out: &mut Out) {
-        let Some((target, _)) = &self.pending_final else {
-            return;
+        let is_ready = |target: &BlockRef| {
+            self.tree
+                .path(&target.hash)
+                .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())))
         };
-        if target.position.height <= self.tree.root().position.height {
-            self.pending_final = None;
-            return;
-        }
-        let ready = self
-            .tree
-            .path(&target.hash)
-            .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())));
-        if !ready {
-            return;
-        }
-        let Some((target, proof)) = self.pending_final.take() else {
+        let ready = self.pending_finals.values().rev().find(|(target, _)| is_ready(target));
+        let Some((target, proof)) = ready.cloned() else {
             return;
         };
         self.finalize(target, proof, out);
@@ -169,6 +162,7 @@ impl Hybrid {
         self.tree.set_root(&newest.block.hash());
         self.book.prune(newest.block.header.height);
         self.headers.retain(|position, _| position.height > newest.block.header.height);
+        self.pending_finals.retain(|height, _| *height > newest.block.header.height);
         match barrier {
             Some(barrier) => {
                 self.announce_barrier(out);
@@ -254,7 +248,7 @@ impl Hybrid {
         self.tree.clear();
         self.book.clear();
         self.headers.clear();
-        self.pending_final = None;
+        self.pending_finals.clear();
         self.suspects.clear();
         self.changes.clear();
         self.pending_new_view = None;

@@ -83,8 +83,9 @@ pub struct Hybrid {
     final_proof: Option<FinalityProof>,
     /// The first header seen at each position: a second one is evidence.
     headers: BTreeMap<Position, SignedHeader>,
-    /// A final block whose ancestors are not all here and executed.
-    pending_final: Option<(BlockRef, FinalityProof)>,
+    /// Final blocks whose ancestors are not all here and executed: the highest, and the lowest, from
+    /// which one far behind works its way up.
+    pending_finals: BTreeMap<Height, (BlockRef, FinalityProof)>,
     history: History,
     evidence: EvidencePool,
 

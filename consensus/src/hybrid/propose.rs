@@ -320,7 +320,9 @@ impl Hybrid {
         };
         let root = self.tree.root();
         let dry = self.proposing.head.is_some_and(|(_, _, hash)| hash == root.hash);
+        // In `pbft` mode everyone has made the certificate.
         if !dry
+            || self.history.last_mode() != Some(Mode::Fast)
             || !self.may_lead()
             || self.proposing.building
             || self.proposing.announced == Some(certificate.ballot)

@@ -73,7 +73,7 @@ pub(super) fn recover(
         book: VoteBook::default(),
         final_proof: recovered.final_block.map(|(_, proof)| proof),
         headers: BTreeMap::new(),
-        pending_final: None,
+        pending_finals: BTreeMap::new(),
         history,
         evidence: EvidencePool::default(),
         active: false,

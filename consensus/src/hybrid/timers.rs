@@ -152,7 +152,7 @@ impl Hybrid {
                 // A leader of another view could otherwise make work that nobody can do.
                 node.block.header.view == self.view() && self.tree.is_valid(&node.block.hash())
             })
-            || self.pending_final.is_some()
+            || !self.pending_finals.is_empty()
     }
 
     /// Arms or disarms the progress deadline, after every step.

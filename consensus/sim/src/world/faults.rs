@@ -93,6 +93,14 @@ impl<E: Protocol> World<E> {
         }
     }
 
+    /// Changes how far the node's clock is ahead of the world's.
+    pub fn jump_clock(&mut self, node: usize, change: impl FnOnce(Duration) -> Duration) {
+        let ahead = change(self.nodes[node].clock_ahead);
+        self.trace.event(self.now, b'j', node, &ahead.as_nanos().to_le_bytes());
+        self.nodes[node].clock_ahead = ahead;
+        self.want_wake(node);
+    }
+
     /// The node dies at this point of a turn to come.
     pub fn crash_at(&mut self, node: usize, point: CrashPoint, restart_after: Duration) {
         let target = &mut self.nodes[node];
