@@ -138,19 +138,40 @@ fn a_quorum_of_acknowledgements_of_one_tip_starts_a_view() {
     let mut lone = gathering();
     let genesis = lone.quill.genesis;
     let start = lone.quill.start(1, genesis);
-    // Its own is the first; another tip is another statement.
     let block = lone.quill.block(genesis.hash, 0, Special::default());
     let other = lone.quill.start(1, reference(&block));
+    // Another tip is another statement, and each validator has one.
+    for tip in [other, start] {
+        let ack = lone.quill.ack(5, tip);
+        acknowledge(&mut lone, 5, ack);
+    }
+    // Its own is the first.
     for sender in [2, 3, 4] {
         let ack = lone.quill.ack(sender, start);
         acknowledge(&mut lone, sender, ack.clone());
         acknowledge(&mut lone, sender, ack);
     }
-    let ack = lone.quill.ack(5, other);
-    acknowledge(&mut lone, 5, ack);
     assert_eq!(lone.status().leader, None, "four of the five that are needed");
-    let ack = lone.quill.ack(5, start);
-    acknowledge(&mut lone, 5, ack);
+    let ack = lone.quill.ack(6, start);
+    acknowledge(&mut lone, 6, ack);
+    assert_eq!(lone.status().leader.map(|leader| leader.as_usize()), Some(1));
+}
+
+/// One who acknowledges many tips takes nobody's place.
+#[test]
+fn a_flood_of_acknowledgements_by_one_stops_no_view() {
+    let mut lone = gathering();
+    let genesis = lone.quill.genesis;
+    for height in 0..20 {
+        let mut tip = genesis;
+        tip.hash.0[0] ^= height + 1;
+        let ack = lone.quill.ack(0, lone.quill.start(1, tip));
+        acknowledge(&mut lone, 0, ack);
+    }
+    for sender in [2, 3, 4, 5] {
+        let ack = lone.quill.ack(sender, lone.quill.start(1, genesis));
+        acknowledge(&mut lone, sender, ack);
+    }
     assert_eq!(lone.status().leader.map(|leader| leader.as_usize()), Some(1));
 }
 
