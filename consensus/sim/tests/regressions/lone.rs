@@ -8,11 +8,12 @@ use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Certificate, ViewCertificate, ViewStart, VoteKind};
 use chain::types::View;
 use chain::validator::ValidatorSet;
+use consensus::application::Storage;
 use consensus::engine::{Engine, Status};
 use consensus::hybrid::select_tip::BlockRef;
 use consensus::hybrid::{Append, Hybrid, Message, Safety, ViewChange, Votes};
 use consensus_sim::byzantine::BehaviourKind;
-use consensus_sim::disk::CrashPoint;
+use consensus_sim::disk::{CrashPoint, SimStorage};
 use consensus_sim::network::Link;
 use consensus_sim::plan::{EngineOptions, Load, Plan};
 use consensus_sim::scenarios;
@@ -180,6 +181,12 @@ impl Lone {
     /// What the disk holds of its promises.
     pub(crate) fn record(&self) -> Option<Safety> {
         self.world.node(self.me).disk().recover().0.record
+    }
+
+    /// Everything written so far is on disk for good.
+    pub(crate) fn sync_disk(&self, record: &Safety) {
+        let mut storage = SimStorage(self.world.node(self.me).disk().clone());
+        storage.persist(record, &[]).expect("no crash is armed");
     }
 
     pub(crate) fn forget_said(&mut self) {

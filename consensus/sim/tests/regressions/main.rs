@@ -8,6 +8,7 @@
 mod catch_up;
 mod edge;
 mod epochs;
+mod liar;
 mod lone;
 mod promises;
 mod quill;
