@@ -33,7 +33,7 @@ const SENDERS: usize = 1000;
 /// How long a chapter's turning point may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Final blocks from which the certificates with a dead validator are judged.
-const JUDGED_BLOCKS: u64 = 30;
+const JUDGED_BLOCKS: u64 = 100;
 
 pub(super) struct Story<'a> {
     cluster: Cluster,
