@@ -104,8 +104,8 @@ impl Hybrid {
         hash: Option<Digest>,
         out: &mut Out,
     ) {
-        if self.deep_finals.contains_key(&height) {
-            self.deep_finals.insert(height, hash);
+        if let Some(asked) = self.deep_finals.get_mut(&height) {
+            *asked = hash;
             self.try_new_view(out);
             self.try_ack(out);
         }
