@@ -336,10 +336,8 @@ impl Engine for Hybrid {
         if let Some(ack) = &safety.ack {
             assert_eq!(ack.view, safety.view, "an acknowledgement moves to its view");
         }
-        if let Some(proof) = &self.final_proof {
-            if proof.certificate.ballot.position.epoch == self.epoch() {
-                assert_eq!(proof.certificate.finality(&self.set), Finality::Final);
-            }
+        if let Some(certificate) = self.final_certificate() {
+            assert_eq!(certificate.finality(&self.set), Finality::Final);
         }
         for node in self.tree.nodes() {
             assert!(

@@ -206,10 +206,7 @@ impl Tree {
     pub(super) fn missing_parent(&self, hash: &Digest) -> Option<(Digest, Height)> {
         let mut cursor = *hash;
         loop {
-            let Some(node) = self.nodes.get(&cursor) else {
-                return None;
-            };
-            let header = &node.block.header;
+            let header = &self.nodes.get(&cursor)?.block.header;
             if !self.knows(&header.parent) {
                 return Some((header.parent, header.height.previous()));
             }

@@ -259,13 +259,9 @@ impl Hybrid {
         }
         // V4: nothing above a barrier but a seal of a later view; a seal nowhere else.
         match self.tree.open_barrier(&header.parent) {
-            Some(barrier) => {
-                if !is_seal(block) || barrier.block.header.view >= view {
-                    return None;
-                }
-            }
+            Some(barrier) if !is_seal(block) || barrier.block.header.view >= view => return None,
             None if is_seal(block) => return None,
-            None => {}
+            _ => {}
         }
         // V5: close above a certificate of this view, or above the tip.
         let mut headers = vec![block.signed_header()];
@@ -394,10 +390,10 @@ impl Hybrid {
         out: &mut Out,
     ) {
         for (_, deferred) in &mut self.deferred {
-            if let Deferred::Share { certificate, voters } = deferred {
-                if certificate.ballot.block == vote.ballot.block {
-                    voters.insert(vote.voter);
-                }
+            if let Deferred::Share { certificate, voters } = deferred
+                && certificate.ballot.block == vote.ballot.block
+            {
+                voters.insert(vote.voter);
             }
         }
         let committed_here = self

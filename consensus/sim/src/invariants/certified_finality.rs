@@ -33,7 +33,7 @@ impl CertifiedFinality {
         };
         let n = set.validators.len();
         let f = usize::from(set.max_faulty);
-        let silent = f.min((n - 3 * f + 1) / 2);
+        let silent = f.min((n - 3 * f).div_ceil(2));
         let needed = match ballot.kind {
             VoteKind::Prepare => n - silent,
             VoteKind::Commit => (n + f) / 2 + 1,

@@ -286,7 +286,7 @@ impl Schedule {
         let kind = match percent {
             _ if self.mix.barriers == 0 => Kind::Plain,
             _ if percent < self.mix.barriers => Kind::Barrier,
-            _ if percent % 3 == 0 => Kind::Seal,
+            _ if percent.is_multiple_of(3) => Kind::Seal,
             _ => Kind::Plain,
         };
         let valid = self.dice.below(8) != 0;

@@ -3,10 +3,11 @@
 use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Certificate, Position, VoteKind};
 use chain::types::{Digest, Epoch, View};
-use consensus::hybrid::{Append, Message, ReportAnchor, ViewReport, Votes};
+use consensus::application::{FinalityProof, Finals};
+use consensus::hybrid::{Append, Message, ReportAnchor, Suspect, ViewReport, Votes};
 
 use crate::lone::Lone;
-use crate::quill::{Quill, Special, ballot, index, reference, voted};
+use crate::quill::{Quill, Special, ballot, index, reference, starting, voted};
 
 /// Seven validators, a block of view 0, and validator 6 that has voted for it.
 fn ordered() -> (Lone, SealedBlock) {
@@ -220,4 +221,96 @@ fn a_report_of_its_own_view_or_of_a_higher_one_is_void() {
     }
     assert_eq!(lone.refused("a last vote from ahead"), 1);
     assert_eq!(lone.refused("a certificate from ahead"), 1);
+}
+
+#[test]
+fn a_report_longer_than_the_pipeline_is_void() {
+    let (mut lone, block) = ordered();
+    let mut chain = vec![block];
+    while chain.len() < 5 {
+        let parent = chain[chain.len() - 1].hash();
+        let next = lone.quill.block(parent, 0, Special::default());
+        chain.push(next);
+    }
+    for (count, refused) in [(4, 0), (5, 1)] {
+        let blocks: Vec<&SealedBlock> = chain[..count].iter().rev().collect();
+        let last_vote = voted(&blocks, ReportAnchor::Opening);
+        let report = ViewReport { last_vote, ..lone.quill.blank(1) };
+        let change = lone.quill.view_change(0, report);
+        lone.change(change);
+        assert_eq!(lone.refused("a last vote too far above its anchor"), refused);
+    }
+}
+
+/// Whoever signs its own suspicion speaks for itself alone.
+#[test]
+fn a_suspicion_in_somebody_elses_name_is_refused() {
+    let (mut lone, _) = ordered();
+    for named in 1..6 {
+        let suspect = Suspect { sender: index(named), ..lone.quill.suspect(0, 0) };
+        lone.tell(0, Message::Suspect(suspect));
+    }
+    assert_eq!(lone.refused("a suspicion of somebody else"), 5);
+    assert_eq!(lone.view(), View::new(0));
+}
+
+#[test]
+fn final_blocks_need_a_final_certificate_of_the_last() {
+    let (mut lone, block) = ordered();
+    let next = lone.quill.block(block.hash(), 0, Special::default());
+    let finals = |lone: &Lone, kind, about: &SealedBlock, voters: &[usize]| {
+        let certificate = lone.quill.certificate(kind, reference(about), voters);
+        let proof = FinalityProof { certificate, headers: Vec::new() };
+        Message::Finals(Finals { blocks: vec![block.clone(), next.clone()], proof })
+    };
+    let (commit, prepare) = (VoteKind::Commit, VoteKind::Prepare);
+    let bad = [
+        finals(&lone, prepare, &next, &[0, 1, 2, 3, 4]),
+        finals(&lone, commit, &next, &[0, 1, 2, 3]),
+        finals(&lone, commit, &block, &[0, 1, 2, 3, 4]),
+    ];
+    for (count, message) in (1..).zip(bad) {
+        lone.tell(0, message);
+        assert_eq!(lone.refused("final blocks without proof"), count);
+    }
+    assert_eq!(lone.status().final_height.get(), 0);
+    let good = finals(&lone, commit, &next, &[0, 1, 2, 3, 4]);
+    lone.tell(0, good);
+    assert_eq!(lone.status().final_height.get(), 2);
+}
+
+#[test]
+fn the_first_block_of_a_view_carries_the_certificate_of_no_other() {
+    let (mut lone, block) = ordered();
+    let tip = reference(&block);
+    for (view, other) in
+        [(2, lone.quill.start(1, tip)), (3, lone.quill.start(3, lone.quill.genesis))]
+    {
+        let certificate = lone.quill.view_certificate(other, &[0, 1, 2, 3, 4]);
+        let first = lone.quill.block(block.hash(), view, starting(&certificate));
+        let before = lone.refused("a view certificate for something else");
+        lone.append(&first);
+        assert_eq!(lone.refused("a view certificate for something else"), before + 1);
+        assert!(!lone.voted_for(&first));
+    }
+}
+
+/// The barrier was the tip of views of the epoch that it closed: their certificates must not pass
+/// for those of views with the same number in the epoch that it opened.
+#[test]
+fn a_view_certificate_of_another_epoch_anchors_nothing() {
+    let mut lone = Lone::new(4, 3);
+    let barrier = crate::epochs::barrier_in_view_1(&mut lone);
+    let start = lone.quill.start(4, reference(&barrier));
+    let old = lone.quill.view_certificate(start, &[0, 1, 2]);
+    let end = lone.quill.certificate(VoteKind::Prepare, reference(&barrier), &[0, 1, 2]);
+    lone.decide(end);
+    assert_eq!(lone.status().epoch, Epoch::new(1));
+    lone.quill.set = lone.set();
+    let block = lone.quill.block(barrier.hash(), 4, Special::default());
+    let last_vote = voted(&[&block], ReportAnchor::View(old));
+    let report = ViewReport { last_vote, ..lone.quill.blank(5) };
+    let change = lone.quill.view_change(0, report);
+    lone.change(change);
+    assert_eq!(lone.refused("a view certificate that does not verify"), 1);
 }

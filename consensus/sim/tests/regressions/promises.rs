@@ -6,6 +6,7 @@ use std::time::Duration;
 use chain::block::{Mode, SealedBlock};
 use chain::certificate::VoteKind;
 use chain::types::View;
+use consensus::hybrid::select_tip::BlockRef;
 use consensus::hybrid::{Message, NewView, Safety, ViewChange, ViewReport};
 use consensus_sim::disk::CrashPoint;
 use consensus_sim::plan::Fault;
@@ -20,6 +21,8 @@ struct Promise {
     name: &'static str,
     n: usize,
     me: usize,
+    /// What comes before: other promises, perhaps.
+    prepare: fn(&mut Lone),
     provoke: fn(&mut Lone),
     is_said: fn(&Message) -> bool,
     is_stored: fn(&Safety) -> bool,
@@ -30,6 +33,7 @@ const PROMISES: [Promise; 6] = [
         name: "prepare vote",
         n: 4,
         me: 3,
+        prepare: |_| {},
         provoke: |lone| {
             proposed(lone);
         },
@@ -40,7 +44,13 @@ const PROMISES: [Promise; 6] = [
         name: "commit vote",
         n: 7,
         me: 6,
-        provoke: ordered,
+        prepare: |lone| {
+            proposed(lone);
+        },
+        provoke: |lone| {
+            let block = lone.quill.newest();
+            order(lone, block);
+        },
         is_said: |message| is_vote(message, VoteKind::Commit),
         is_stored: |record| record.last_commit.is_some() && record.high_qc.is_some(),
     },
@@ -48,6 +58,7 @@ const PROMISES: [Promise; 6] = [
         name: "first header of a view",
         n: 4,
         me: 0,
+        prepare: |_| {},
         provoke: |lone| {
             lone.world.submit();
             lone.pass(MS);
@@ -59,17 +70,22 @@ const PROMISES: [Promise; 6] = [
         name: "view change",
         n: 4,
         me: 3,
+        prepare: |_| {},
         provoke: |lone| lone.leave(0),
         is_said: |message| matches!(message, Message::ViewChange(_)),
         is_stored: |record| record.view_change.is_some() && record.view == View::new(1),
     },
     Promise {
         name: "new view",
-        n: 4,
+        n: 7,
         me: 1,
-        provoke: |lone| {
+        prepare: |lone| {
             let changes = blank_changes(lone);
-            changes.into_iter().for_each(|change| lone.change(change));
+            changes.into_iter().take(3).for_each(|change| lone.change(change));
+        },
+        provoke: |lone| {
+            let change = blank_changes(lone).remove(3);
+            lone.change(change);
         },
         is_said: |message| matches!(message, Message::NewView(_)),
         is_stored: |record| record.new_view.is_some() && record.view == View::new(1),
@@ -78,6 +94,10 @@ const PROMISES: [Promise; 6] = [
         name: "view acknowledgement",
         n: 4,
         me: 3,
+        prepare: |lone| {
+            let changes = blank_changes(lone);
+            changes.into_iter().for_each(|change| lone.change(change));
+        },
         provoke: |lone| {
             let new_view = blank_new_view(lone);
             lone.tell(1, Message::NewView(new_view));
@@ -99,10 +119,8 @@ fn proposed(lone: &mut Lone) -> SealedBlock {
     block
 }
 
-fn ordered(lone: &mut Lone) {
-    let block = proposed(lone);
-    let voters = [0, 1, 2, 3, 4];
-    let certificate = lone.quill.certificate(VoteKind::Prepare, reference(&block), &voters);
+fn order(lone: &mut Lone, block: BlockRef) {
+    let certificate = lone.quill.certificate(VoteKind::Prepare, block, &[0, 1, 2, 3, 4]);
     lone.decide(certificate);
     lone.pass(MS * 10);
 }
@@ -123,25 +141,16 @@ fn sign_before_persist_every_promise_is_on_disk_before_it_leaves() {
     for promise in &PROMISES {
         for point in [CrashPoint::BeforeWrite, CrashPoint::BeforeSync, CrashPoint::BeforeRelease] {
             let mut lone = Lone::new(promise.n, promise.me);
-            if promise.name == "commit vote" {
-                // The prepare vote comes first; the fuse is for what follows.
-                let block = proposed(&mut lone);
-                lone.arm(point);
-                let voters = [0, 1, 2, 3, 4];
-                let reference = reference(&block);
-                let certificate = lone.quill.certificate(VoteKind::Prepare, reference, &voters);
-                lone.decide(certificate);
-                lone.pass(MS * 10);
-            } else {
-                lone.arm(point);
-                (promise.provoke)(&mut lone);
-            }
+            (promise.prepare)(&mut lone);
+            lone.arm(point);
+            (promise.provoke)(&mut lone);
             assert!(!lone.is_running(), "{}: {point:?} was passed", promise.name);
             let said = lone.said(|message| (promise.is_said)(message).then_some(()));
             assert!(said.is_empty(), "{} left, cut at {point:?}", promise.name);
             cuts += 1;
         }
         let mut lone = Lone::new(promise.n, promise.me);
+        (promise.prepare)(&mut lone);
         (promise.provoke)(&mut lone);
         let said = lone.said(|message| (promise.is_said)(message).then_some(()));
         assert!(!said.is_empty(), "{} is made", promise.name);
@@ -170,7 +179,9 @@ fn vote_lost_over_a_restart_a_second_block_for_its_height_gets_none() {
 #[test]
 fn a_commit_vote_keeps_its_prepare_certificate_over_a_restart() {
     let mut lone = Lone::new(7, 6);
-    ordered(&mut lone);
+    let block = proposed(&mut lone);
+    order(&mut lone, reference(&block));
+    assert!(lone.commit_voted_for(&block));
     lone.restart();
     lone.forget_said();
     lone.leave(0);
@@ -288,4 +299,21 @@ fn sign_before_persist_a_leader_that_restarts_signs_no_further_header_in_a_view_
         });
         assert_eq!(said.len(), 1, "{point:?}");
     }
+}
+
+/// One that was moved up by a new-view message reports for the view it is in.
+#[test]
+fn whoever_acknowledged_a_higher_view_reports_for_that_one() {
+    let mut lone = Lone::new(4, 3);
+    lone.leave(0);
+    let changes =
+        [0, 1, 2].map(|sender| lone.quill.view_change(sender, lone.quill.blank(2))).to_vec();
+    let new_view = lone.quill.new_view(2, changes);
+    lone.tell(2, Message::NewView(new_view));
+    assert_eq!(lone.acks().len(), 1);
+    lone.restart();
+    lone.forget_said();
+    lone.pass(MS * 100);
+    let views: Vec<View> = lone.view_changes().iter().map(|change| change.report.view).collect();
+    assert_eq!(views, [View::new(2)]);
 }

@@ -29,6 +29,7 @@ pub(crate) struct Quill {
     signers: Vec<Box<dyn Signer + Send>>,
     execution: HashChain,
     heights: BTreeMap<Digest, Height>,
+    newest: BlockRef,
     clock_ms: u64,
 }
 
@@ -67,6 +68,7 @@ impl Quill {
             chain_id: genesis.chain_id,
             set: genesis.validators.clone(),
             genesis: BlockRef { position, hash: genesis.hash },
+            newest: BlockRef { position, hash: genesis.hash },
             signers,
             execution: HashChain::new(genesis.chain_id, genesis.rule, state, genesis.hash),
             heights: BTreeMap::from([(genesis.hash, Height::default())]),
@@ -120,7 +122,13 @@ impl Quill {
         let digest = proposal_digest(&self.chain_id, &hash);
         let signature = self.signers[header.proposer.as_usize()].sign(&digest);
         self.heights.insert(hash, header.height);
+        self.newest = BlockRef { position: header.position(), hash };
         SealedBlock::new(Block { header, signature, justification, transactions })
+    }
+
+    /// The block made last.
+    pub(crate) fn newest(&self) -> BlockRef {
+        self.newest
     }
 
     /// The block with another header, signed again by the proposer that it names.

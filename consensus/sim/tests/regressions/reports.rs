@@ -330,3 +330,38 @@ fn a_new_view_of_too_few_reports_or_of_one_sender_twice_is_refused() {
     assert_eq!(acknowledged(&mut lone, 1, mixed), None);
     assert_eq!(lone.refused("reports for another view"), 1);
 }
+
+/// Two certificates: the older one is higher. The newer one is reported.
+#[test]
+fn the_certificate_of_the_newest_view_is_reported_not_the_highest_one() {
+    let (mut lone, blocks) = chain(7, 6, 3);
+    let old = prepared(&lone, &blocks[2]);
+    lone.decide(old);
+    let start = lone.quill.start(1, reference(&blocks[0]));
+    let certificate = lone.enter(start);
+    let newer = lone.quill.block(blocks[0].hash(), 1, starting(&certificate));
+    lone.append(&newer);
+    let new = prepared(&lone, &newer);
+    lone.decide(new.clone());
+    lone.leave(1);
+    assert_eq!(lone.view_changes()[0].report.high_qc, Some(new));
+}
+
+/// A certified block that is not here yet seems to lie beside everything else: no reason to see an
+/// equivocation and to refuse the set.
+#[test]
+fn a_set_of_reports_is_judged_once_its_blocks_are_here() {
+    let (mut lone, blocks) = chain(7, 6, 1);
+    let two = lone.quill.block(blocks[0].hash(), 0, Special::default());
+    let vote = voted(&[&blocks[0]], ReportAnchor::Opening);
+    let reports = (0..5)
+        .map(|sender| {
+            let high_qc = (sender == 0).then(|| prepared(&lone, &two));
+            (sender, ViewReport { high_qc, ..report(&lone, 1, vote.clone()) })
+        })
+        .collect();
+    assert_eq!(acknowledged(&mut lone, 1, reports), None);
+    lone.tell(1, Message::Blocks(vec![two.clone()]));
+    let tips: Vec<_> = lone.acks().iter().map(|ack| ack.tip).collect();
+    assert_eq!(tips, [two.hash()]);
+}

@@ -290,3 +290,109 @@ fn v7_no_commit_vote_where_too_few_prepared() {
     lone.pass(MS * 50);
     assert!(lone.commit_voted_for(&block));
 }
+
+#[test]
+fn v7_no_commit_vote_once_the_grace_time_runs_out_in_the_next_view() {
+    let (mut lone, block) = ordered();
+    lone.append(&block);
+    let certificate =
+        lone.quill.certificate(VoteKind::Prepare, reference(&block), &[0, 1, 2, 3, 4]);
+    lone.decide(certificate);
+    let start = lone.quill.start(1, reference(&block));
+    lone.enter(start);
+    lone.pass(MS * 20);
+    assert!(!lone.commit_voted_for(&block));
+}
+
+#[test]
+fn v7_no_commit_vote_in_a_view_without_its_certificate() {
+    let (mut lone, _) = ordered();
+    lone.leave(0);
+    let genesis = lone.quill.genesis;
+    let block = lone.quill.block(genesis.hash, 1, Special::default());
+    lone.append(&block);
+    let certificate =
+        lone.quill.certificate(VoteKind::Prepare, reference(&block), &[0, 1, 2, 3, 4]);
+    lone.decide(certificate);
+    lone.pass(MS * 20);
+    assert!(!lone.commit_voted_for(&block));
+    let start = lone.quill.start(1, genesis);
+    lone.enter(start);
+    let again = lone.quill.certificate(VoteKind::Prepare, reference(&block), &[0, 1, 2, 3, 4]);
+    lone.decide(again);
+    lone.pass(MS * 20);
+    assert!(lone.commit_voted_for(&block));
+}
+
+#[test]
+fn v7_a_commit_vote_needs_the_ancestors_too() {
+    let (mut lone, one) = ordered();
+    let two = lone.quill.block(one.hash(), 0, Special::default());
+    lone.append(&two);
+    let certificate = lone.quill.certificate(VoteKind::Prepare, reference(&two), &[0, 1, 2, 3, 4]);
+    lone.decide(certificate);
+    lone.pass(MS * 20);
+    assert!(!lone.commit_voted_for(&two));
+    lone.tell(1, Message::Blocks(vec![one]));
+    lone.pass(MS * 20);
+    assert!(lone.commit_voted_for(&two));
+}
+
+#[test]
+fn v7_commit_votes_of_a_view_only_go_up() {
+    let (mut lone, one) = ordered();
+    let two = lone.quill.block(one.hash(), 0, Special::default());
+    lone.append(&one);
+    lone.append(&two);
+    for block in [&two, &one] {
+        let voters = [0, 1, 2, 3, 4];
+        let certificate = lone.quill.certificate(VoteKind::Prepare, reference(block), &voters);
+        lone.decide(certificate);
+        lone.pass(MS * 20);
+    }
+    assert!(lone.commit_voted_for(&two) && !lone.commit_voted_for(&one));
+}
+
+#[test]
+fn f1_votes_on_two_blocks_of_one_place_make_no_certificate() {
+    let (mut lone, block) = ordered();
+    let genesis = lone.quill.genesis.hash;
+    let rival = lone.quill.block(genesis, 0, Special::default());
+    lone.append(&block);
+    for (voter, on) in [(0, &block), (1, &rival), (2, &block), (3, &rival)] {
+        lone.votes(voter, ballot(VoteKind::Prepare, reference(on)));
+    }
+    lone.pass(MS * 20);
+    assert!(lone.voted_for(&block) && !lone.commit_voted_for(&block));
+    assert_eq!(lone.status().ordered_height.get(), 0);
+}
+
+/// The certificate of a view lets validators vote for what came before it: not for what is invalid.
+#[test]
+fn v3_an_invalid_block_that_came_before_its_views_certificate_gets_no_vote() {
+    let (mut lone, _) = followed(0);
+    let genesis = lone.quill.genesis;
+    let start = lone.quill.start(1, genesis);
+    let certificate = lone.quill.view_certificate(start, &[0, 1, 2]);
+    let one = lone.quill.block(genesis.hash, 1, starting(&certificate));
+    let two = lone.quill.block(one.hash(), 1, Special::default());
+    let wrong = lone.quill.altered(&two, |header| header.state_root.0[0] ^= 1);
+    lone.append(&wrong);
+    lone.append(&one);
+    assert!(lone.voted_for(&one) && !lone.voted_for(&wrong));
+    assert_eq!(lone.world.record().counters.blocks_refused, 1);
+
+    let start = lone.quill.start(2, reference(&one));
+    let certificate = lone.quill.view_certificate(start, &[0, 1, 2]);
+    let good = lone.quill.block(one.hash(), 2, Special::default());
+    let wrong = lone.quill.altered(&good, |header| header.state_root.0[0] ^= 1);
+    let above = lone.quill.altered(&good, |header| {
+        header.parent = wrong.hash();
+        header.height = header.height.next();
+    });
+    lone.append(&wrong);
+    lone.append(&above);
+    assert_eq!(lone.world.record().counters.blocks_refused, 2);
+    lone.enter(certificate.start);
+    assert!(!lone.voted_for(&wrong) && !lone.voted_for(&above));
+}

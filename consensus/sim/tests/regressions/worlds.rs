@@ -83,7 +83,7 @@ fn a_thousand_blocks_in_one_view_then_a_view_change_with_short_reports() {
     let end = world.now() + MS * 500;
     let final_before = world.max_final();
     let went_on = world.run_until(end, |world| {
-        world.record().views.len() > 0 && world.max_final().get() > final_before.get() + 8
+        !world.record().views.is_empty() && world.max_final().get() > final_before.get() + 8
     });
     assert!(went_on && world.violations().is_empty(), "{:?}", world.violations());
     assert!(longest.get() >= 1, "somebody reported a vote");
