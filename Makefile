@@ -44,5 +44,5 @@ bench: build
 	./testnet/run.sh bench
 
 soak: build
-	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test -p consensus-sim --all-targets -- --nocapture
+	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety -- --nocapture
 	$(BIN)/testnet soak --kills 100

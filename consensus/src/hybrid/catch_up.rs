@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chain::block::SealedBlock;
+use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
@@ -17,7 +18,7 @@ const MAX_WANTED: usize = 64;
 /// Largest answer in bytes of blocks, first block not counted.
 const ANSWER_BYTES: usize = 1024 * 1024;
 /// Most runs of final blocks for one peer within a heartbeat. Each is read from the disk.
-const MAX_RUNS: u32 = 8;
+const MAX_RUNS: usize = 8;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
@@ -35,12 +36,11 @@ pub(super) struct CatchUp {
 }
 
 /// Final blocks that a peer was sent within one heartbeat.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Served {
     since: Time,
-    /// From which height on, the last time.
-    from: Height,
-    runs: u32,
+    /// From which heights on.
+    from: Vec<Height>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,19 +73,17 @@ impl CatchUp {
 }
 
 impl Hybrid {
-    /// Final blocks for a peer, unless it asks too often: again for the same ones only after a
-    /// heartbeat, a few runs one after the other at once.
+    /// Final blocks for a peer, unless it asks too often: a few runs within a heartbeat, each once.
     fn serve_finals(&mut self, to: ValidatorIndex, from: Height, out: &mut Out) {
-        let fresh = Served { since: self.now, from, runs: 1 };
-        let served = self.catch_up.served.entry(to).or_insert(Served { runs: 0, ..fresh });
+        let fresh = Served { since: self.now, from: Vec::new() };
+        let served = self.catch_up.served.entry(to).or_insert_with(|| fresh.clone());
         if self.now >= served.since + self.config.heartbeat {
-            *served = Served { runs: 0, ..fresh };
+            *served = fresh;
         }
-        if served.runs > 0 && (served.runs >= MAX_RUNS || from <= served.from) {
-            return;
+        if served.from.len() < MAX_RUNS && !served.from.contains(&from) {
+            served.from.push(from);
+            out.requests.push(Request::ServeFinals { to, from });
         }
-        *served = Served { from, runs: served.runs + 1, ..*served };
-        out.requests.push(Request::ServeFinals { to, from });
     }
 
     /// Notes that a block is missing and that `source` should have it.
@@ -96,6 +94,17 @@ impl Hybrid {
     /// The same for a block that is probably on its way.
     pub(super) fn want_later(&mut self, block: BlockRef, source: ValidatorIndex) {
         self.want_at(block, source, self.now + self.config.heartbeat);
+    }
+
+    /// Wants whatever is missing between the root and a block that somebody vouches for.
+    pub(super) fn want_path(&mut self, block: BlockRef, source: ValidatorIndex) {
+        if !self.tree.knows(&block.hash) {
+            return self.want(block, source);
+        }
+        if let Some((hash, height)) = self.tree.missing_parent(&block.hash) {
+            let position = Position { height, ..block.position };
+            self.want(BlockRef { position, hash }, source);
+        }
     }
 
     fn want_at(&mut self, block: BlockRef, source: ValidatorIndex, due: Time) {

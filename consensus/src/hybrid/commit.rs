@@ -30,10 +30,8 @@ impl Hybrid {
         if position.epoch != self.epoch() {
             return;
         }
-        if !self.tree.knows(&certificate.ballot.block)
-            && position.height > self.tree.root().position.height
-        {
-            self.want(BlockRef { position, hash: certificate.ballot.block }, from);
+        if position.height > self.tree.root().position.height {
+            self.want_path(BlockRef { position, hash: certificate.ballot.block }, from);
         }
         self.accept_certificate(certificate, out);
         self.fetch(out);

@@ -10,7 +10,7 @@ use super::message::{ReportAnchor, ViewChange, VotedProposal};
 use super::select_tip::{
     Ancestry, Anchor, BlockRef, Rejected, Report, Selection, Voted, select_tip,
 };
-use super::tree::{Tree, Verdict};
+use super::tree::{Node, Tree, Verdict};
 use super::{Hybrid, Out};
 use crate::engine::Request;
 
@@ -99,20 +99,11 @@ impl Hybrid {
         if self.tree.is_acceptable(&block.hash, self.now) {
             return true;
         }
-        match self.tree.get(&block.hash) {
-            Some(node) if node.verdict == Verdict::Invalid => false,
-            Some(_) => {
-                if let Some((hash, height)) = self.tree.missing_parent(&block.hash) {
-                    let position = Position { height, ..block.position };
-                    self.want(BlockRef { position, hash }, source);
-                }
-                false
-            }
-            None => {
-                self.want(block, source);
-                false
-            }
+        let invalid = |node: &Node| node.verdict == Verdict::Invalid;
+        if !self.tree.get(&block.hash).is_some_and(invalid) {
+            self.want_path(block, source);
         }
+        false
     }
 
     /// Whether the final chain at a height is known here; asks the disk where it is not.
