@@ -7,6 +7,8 @@ use chain::certificate::VoteKind;
 use chain::evidence::Evidence;
 use chain::types::{Epoch, View};
 use consensus::hybrid::Message;
+use consensus_sim::disk::CrashPoint;
+use consensus_sim::plan::Fault;
 
 use crate::lone::Lone;
 use crate::quill::{Special, index, reference, starting};
@@ -179,4 +181,25 @@ fn evidence_against_a_validator_counts_once() {
     lone.tell(1, Message::Evidence(Box::new(second)));
     assert_eq!(lone.status().evidence_pending, 1);
     assert_eq!(lone.world.record().counters.evidence_found, 1);
+}
+
+/// The power fails as the barrier is made final: the record of the next epoch is not on disk without
+/// the barrier.
+#[test]
+fn a_power_cut_at_a_barrier_leaves_the_node_in_one_epoch_or_the_other() {
+    for point in [CrashPoint::BeforeCommit, CrashPoint::AfterCommit, CrashPoint::BeforeWrite] {
+        let mut lone = Lone::new(4, 3);
+        let barrier = barrier_in_view_1(&mut lone);
+        let end = lone.quill.certificate(VoteKind::Prepare, reference(&barrier), &[0, 1, 2]);
+        lone.arm(point);
+        lone.decide(end.clone());
+        assert!(!lone.is_running(), "{point:?} was passed");
+        lone.world.strike(Fault::Restart { node: 3 });
+        lone.pass(MS);
+        let epoch = lone.status().epoch;
+        let height = lone.status().final_height;
+        assert_eq!(epoch == Epoch::new(1), height == barrier.header.height, "{point:?}");
+        lone.decide(end);
+        assert_eq!(lone.status().epoch, Epoch::new(1), "{point:?}");
+    }
 }

@@ -6,6 +6,7 @@
 //! `tests/model_selection.rs`.
 
 mod catch_up;
+mod driver;
 mod edge;
 mod epochs;
 mod liar;

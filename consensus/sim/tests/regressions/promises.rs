@@ -28,7 +28,7 @@ struct Promise {
     is_stored: fn(&Safety) -> bool,
 }
 
-const PROMISES: [Promise; 6] = [
+const PROMISES: [Promise; 7] = [
     Promise {
         name: "prepare vote",
         n: 4,
@@ -65,6 +65,18 @@ const PROMISES: [Promise; 6] = [
         },
         is_said: |message| matches!(message, Message::Append(append) if !append.blocks.is_empty()),
         is_stored: |record| record.led == Some(View::new(0)),
+    },
+    Promise {
+        name: "proposal with the leader's vote",
+        n: 4,
+        me: 1,
+        prepare: |_| {},
+        provoke: |lone| {
+            let start = lone.quill.start(1, lone.quill.genesis);
+            lone.enter(start);
+        },
+        is_said: |message| matches!(message, Message::Append(append) if !append.votes.is_empty()),
+        is_stored: |record| record.led == Some(View::new(1)) && record.last_vote.is_some(),
     },
     Promise {
         name: "view change",

@@ -396,3 +396,20 @@ fn v3_an_invalid_block_that_came_before_its_views_certificate_gets_no_vote() {
     lone.enter(certificate.start);
     assert!(!lone.voted_for(&wrong) && !lone.voted_for(&above));
 }
+
+/// The leader's side of V5: it proposes no more than the others may vote for.
+#[test]
+fn p3_a_leader_proposes_at_most_the_pipeline_ahead() {
+    let mut lone = Lone::new(4, 0);
+    for _ in 0..20 {
+        lone.world.submit();
+        lone.pass(MS * 2);
+    }
+    let heights = |lone: &Lone| {
+        lone.said(|message| match message {
+            Message::Append(append) => append.blocks.first().map(|block| block.header.height.get()),
+            _ => None,
+        })
+    };
+    assert_eq!(heights(&lone), [1, 2, 3, 4]);
+}

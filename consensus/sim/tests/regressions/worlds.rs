@@ -52,7 +52,7 @@ fn a_leader_that_withholds_certificates_is_replaced() {
                 append.blocks.is_empty() && !append.certificates.is_empty()
                     || append.blocks.iter().any(|block| block.justification.certificate.is_some())
             }
-            Message::Decided(_) | Message::Finals(_) => true,
+            Message::Decided(_) | Message::Finals(_) | Message::Blocks(_) => true,
             _ => false,
         };
         !(shows && envelope.from == 0)
