@@ -269,10 +269,7 @@ async fn open(
 ) -> Result<Opened<Safety>, NodeError> {
     let state = GenesisState::new(genesis)?;
     let data = home.data_path();
-    let policy = CheckpointPolicy {
-        blocks: config.storage.checkpoint_blocks,
-        ..CheckpointPolicy::default()
-    };
+    let policy = CheckpointPolicy::from(&config.storage);
     let opening = tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
 }

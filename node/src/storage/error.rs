@@ -18,7 +18,8 @@ pub enum OpenError {
     },
     #[error(
         "{path} holds another chain ({found}, this genesis is {expected}): use the home that \
-         belongs to the genesis file, or `node reset`"
+         belongs to the genesis file; only where this key is done with the other chain for good, \
+         `node reset --yes --forget-votes` lets this home begin on the new one"
     )]
     OtherChain { path: PathBuf, found: Digest, expected: Digest },
     #[error(
@@ -27,13 +28,13 @@ pub enum OpenError {
     )]
     NewerSchema { path: PathBuf, found: u32, known: u32 },
     #[error(
-        "{path} has storage schema {found}, this program needs {known}: catch up from the network \
-         with a fresh data directory"
+        "{path} has storage schema {found}, this program needs {known}: run the older program that \
+         wrote it; an empty data directory would forget what this validator has promised"
     )]
     OlderSchema { path: PathBuf, found: u32, known: u32 },
-    #[error("{path} is not a store of this schema: {what}")]
+    #[error("{path} is not a store of this schema: {what}; run the program that wrote it")]
     Columns { path: PathBuf, what: String },
-    #[error("there is no store in {path}")]
+    #[error("there is no store in {path}: `node run` makes one when it first runs on this home")]
     Missing { path: PathBuf },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -43,14 +44,29 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("database error: {0}")]
-    Database(#[from] rocksdb::Error),
+    Database(rocksdb::Error),
+    // Never "restore a copy": an older one has forgotten what was promised since.
     #[error(
-        "the store is damaged at {what}: a validator with a damaged store must not vote again \
-         under the same key; restore the disk, or come back as an observer from fresh data"
+        "the store is damaged at {what}: this validator must not vote again under its key, also \
+         not from an older copy of the disk; keep it stopped, and let governance replace the key; \
+         `node reset --yes --forget-votes` only for a key that will never validate again"
     )]
     Damaged { what: String },
-    #[error("replaying block {height} gives another result than it had: {what}")]
+    #[error(
+        "executing block {height} again gives another result than it had ({what}): run the \
+         version of the program that it was executed with; if that was this one, the machine \
+         cannot be trusted, and the validator must stay stopped"
+    )]
     Replay { height: Height, what: String },
+}
+
+impl From<rocksdb::Error> for StoreError {
+    fn from(error: rocksdb::Error) -> Self {
+        match error.kind() {
+            rocksdb::ErrorKind::Corruption => Self::damaged(format!("the database ({error})")),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {

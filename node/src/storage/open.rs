@@ -15,11 +15,14 @@ use super::records::{Identity, SCHEMA};
 pub(super) const DATABASE: &str = "db";
 /// A database that is being made: not valid yet.
 pub(super) const UNFINISHED: &str = "db.new";
+/// Every database of RocksDB has this file.
+const CURRENT: &str = "CURRENT";
 
 /// Opens the database of a data directory for writing; makes it where there is none.
 pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
     let path = directory.join(DATABASE);
-    if !exists(&path) {
+    // Anything there is a store, whole or damaged: it is never made again.
+    if !path.exists() {
         create(directory, chain_id)?;
     }
     check_columns(&path, chain_id)?;
@@ -32,7 +35,7 @@ pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, Op
 /// Opens the database of a data directory without changing it.
 pub(super) fn open_read_only(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
     let path = directory.join(DATABASE);
-    if !exists(&path) {
+    if !path.exists() {
         return Err(OpenError::Missing { path: directory.into() });
     }
     check_columns(&path, chain_id)?;
@@ -69,13 +72,16 @@ fn create(directory: &Path, chain_id: Digest) -> Result<(), OpenError> {
     fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(&path))
 }
 
-fn exists(path: &Path) -> bool {
-    path.join("CURRENT").exists()
-}
-
 /// Compares the column families with those of this schema, before a program that does not know
 /// them opens the store for writing.
 fn check_columns(path: &Path, chain_id: Digest) -> Result<(), OpenError> {
+    if !path.join(CURRENT).exists() {
+        return Err(StoreError::damaged(format!(
+            "{}: it is missing",
+            path.join(CURRENT).display()
+        ))
+        .into());
+    }
     let mut found = DB::list_cf(&Options::default(), path).map_err(StoreError::from)?;
     let mut known = columns::ALL.map(String::from);
     found.sort_unstable();

@@ -38,9 +38,8 @@ impl GenesisState {
     /// # Errors
     /// [`chain::genesis::GenesisError`] where its accounts or validators make no state.
     pub fn new(genesis: &genesis::Genesis) -> Result<Self, chain::genesis::GenesisError> {
-        let balances = genesis.balances.iter().map(|balance| (balance.address, balance.amount));
-        let state = chain::genesis::genesis_state(balances, genesis.validator_set())?;
-        Ok(Self { chain_id: genesis.hash(), time_ms: genesis.time_ms, state })
+        let (chain_id, time_ms) = (genesis.hash(), genesis.time_ms);
+        Ok(Self { chain_id, time_ms, state: genesis.state()? })
     }
 
     fn tip(&self) -> Tip {

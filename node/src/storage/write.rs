@@ -10,6 +10,7 @@ use chain::receipt::Receipt;
 use chain::transaction::Transaction;
 use chain::types::{Height, View};
 use consensus::application::FinalityProof;
+use genesis::config::StorageConfig;
 use rocksdb::{WriteBatch, WriteOptions};
 
 use super::columns::{
@@ -27,9 +28,15 @@ pub struct CheckpointPolicy {
     pub transactions: usize,
 }
 
+impl From<&StorageConfig> for CheckpointPolicy {
+    fn from(config: &StorageConfig) -> Self {
+        Self { blocks: config.checkpoint_blocks, transactions: 50_000 }
+    }
+}
+
 impl Default for CheckpointPolicy {
     fn default() -> Self {
-        Self { blocks: 256, transactions: 50_000 }
+        Self::from(&StorageConfig::default())
     }
 }
 
