@@ -194,10 +194,8 @@ impl Hybrid {
     /// that height: whatever extends the root extends it too.
     pub(super) fn note_final_vote(&mut self, height: Height, hash: Option<Digest>) {
         let vote = self.safety.last_vote.as_ref().map(|vote| vote.block);
-        if let Some(block) = vote.filter(|block| block.position.height == height) {
-            if Some(block.hash) == hash {
-                self.final_vote = hash;
-            }
+        if vote.is_some_and(|block| block.position.height == height && Some(block.hash) == hash) {
+            self.final_vote = hash;
         }
     }
 

@@ -63,9 +63,12 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
     assert_eq!(flagged.storage.checkpoint_blocks, 7, "not touched by a flag");
 }
 
+/// A file, environment variables, and what the error must say.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
 #[test]
 fn errors_name_the_setting_and_the_fix() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 13] = [
+    let table: [Case; 13] = [
         ("moniker = 3", &[], &["config.toml", "moniker"]),
         ("moniker = \"a\"\n[rpc]\nlisen = \"127.0.0.1:1\"", &[], &["line 3", "lisen", "listen"]),
         ("", &[], &["moniker"]),

@@ -48,7 +48,7 @@ impl Hosts {
         let address = host.trim_start_matches('[').trim_end_matches(']');
         let known = address.parse::<IpAddr>().is_ok()
             || host == "localhost"
-            || self.0.iter().any(|name| *name == host);
+            || self.0.contains(&host);
         if known {
             return Ok(());
         }
