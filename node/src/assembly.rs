@@ -9,6 +9,7 @@
 mod gossip;
 mod observer;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use genesis::Genesis;
 use genesis::config::{MempoolConfig, NodeConfig};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{AdminError, AdminSocket};
 use crate::application::NodeApplication;
@@ -123,7 +125,22 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// # Errors
 /// [`NodeError`] with what to do about it.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
-    let mut node = Node::start(options).await?;
+    let mut shutdown = pin!(shutdown);
+    let stop = CancellationToken::new();
+    let mut starting = pin!(Node::start(options, stop.clone()));
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = &mut shutdown => {
+            stop.cancel();
+            // To its end: what was started is not to be left behind.
+            return match starting.await {
+                Ok(node) => Ok(node.stop().await),
+                Err(NodeError::Open(OpenError::Stopped)) => Ok(()),
+                Err(error) => Err(error),
+            };
+        }
+    };
+    let mut node = started?;
     tokio::select! {
         () = shutdown => {
             tracing::info!("shutting down");
@@ -152,11 +169,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts every part; returns once clients and peers can connect.
+    /// Starts every part; returns once clients and peers can connect, or early where `stop` is
+    /// cancelled while the store executes blocks again.
     ///
     /// # Errors
     /// [`NodeError`] with what to do about it.
-    pub async fn start(options: Options) -> Result<Self, NodeError> {
+    pub async fn start(options: Options, stop: CancellationToken) -> Result<Self, NodeError> {
         let Options { home, config, outbox_layer } = options;
         let (genesis, keys) = (home.genesis()?, home.keys()?);
         if genesis.engine != genesis::spec::Engine::Hybrid {
@@ -165,7 +183,7 @@ impl Node {
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
-        let opened = open(&home, &config, &genesis, Arc::clone(&verifier)).await?;
+        let opened = open(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
@@ -266,11 +284,13 @@ async fn open(
     config: &NodeConfig,
     genesis: &Genesis,
     verifier: Arc<dyn Verifier>,
+    stop: CancellationToken,
 ) -> Result<Opened<Safety>, NodeError> {
     let state = GenesisState::new(genesis)?;
     let data = home.data_path();
     let policy = CheckpointPolicy::from(&config.storage);
-    let opening = tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy));
+    let opening =
+        tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy, &stop));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
 }
 
