@@ -109,6 +109,8 @@ pub enum NodeError {
     Rpc(#[from] RpcError),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error("{0} ended, which it never should; see the message above")]
+    Ended(&'static str),
 }
 
 /// The runtime that a node process needs: its work is on threads of its own, so that a few nodes
@@ -147,10 +149,10 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
             node.stop().await;
             Ok(())
         }
-        error = node.consensus.failed() => {
-            tracing::error!(%error, "the node stops: it cannot promise anything any more");
+        error = node.failed() => {
+            tracing::error!(%error, "the node stops: it cannot go on");
             node.stop().await;
-            Err(error.into())
+            Err(error)
         }
     }
 }
@@ -264,6 +266,18 @@ impl Node {
         };
         let (p2p, rpc) = (p2p.join(" "), self.rpc.address);
         tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
+    }
+
+    /// Waits until a part ends that should not: the rest is worth little without it.
+    async fn failed(&mut self) -> NodeError {
+        tokio::select! {
+            error = self.consensus.failed() => error.into(),
+            () = self.network.failed() => NodeError::Ended("the network"),
+            () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
+            () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
+        }
     }
 
     /// Stops every part: first what brings work, last the store.

@@ -272,3 +272,14 @@ async fn a_node_that_fails_late_in_its_start_leaves_nothing_running() {
     assert!(matches!(error, NodeError::Rpc(_)), "{error}");
     start(again).await.unwrap().stop().await;
 }
+
+#[tokio::test]
+async fn a_part_that_ends_ends_the_node() {
+    let cluster = Cluster::new();
+    let options = cluster.options(0);
+    let mut node = start(options).await.unwrap();
+    node.gossip.abort_all();
+    let error = node.failed().await.to_string();
+    assert!(error.contains("the gossip of transactions ended"), "{error}");
+    node.stop().await;
+}
