@@ -109,6 +109,10 @@ impl Store {
         let chain = db.cf_handle(CHAIN).expect("every column family is opened with the store");
         let end = match db.get_cf(chain, MARKER_KEY)? {
             Some(bytes) => records::decode(&bytes, || "the final marker".into())?,
+            // Written with the first block, so nothing is there without it.
+            None if db.iterator_cf(chain, IteratorMode::Start).next().is_some() => {
+                return Err(StoreError::damaged("the final marker: it is missing"));
+            }
             None => fresh,
         };
         // The first checkpoint holds the whole state, a later one what changed since.
