@@ -74,7 +74,7 @@ struct Reply {
 #[derive(Debug)]
 pub struct AdminSocket {
     path: PathBuf,
-    _task: JoinSet<()>,
+    task: JoinSet<()>,
 }
 
 impl Drop for AdminSocket {
@@ -107,7 +107,12 @@ impl AdminSocket {
         let listener = listen().map_err(|source| AdminError { path: path.clone(), source })?;
         let mut task = JoinSet::new();
         task.spawn(accept_forever(listener, Arc::new(Operator { network, status })));
-        Ok(Self { path, _task: task })
+        Ok(Self { path, task })
+    }
+
+    /// Waits until nobody listens any more: only ever by a panic.
+    pub async fn failed(&mut self) {
+        self.task.join_next().await;
     }
 }
 

@@ -9,6 +9,7 @@
 mod gossip;
 mod observer;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use genesis::Genesis;
 use genesis::config::{MempoolConfig, NodeConfig};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::admin::{AdminError, AdminSocket};
 use crate::application::NodeApplication;
@@ -107,6 +109,8 @@ pub enum NodeError {
     Rpc(#[from] RpcError),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error("{0} ended, which it never should; see the message above")]
+    Ended(&'static str),
 }
 
 /// The runtime that a node process needs: its work is on threads of its own, so that a few nodes
@@ -123,17 +127,32 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 /// # Errors
 /// [`NodeError`] with what to do about it.
 pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
-    let mut node = Node::start(options).await?;
+    let mut shutdown = pin!(shutdown);
+    let stop = CancellationToken::new();
+    let mut starting = pin!(Node::start(options, stop.clone()));
+    let started = tokio::select! {
+        started = &mut starting => started,
+        () = &mut shutdown => {
+            stop.cancel();
+            // To its end: what was started is not to be left behind.
+            return match starting.await {
+                Ok(node) => Ok(node.stop().await),
+                Err(NodeError::Open(OpenError::Stopped)) => Ok(()),
+                Err(error) => Err(error),
+            };
+        }
+    };
+    let mut node = started?;
     tokio::select! {
         () = shutdown => {
             tracing::info!("shutting down");
             node.stop().await;
             Ok(())
         }
-        error = node.consensus.failed() => {
-            tracing::error!(%error, "the node stops: it cannot promise anything any more");
+        error = node.failed() => {
+            tracing::error!(%error, "the node stops: it cannot go on");
             node.stop().await;
-            Err(error.into())
+            Err(error)
         }
     }
 }
@@ -152,11 +171,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts every part; returns once clients and peers can connect.
+    /// Starts every part; returns once clients and peers can connect, or early where `stop` is
+    /// cancelled while the store executes blocks again.
     ///
     /// # Errors
     /// [`NodeError`] with what to do about it.
-    pub async fn start(options: Options) -> Result<Self, NodeError> {
+    pub async fn start(options: Options, stop: CancellationToken) -> Result<Self, NodeError> {
         let Options { home, config, outbox_layer } = options;
         let (genesis, keys) = (home.genesis()?, home.keys()?);
         if genesis.engine != genesis::spec::Engine::Hybrid {
@@ -165,7 +185,7 @@ impl Node {
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
-        let opened = open(&home, &config, &genesis, Arc::clone(&verifier)).await?;
+        let opened = open(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
@@ -248,6 +268,18 @@ impl Node {
         tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
     }
 
+    /// Waits until a part ends that should not: the rest is worth little without it.
+    async fn failed(&mut self) -> NodeError {
+        tokio::select! {
+            error = self.consensus.failed() => error.into(),
+            () = self.network.failed() => NodeError::Ended("the network"),
+            () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
+            () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
+        }
+    }
+
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
         let Self { rpc, view, pool, consensus, network, admin, gossip } = self;
@@ -266,11 +298,13 @@ async fn open(
     config: &NodeConfig,
     genesis: &Genesis,
     verifier: Arc<dyn Verifier>,
+    stop: CancellationToken,
 ) -> Result<Opened<Safety>, NodeError> {
     let state = GenesisState::new(genesis)?;
     let data = home.data_path();
     let policy = CheckpointPolicy::from(&config.storage);
-    let opening = tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy));
+    let opening =
+        tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy, &stop));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
 }
 

@@ -87,13 +87,25 @@ impl ConsensusHandle {
     }
 }
 
-/// A running consensus thread.
+/// A running consensus thread. Dropping it ends the thread as [`stop`](Self::stop) does: it holds
+/// the store, which must not be in use when the process goes.
 #[derive(Debug)]
 pub struct ConsensusHost<M> {
     pub handle: ConsensusHandle,
     inbox: Arc<Inbox<M>>,
     ended: oneshot::Receiver<Result<(), HostError>>,
-    thread: JoinHandle<()>,
+    /// `None` once it is waited for.
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<M> Drop for ConsensusHost<M> {
+    fn drop(&mut self) {
+        self.inbox.stop();
+        if let Some(thread) = self.thread.take() {
+            // As below.
+            let _ = thread.join();
+        }
+    }
 }
 
 impl<M: WireMessage> ConsensusHost<M> {
@@ -115,15 +127,16 @@ impl<M: WireMessage> ConsensusHost<M> {
         let thread = std::thread::Builder::new().name("consensus".into()).spawn(move || {
             match Host::start(parts) {
                 Ok((host, handle)) => {
-                    // Nobody waits any more where the node was told to stop meanwhile.
-                    let _ = started.send(Ok(handle));
-                    let _ = end.send(host.run());
+                    // Where nobody waits any more, nobody would ever stop it.
+                    if started.send(Ok(handle)).is_ok() {
+                        let _ = end.send(host.run());
+                    }
                 }
                 Err(error) => drop(started.send(Err(error))),
             }
         })?;
         let handle = starting.await.map_err(|_| HostError::Panicked)??;
-        Ok(Self { handle, inbox, ended, thread })
+        Ok(Self { handle, inbox, ended, thread: Some(thread) })
     }
 
     /// Waits until the thread ends by itself: only ever with an error.
@@ -135,10 +148,12 @@ impl<M: WireMessage> ConsensusHost<M> {
     }
 
     /// Ends the thread after its present turn, and waits for that: nothing is half written then.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.inbox.stop();
-        // A thread that failed has said so through `failed`.
-        let _ = tokio::task::spawn_blocking(|| self.thread.join()).await;
+        if let Some(thread) = self.thread.take() {
+            // A thread that failed has said so through `failed`.
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
     }
 }
 

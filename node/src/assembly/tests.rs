@@ -1,6 +1,7 @@
 //! Whole nodes on loopback, in one process.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use chain::transaction::{Body, Payload, SignedTransaction};
@@ -16,6 +17,9 @@ const SEED: &str = "assembly";
 const ACCOUNTS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// One network at a time: two would look for free ports together, and find the same.
+static MACHINE: Mutex<()> = Mutex::new(());
+
 /// A network of nodes, some of which run.
 struct Cluster {
     _directory: tempfile::TempDir,
@@ -24,10 +28,18 @@ struct Cluster {
     chain_id: Digest,
     /// The next nonce of each account.
     nonces: Vec<u64>,
+    /// Last: until everything is gone.
+    _alone: MutexGuard<'static, ()>,
+}
+
+async fn start(options: Options) -> Result<Node, NodeError> {
+    Node::start(options, CancellationToken::new()).await
 }
 
 impl Cluster {
-    async fn start() -> Self {
+    /// All homes are made, nobody runs.
+    fn new() -> Self {
+        let alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         let plan = Plan {
             chain: "test".into(),
@@ -41,15 +53,19 @@ impl Cluster {
             balance: Amount::new(1_000_000),
         };
         let network = genesis::network::create(&plan, &directory.path().join("net")).unwrap();
-        let mut cluster = Self {
+        Self {
             _directory: directory,
             homes: network.nodes.iter().map(|node| node.home.clone()).collect(),
-            nodes: Vec::new(),
+            nodes: network.nodes.iter().map(|_| None).collect(),
             chain_id: network.chain_id,
             nonces: vec![0; ACCOUNTS as usize],
-        };
+            _alone: alone,
+        }
+    }
+
+    async fn start() -> Self {
+        let mut cluster = Self::new();
         for place in 0..usize::from(VALIDATORS) {
-            cluster.nodes.push(None);
             cluster.run(place).await;
         }
         cluster
@@ -62,7 +78,7 @@ impl Cluster {
     }
 
     async fn run(&mut self, place: usize) {
-        self.nodes[place] = Some(Node::start(self.options(place)).await.unwrap());
+        self.nodes[place] = Some(start(self.options(place)).await.unwrap());
     }
 
     async fn stop(&mut self, place: usize) {
@@ -189,10 +205,8 @@ async fn all_nodes_stop_and_resume_where_they_were() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
-    let cluster = Cluster::start().await;
-    let [first, second] = [0, 1].map(|place| cluster.options(place));
-    let others = cluster.options(2);
-    cluster.stop_all().await;
+    let cluster = Cluster::new();
+    let options = cluster.options(1);
 
     struct Counting(MessageOutbox, mpsc::Sender<&'static str>);
     impl Outbox<Message> for Counting {
@@ -201,7 +215,6 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
             self.0.send(to, message);
         }
     }
-    let _others = (first, others);
     let (seen, mut kinds) = mpsc::channel(1024);
     let layer: OutboxLayer = Box::new(move |inner, context| {
         assert_eq!(context.validators.len(), usize::from(VALIDATORS));
@@ -210,7 +223,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
         Box::new(Counting(inner, seen))
     });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let options = Options { outbox_layer: Some(layer), ..second };
+    let options = Options { outbox_layer: Some(layer), ..options };
     let running = tokio::spawn(run(options, async {
         let _ = stopped.await;
     }));
@@ -224,7 +237,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
 async fn a_home_that_does_not_fit_is_refused_in_words() {
     let cluster = Cluster::start().await;
     let options = cluster.options(0);
-    let busy = Node::start(cluster.options(0)).await.unwrap_err().to_string();
+    let busy = start(cluster.options(0)).await.unwrap_err().to_string();
     assert!(busy.contains("is in use by"), "{busy}");
     let homes = cluster.homes.clone();
     let directory = cluster._directory.path().to_owned();
@@ -234,7 +247,39 @@ async fn a_home_that_does_not_fit_is_refused_in_words() {
     let mut cluster = cluster;
     cluster.stop(0).await;
     std::fs::write(homes[0].join("keys/network.json"), other).unwrap();
-    let error = Node::start(options).await.unwrap_err();
+    let error = start(options).await.unwrap_err();
     assert!(matches!(error, NodeError::NetworkKey), "{error}");
     cluster.stop_all().await;
+}
+
+#[tokio::test]
+async fn a_node_told_to_stop_while_it_starts_stops_and_lets_go_of_its_home() {
+    let cluster = Cluster::new();
+    let [options, again, third] = [0, 0, 0].map(|place| cluster.options(place));
+    // Told before the first look at it, and told somewhere on the way.
+    run(options, async {}).await.unwrap();
+    run(again, tokio::task::yield_now()).await.unwrap();
+    start(third).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_fails_late_in_its_start_leaves_nothing_running() {
+    let cluster = Cluster::new();
+    let [mut options, again] = [0, 0].map(|place| cluster.options(place));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    options.config.rpc.listen = taken.local_addr().unwrap();
+    let error = start(options).await.unwrap_err();
+    assert!(matches!(error, NodeError::Rpc(_)), "{error}");
+    start(again).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_part_that_ends_ends_the_node() {
+    let cluster = Cluster::new();
+    let options = cluster.options(0);
+    let mut node = start(options).await.unwrap();
+    node.gossip.abort_all();
+    let error = node.failed().await.to_string();
+    assert!(error.contains("the gossip of transactions ended"), "{error}");
+    node.stop().await;
 }

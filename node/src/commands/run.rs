@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
-use node::assembly::{self, Options};
+use node::assembly::{self, NodeError, Options};
 use node::config::{LogFormat, Overrides};
 use node::logging;
 use tokio::signal::unix::{SignalKind, signal};
@@ -68,8 +68,28 @@ impl Run {
         let runtime = assembly::runtime().map_err(Failure::failed)?;
         runtime.block_on(async {
             let shutdown = shutdown().map_err(Failure::failed)?;
-            assembly::run(options, shutdown).await.map_err(Failure::failed)
+            assembly::run(options, shutdown).await.map_err(Failure::from)
         })
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Home(_)
+            | NodeError::Engine(_)
+            | NodeError::Genesis(_)
+            | NodeError::NetworkKey
+            | NodeError::Address { .. } => Self::usage(error),
+            NodeError::Open(_)
+            | NodeError::Store(_)
+            | NodeError::Network(_)
+            | NodeError::Thread(_)
+            | NodeError::Consensus(_)
+            | NodeError::Rpc(_)
+            | NodeError::Admin(_)
+            | NodeError::Ended(_) => Self::failed(error),
+        }
     }
 }
 

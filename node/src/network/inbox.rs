@@ -118,12 +118,6 @@ impl<M: WireMessage> Inbox<M> {
         }
     }
 
-    /// Ends every present and later wait.
-    pub fn stop(&self) {
-        self.lock().stopped = true;
-        self.arrived.notify_all();
-    }
-
     /// Waits for messages, a wake-up call or the deadline (`None`: for ever), and takes what is
     /// there: votes first, one message of each peer after the other, a bounded number of each.
     pub fn wait(&self, deadline: Option<Instant>) -> Waited<M> {
@@ -148,6 +142,14 @@ impl<M: WireMessage> Inbox<M> {
             inner =
                 self.arrived.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+impl<M> Inbox<M> {
+    /// Ends every present and later wait.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.arrived.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<M>> {

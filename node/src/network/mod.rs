@@ -126,7 +126,7 @@ pub struct Network<M> {
     pub inbox: Arc<Inbox<M>>,
     /// Where this node listens.
     pub addresses: Vec<Multiaddr>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 /// Speaks to a running network; cheap to clone.
@@ -208,7 +208,12 @@ impl<M: WireMessage> Network<M> {
             .map_err(|_| refused("the network stopped".into()))?
             .clone();
         let handle = NetworkHandle { me, book, batcher, validators, best_final, commands };
-        Ok((Self { handle, inbox, addresses, _tasks: tasks }, transactions))
+        Ok((Self { handle, inbox, addresses, tasks }, transactions))
+    }
+
+    /// Waits until one of its tasks ends: only ever by a panic.
+    pub async fn failed(&mut self) {
+        self.tasks.join_next().await;
     }
 }
 

@@ -202,6 +202,13 @@ fn certificate(height: u64) -> Certificate {
     Certificate { ballot, signatures: Signatures::new(4, &signatures) }
 }
 
+#[tokio::test]
+async fn a_task_that_ends_is_noticed() {
+    let mut node = Node::start(0, 1, CHAIN, Vec::new()).await;
+    node.network.tasks.abort_all();
+    tokio::time::timeout(PATIENCE, node.network.failed()).await.unwrap();
+}
+
 /// Memory of this process, in KiB.
 pub(super) fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

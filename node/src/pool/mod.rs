@@ -25,11 +25,13 @@ use chain::state::State;
 use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest, Height};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::storage::FinalBlock;
 
 use queue::{Queue, Waiting};
 use verified::VerifiedHashes;
+use worker::Worker;
 
 /// Most transactions that one round of verification takes.
 const BATCH: usize = 1024;
@@ -106,11 +108,15 @@ pub struct TransactionPool(Arc<Handle>);
 
 /// Closes the queue when the last clone goes, which ends the thread.
 #[derive(Debug)]
-struct Handle(Arc<Shared>);
+struct Handle {
+    shared: Arc<Shared>,
+    /// Cancelled when the thread ends, however it does.
+    ended: CancellationToken,
+}
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.0.queue.close();
+        self.shared.queue.close();
     }
 }
 
@@ -159,13 +165,19 @@ impl TransactionPool {
             verifier,
             hooks,
         });
-        let worker = Arc::clone(&shared);
-        std::thread::Builder::new().name("tx-verify".into()).spawn(move || worker::run(&worker))?;
-        Ok(Self(Arc::new(Handle(shared))))
+        let ended = CancellationToken::new();
+        let worker = Worker::new(Arc::clone(&shared), ended.clone());
+        std::thread::Builder::new().name("tx-verify".into()).spawn(move || worker.run())?;
+        Ok(Self(Arc::new(Handle { shared, ended })))
     }
 
     fn shared(&self) -> &Shared {
-        &self.0.0
+        &self.0.shared
+    }
+
+    /// Waits until the thread that verifies ends: while there is a pool, only ever by a panic.
+    pub async fn failed(&self) {
+        self.0.ended.cancelled().await;
     }
 
     /// Takes a client's transaction in: checked, verified, waiting for a block.
@@ -290,3 +302,6 @@ impl TransactionPool {
         lock(&self.shared().mempool).advance(state.clone(), height, changes);
     }
 }
+
+#[cfg(test)]
+mod tests;

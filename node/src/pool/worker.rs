@@ -3,14 +3,35 @@
 use std::sync::Arc;
 
 use chain::mempool::{RejectReason, VerifiedTransaction};
+use tokio_util::sync::CancellationToken;
 
 use super::queue::Waiting;
 use super::{ANNOUNCED, BATCH, Origin, Shared, SubmitError, lock};
 
-/// Verifies whatever waits until the queue is closed.
-pub(super) fn run(shared: &Shared) {
-    while let Some(batch) = shared.queue.take(BATCH) {
-        admit(shared, batch);
+/// What the thread owns. Dropped when it ends, however it does.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    ended: CancellationToken,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Who waits for a verdict hears that there will be none.
+        self.shared.queue.close();
+        self.ended.cancel();
+    }
+}
+
+impl Worker {
+    pub(super) const fn new(shared: Arc<Shared>, ended: CancellationToken) -> Self {
+        Self { shared, ended }
+    }
+
+    /// Verifies whatever waits until the queue is closed.
+    pub(super) fn run(self) {
+        while let Some(batch) = self.shared.queue.take(BATCH) {
+            admit(&self.shared, batch);
+        }
     }
 }
 

@@ -167,7 +167,7 @@ pub struct RpcServer {
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
     /// Follow the chain for subscribers and for health; end when dropped.
-    _followers: JoinSet<()>,
+    followers: JoinSet<()>,
 }
 
 impl RpcServer {
@@ -200,14 +200,24 @@ impl RpcServer {
         let router = http::router(door);
         let most = config.max_connections;
         let serving = tokio::spawn(listen::run(listener, router, most, metrics, stop.clone()));
-        Ok(Self { address, stop, serving, _followers: followers })
+        Ok(Self { address, stop, serving, followers })
+    }
+
+    /// Waits until clients are served no more or no longer properly: only ever by a panic.
+    pub async fn failed(&mut self) {
+        tokio::select! {
+            _ = &mut self.serving => {}
+            _ = self.followers.join_next() => {}
+        }
     }
 
     /// Stops accepting, gives open connections a moment, and returns when all are closed.
     pub async fn stop(self) {
         self.stop.cancel();
-        // A server that panicked serves nobody any more either.
-        let _ = self.serving.await;
+        if !self.serving.is_finished() {
+            // A server that panics meanwhile serves nobody any more either.
+            let _ = self.serving.await;
+        }
     }
 }
 

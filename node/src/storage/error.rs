@@ -36,6 +36,8 @@ pub enum OpenError {
     Columns { path: PathBuf, what: String },
     #[error("there is no store in {path}: `node run` makes one when it first runs on this home")]
     Missing { path: PathBuf },
+    #[error("told to stop before everything was loaded")]
+    Stopped,
     #[error(transparent)]
     Store(#[from] StoreError),
 }

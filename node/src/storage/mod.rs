@@ -112,3 +112,6 @@ impl<R: bincode::Encode> Storage<R> for Store {
         Store::final_hash(self, height).map_err(|error| error.fatal("reading the final chain"))
     }
 }
+
+#[cfg(test)]
+mod tests;

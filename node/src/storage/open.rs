@@ -17,6 +17,8 @@ pub(super) const DATABASE: &str = "db";
 pub(super) const UNFINISHED: &str = "db.new";
 /// Every database of RocksDB has this file.
 const CURRENT: &str = "CURRENT";
+/// How the names of write-ahead logs end.
+const LOG: &str = "log";
 
 /// Opens the database of a data directory for writing; makes it where there is none.
 pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
@@ -25,6 +27,7 @@ pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, Op
     if !path.exists() {
         create(directory, chain_id)?;
     }
+    check_files(&path)?;
     check_columns(&path, chain_id)?;
     let db = DB::open_cf_descriptors(&columns::database_options(), &path, columns::descriptors())
         .map_err(StoreError::from)?;
@@ -38,6 +41,7 @@ pub(super) fn open_read_only(directory: &Path, chain_id: Digest) -> Result<DB, O
     if !path.exists() {
         return Err(OpenError::Missing { path: directory.into() });
     }
+    check_files(&path)?;
     check_columns(&path, chain_id)?;
     let options = columns::database_options();
     let db = DB::open_cf_descriptors_read_only(&options, &path, columns::descriptors(), false)
@@ -72,16 +76,27 @@ fn create(directory: &Path, chain_id: Digest) -> Result<(), OpenError> {
     fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(&path))
 }
 
+/// Looks for what every database has that was ever opened for writing. RocksDB itself does not miss
+/// the log that was written last, and with it would forget the newest promises.
+fn check_files(path: &Path) -> Result<(), OpenError> {
+    let missing = |what: &str| {
+        Err(StoreError::damaged(format!("{what} in {}: it is missing", path.display())).into())
+    };
+    if !path.join(CURRENT).exists() {
+        return missing(CURRENT);
+    }
+    let failed = |source| OpenError::Io { path: path.into(), source };
+    for entry in fs::read_dir(path).map_err(failed)? {
+        if entry.map_err(failed)?.path().extension().is_some_and(|found| found == LOG) {
+            return Ok(());
+        }
+    }
+    missing("the write-ahead log")
+}
+
 /// Compares the column families with those of this schema, before a program that does not know
 /// them opens the store for writing.
 fn check_columns(path: &Path, chain_id: Digest) -> Result<(), OpenError> {
-    if !path.join(CURRENT).exists() {
-        return Err(StoreError::damaged(format!(
-            "{}: it is missing",
-            path.join(CURRENT).display()
-        ))
-        .into());
-    }
     let mut found = DB::list_cf(&Options::default(), path).map_err(StoreError::from)?;
     let mut known = columns::ALL.map(String::from);
     found.sort_unstable();

@@ -13,6 +13,7 @@ use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height, View};
 use consensus::engine::{RECENT_HEADERS, Recovered};
 use rocksdb::{DB, IteratorMode};
+use tokio_util::sync::CancellationToken;
 
 use super::columns::{self, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
 use super::error::{OpenError, StoreError};
@@ -67,7 +68,8 @@ pub struct Opened<R> {
 
 impl Store {
     /// Opens the store in a data directory, or makes one there, and verifies what it holds: the
-    /// state by its root, every block above the last checkpoint by executing it again.
+    /// state by its root, every block above the last checkpoint by executing it again, which ends
+    /// early once `stop` is cancelled.
     ///
     /// # Errors
     /// [`OpenError`] with what to do about it.
@@ -76,24 +78,15 @@ impl Store {
         genesis: &GenesisState,
         verifier: Arc<dyn Verifier>,
         policy: CheckpointPolicy,
+        stop: &CancellationToken,
     ) -> Result<Opened<R>, OpenError> {
         std::fs::create_dir_all(directory)
             .map_err(|source| OpenError::Io { path: directory.into(), source })?;
         let lock = DirectoryLock::acquire(directory)?;
         let db = open::open_database(directory, genesis.chain_id)?;
-        Ok(Self::recover(db, lock, genesis, verifier, policy)?)
-    }
-
-    pub(super) fn recover<R: Decode<()> + Bounded>(
-        db: DB,
-        lock: DirectoryLock,
-        genesis: &GenesisState,
-        verifier: Arc<dyn Verifier>,
-        policy: CheckpointPolicy,
-    ) -> Result<Opened<R>, StoreError> {
         let (store, end) = Self::assemble(db, lock, genesis, policy)?;
         let mut ledger = store.load_checkpoint(genesis, verifier)?;
-        let replayed = store.replay(&mut ledger, end)?;
+        let replayed = store.replay(&mut ledger, end, stop)?;
         store.load_proposals()?;
         let recovered = store.recovered(&ledger)?;
         Ok(Opened { store, recovered, ledger, replayed })
@@ -116,6 +109,10 @@ impl Store {
         let chain = db.cf_handle(CHAIN).expect("every column family is opened with the store");
         let end = match db.get_cf(chain, MARKER_KEY)? {
             Some(bytes) => records::decode(&bytes, || "the final marker".into())?,
+            // Written with the first block, so nothing is there without it.
+            None if db.iterator_cf(chain, IteratorMode::Start).next().is_some() => {
+                return Err(StoreError::damaged("the final marker: it is missing"));
+            }
             None => fresh,
         };
         // The first checkpoint holds the whole state, a later one what changed since.
@@ -188,9 +185,17 @@ impl Store {
 
     /// Executes the final blocks above the checkpoint again. Their signatures were checked before
     /// they became final.
-    fn replay(&self, ledger: &mut Ledger, end: Marker) -> Result<u64, StoreError> {
+    fn replay(
+        &self,
+        ledger: &mut Ledger,
+        end: Marker,
+        stop: &CancellationToken,
+    ) -> Result<u64, OpenError> {
         let mut replayed = 0;
         while ledger.tip().height < end.height {
+            if stop.is_cancelled() {
+                return Err(OpenError::Stopped);
+            }
             let height = ledger.tip().height.next();
             let block = self.final_block(height)?;
             let failed = |what: String| StoreError::Replay { height, what };
@@ -204,7 +209,10 @@ impl Store {
             replayed += 1;
         }
         let marker = self.writer().marker;
-        if marker == end { Ok(replayed) } else { Err(StoreError::damaged("the final marker")) }
+        if marker != end {
+            return Err(StoreError::damaged("the final marker").into());
+        }
+        Ok(replayed)
     }
 
     /// Finds the proposed blocks above the last final one.

@@ -109,6 +109,7 @@ impl Fixture {
             &start,
             verifier.clone(),
             CheckpointPolicy::default(),
+            &CancellationToken::new(),
         )
         .unwrap();
         let view = ChainView::new(opened.store.clone(), opened.ledger.state().clone()).unwrap();

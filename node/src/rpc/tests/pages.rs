@@ -153,3 +153,16 @@ async fn a_stopped_server_closes_its_connections_and_its_port() {
     assert!(TcpStream::connect(address).await.is_err());
     tokio::time::timeout(Duration::from_secs(10), client.on_disconnect()).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_serves_no_more_is_noticed_and_can_still_be_stopped() {
+    let mut chain = Fixture::start().await;
+    chain.server.serving.abort();
+    chain.server.failed().await;
+    chain.server.stop().await;
+
+    let mut chain = Fixture::start().await;
+    chain.server.followers.abort_all();
+    chain.server.failed().await;
+    chain.server.stop().await;
+}

@@ -1,0 +1,5 @@
+//! The program as people and scripts meet it: homes, output, exit codes and signals.
+
+mod home;
+mod refusals;
+mod running;
