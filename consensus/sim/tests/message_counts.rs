@@ -232,9 +232,9 @@ fn pbft_costs_one_message_per_pair_and_two_where_the_commit_phase_is_needed() {
         // One block at a time: a commit vote for a higher one would cover those below it. After the
         // first blocks everyone agrees that waiting for the fast quorum is in vain.
         let mut counted = in_pbft(idle(n), next_two(n));
-        counted.world.run_for(MS * 90);
+        counted.world.run_for(MS * 120);
         counted.count(MS * 220);
-        let costs = counted.cost(Mode::Pbft, 0, 5);
+        let costs = counted.cost(Mode::Pbft, 0, 4);
         let prepares = (n - 1) * (n - 1);
         let all = [("append", n - 1), ("prepare", prepares), ("commit", n * (n - 1))];
         assert_eq!(costs, Costs::from(all), "n = {n}");

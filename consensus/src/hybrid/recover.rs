@@ -109,6 +109,9 @@ pub(super) fn recover(
     if !hybrid.active && hybrid.may_promise() {
         hybrid.offer_view_change(out);
     }
+    if hybrid.active && hybrid.led_in_another_life() {
+        hybrid.leader_abdicates(out);
+    }
     if let Some(certificate) = hybrid.safety.high_qc.clone() {
         hybrid.accept_certificate(certificate, out);
     }

@@ -36,6 +36,8 @@ pub(super) struct Timers {
     suspecting: bool,
     /// The leader leaves out the transaction that waits longest. Lasts until it is in.
     censoring: bool,
+    /// The leader of this view said that it does not lead it.
+    abdicated: bool,
     /// Smoothed finality latency of the last views, newest last: (view, latency).
     latencies: VecDeque<(View, Duration)>,
     censored: Option<Censorship>,
@@ -63,6 +65,7 @@ impl Timers {
             voted: now,
             suspecting: false,
             censoring: false,
+            abdicated: false,
             latencies: VecDeque::new(),
             censored: None,
             blocks_with_room: 0,
@@ -105,6 +108,7 @@ impl Timers {
         self.finality_in_view = false;
         self.suspecting = false;
         self.censoring = false;
+        self.abdicated = false;
         self.heard = now;
         self.spoke = Time::default();
         self.censored = None;
@@ -206,7 +210,20 @@ impl Hybrid {
     }
 
     fn is_suspecting(&self) -> bool {
-        self.timers.suspecting || self.timers.censoring
+        self.timers.suspecting
+            || self.timers.censoring
+            || self.timers.abdicated
+            || self.led_in_another_life()
+    }
+
+    /// A leader that suspects itself, because it led this view before a restart, need not be waited
+    /// for.
+    pub(super) fn leader_abdicates(&mut self, out: &mut Out) {
+        if !self.timers.abdicated && self.may_promise() {
+            self.timers.abdicated = true;
+            self.timers.offered = self.now;
+            self.send_suspicion(out);
+        }
     }
 
     /// How many validators say, not long ago, that they suspect the leader. Finality does not
@@ -244,7 +261,7 @@ impl Hybrid {
     }
 
     /// Whether this node led the current view before a restart: it must not lead on.
-    fn led_in_another_life(&self) -> bool {
+    pub(super) fn led_in_another_life(&self) -> bool {
         self.led_before.is_some_and(|led| self.view() <= led)
     }
 
@@ -332,7 +349,7 @@ impl Hybrid {
         }
     }
 
-    fn send_suspicion(&mut self, out: &mut Out) {
+    pub(super) fn send_suspicion(&mut self, out: &mut Out) {
         let draft = Draft::Suspect { epoch: self.epoch(), view: self.view() };
         out.send.push(Outgoing::Sign(Recipients::Others, draft));
     }

@@ -22,6 +22,9 @@ impl Hybrid {
             return;
         }
         self.suspects.insert(suspect.sender, self.now);
+        if suspect.sender == self.leader() {
+            self.leader_abdicates(out);
+        }
         let fresh = self.now_suspected_by();
         if fresh > self.quorums.f && self.may_promise() {
             self.leave_after_suspicions(out);

@@ -189,3 +189,29 @@ fn acknowledgements_in_other_names_or_of_other_views_start_nothing() {
     assert_eq!(lone.status().leader, None);
     assert_eq!(lone.refused("an acknowledgement of somebody else"), 4);
 }
+
+/// It must not lead the view on, and says so: nobody has to wait for its silence to become long.
+#[test]
+fn a_leader_that_restarts_abdicates_at_once() {
+    let mut lone = Lone::new(4, 0);
+    lone.world.submit();
+    lone.pass(MS * 20);
+    assert!(lone.record().is_some_and(|record| record.led.is_some()), "it led");
+    assert_eq!(suspicions(&lone), []);
+    lone.restart();
+    assert_eq!(suspicions(&lone), [View::new(0)]);
+}
+
+#[test]
+fn followers_do_not_wait_for_a_leader_that_abdicates() {
+    let mut lone = Lone::new(4, 3);
+    let suspect = lone.quill.suspect(2, 0);
+    lone.tell(2, Message::Suspect(suspect));
+    assert_eq!(suspicions(&lone), [], "another one's suspicion binds nothing");
+
+    let mut lone = Lone::new(4, 3);
+    let suspect = lone.quill.suspect(0, 0);
+    lone.tell(0, Message::Suspect(suspect));
+    assert_eq!(suspicions(&lone), [View::new(0)]);
+    assert_eq!(lone.view().get(), 1, "two of four suspect it");
+}
