@@ -107,15 +107,15 @@ fn sweep(n: usize, seeds: u64) {
 
 #[test]
 fn four_validators_are_safe_and_recover() {
-    sweep(4, 1_000);
+    sweep(4, 2_000);
 }
 
 #[test]
 fn five_validators_are_safe_and_recover() {
-    sweep(5, 200);
+    sweep(5, 400);
 }
 
 #[test]
 fn seven_validators_are_safe_and_recover() {
-    sweep(7, 100);
+    sweep(7, 200);
 }

@@ -6,6 +6,7 @@
 //! `tests/model_selection.rs`.
 
 mod catch_up;
+mod commit_votes;
 mod driver;
 mod edge;
 mod epochs;

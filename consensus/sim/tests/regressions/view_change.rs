@@ -119,6 +119,25 @@ fn fruitless_views_double_the_timeout_up_to_the_cap() {
     assert_eq!(timeouts, expected, "twice {:?}, capped", options.timeout_min);
 }
 
+/// Signs of life and new blocks are no finality: one who is shown no certificate loses patience.
+#[test]
+fn the_work_timer_restarts_with_finality_not_with_appends() {
+    let options = EngineOptions::default();
+    let mut lone = Lone::with(4, 3, options);
+    let mut parent = lone.quill.genesis.hash;
+    let mut waited = Duration::ZERO;
+    while waited < options.timeout_min * 2 {
+        assert!(suspicions(&lone).is_empty(), "after {waited:?}");
+        let block = lone.quill.block(parent, 0, Special::default());
+        lone.append(&block);
+        parent = block.hash();
+        lone.pass(MS * 10);
+        waited += MS * 10;
+    }
+    lone.pass(MS * 10);
+    assert_eq!(suspicions(&lone), [View::new(0)]);
+}
+
 fn acknowledge(lone: &mut Lone, sender: usize, ack: ViewAck) {
     lone.tell(sender, Message::ViewAck(ack));
 }
