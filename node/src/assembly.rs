@@ -136,7 +136,10 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()>) -> Result
             stop.cancel();
             // To its end: what was started is not to be left behind.
             return match starting.await {
-                Ok(node) => Ok(node.stop().await),
+                Ok(node) => {
+                    node.stop().await;
+                    Ok(())
+                }
                 Err(NodeError::Open(OpenError::Stopped)) => Ok(()),
                 Err(error) => Err(error),
             };

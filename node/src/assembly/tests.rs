@@ -255,11 +255,15 @@ async fn a_home_that_does_not_fit_is_refused_in_words() {
 #[tokio::test]
 async fn a_node_told_to_stop_while_it_starts_stops_and_lets_go_of_its_home() {
     let cluster = Cluster::new();
-    let [options, again, third] = [0, 0, 0].map(|place| cluster.options(place));
-    // Told before the first look at it, and told somewhere on the way.
-    run(options, async {}).await.unwrap();
-    run(again, tokio::task::yield_now()).await.unwrap();
-    start(third).await.unwrap().stop().await;
+    let [first, second, third, last] = [0; 4].map(|place| cluster.options(place));
+    // Told before it, at once, and somewhere on the way.
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let stopped = Node::start(first, stop).await.unwrap_err();
+    assert!(matches!(stopped, NodeError::Open(OpenError::Stopped)), "{stopped}");
+    run(second, async {}).await.unwrap();
+    run(third, tokio::task::yield_now()).await.unwrap();
+    start(last).await.unwrap().stop().await;
 }
 
 #[tokio::test]

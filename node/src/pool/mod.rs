@@ -217,7 +217,7 @@ impl TransactionPool {
         let bytes = self.precheck(&transaction)?;
         let (reply, verdict) = oneshot::channel();
         let item = Waiting { transaction, bytes, origin, reply };
-        self.shared().queue.push(item).map_err(|_| SubmitError::Overloaded)?;
+        self.shared().queue.push(item)?;
         Ok(verdict)
     }
 

@@ -41,14 +41,17 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds a transaction, or gives it back where the queue is full or closed.
-    pub(super) fn push(&self, item: Waiting) -> Result<(), Waiting> {
+    /// Adds a transaction.
+    ///
+    /// # Errors
+    /// [`SubmitError::Overloaded`] where it finds no room, [`SubmitError::Closed`] for ever.
+    pub(super) fn push(&self, item: Waiting) -> Result<(), SubmitError> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        if contents.closed
-            || contents.waiting.len() >= MAX_TRANSACTIONS
-            || contents.bytes + item.bytes > MAX_BYTES
-        {
-            return Err(item);
+        if contents.closed {
+            return Err(SubmitError::Closed);
+        }
+        if contents.waiting.len() >= MAX_TRANSACTIONS || contents.bytes + item.bytes > MAX_BYTES {
+            return Err(SubmitError::Overloaded);
         }
         contents.bytes += item.bytes;
         contents.waiting.push_back(item);

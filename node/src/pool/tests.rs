@@ -49,5 +49,5 @@ async fn a_verifying_thread_that_dies_is_noticed_and_leaves_nobody_waiting() {
     let transaction = Payload { chain_id, sender, nonce: 0, expiry, body }.sign(&alice);
     assert_eq!(pool.submit(transaction.clone()).await, Err(SubmitError::Closed));
     pool.failed().await;
-    pool.submit(transaction).await.unwrap_err();
+    assert_eq!(pool.submit(transaction).await, Err(SubmitError::Closed));
 }

@@ -192,9 +192,12 @@ impl Store {
         stop: &CancellationToken,
     ) -> Result<u64, OpenError> {
         let mut replayed = 0;
-        while ledger.tip().height < end.height {
+        loop {
             if stop.is_cancelled() {
                 return Err(OpenError::Stopped);
+            }
+            if ledger.tip().height >= end.height {
+                break;
             }
             let height = ledger.tip().height.next();
             let block = self.final_block(height)?;

@@ -65,11 +65,11 @@ fn a_home_that_cannot_be_used_ends_a_run_with_2() {
     let home = Home::new();
     // What is written to a file for one run, and what the program must say of it.
     let table = [
-        ("config.toml", "moniker = 7", "moniker"),
-        ("config.toml", "moniker = \"a\"\n[rpc]\nport = 7", "unknown field"),
+        ("config.toml", "moniker = 7", "config.toml: TOML parse error at line 1"),
+        ("config.toml", "moniker = \"a\"\n[rpc]\nport = 7", "parse error at line 3"),
         ("config.toml", "moniker = \"a\"\n[storage]\ncheckpoint_blocks = 0", "checkpoint_blocks"),
         ("config.toml", "moniker = \"a\"\n[rpc]\nlisten = \"0.0.0.0:1\"", "allow_remote"),
-        ("config.toml", "moniker = \"a\"\n[log]\nlevel = \"=loud=\"", "log.level"),
+        ("config.toml", "moniker = \"a\"\n[log]\nlevel = \"a=b=c\"", "log.level"),
         ("genesis.json", "{\"chain\": 7}", "genesis.json"),
         ("genesis.json", "", "genesis.json"),
         ("keys/validator.json", "{}", "validator.json is not a key file"),
