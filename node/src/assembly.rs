@@ -353,6 +353,7 @@ fn start_pool(
         bytes: config.max_bytes,
         per_sender: config.max_per_sender,
         nonce_gap: config.max_per_sender as u64,
+        lifetime: MempoolLimits::LIFETIME,
     };
     let inbox = Arc::clone(&network.inbox);
     let hooks = PoolHooks { wake: Box::new(move || inbox.wake()), gossip };

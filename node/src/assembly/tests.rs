@@ -114,7 +114,7 @@ impl Cluster {
         self.nonces[account as usize] += 1;
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
-        let (chain_id, expiry) = (self.chain_id, Height::new(1_000_000));
+        let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
         Payload { chain_id, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
