@@ -191,8 +191,11 @@ fn transaction(nonce: u64) -> SignedTransaction {
 
 /// A final certificate of four validators at a height.
 fn certificate(height: u64) -> Certificate {
-    let position =
-        Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(height) };
+    certificate_of(Epoch::new(0), height)
+}
+
+fn certificate_of(epoch: Epoch, height: u64) -> Certificate {
+    let position = Position { epoch, view: View::new(0), height: Height::new(height) };
     let ballot = Ballot { kind: VoteKind::Commit, position, block: Digest([3; 32]) };
     let sign = |place: usize| {
         let signature = chain::crypto::Signer::sign(&consensus_key(place), &ballot.digest(&CHAIN));
