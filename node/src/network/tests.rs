@@ -211,10 +211,3 @@ async fn a_task_that_ends_is_noticed() {
     node.network.tasks.abort_all();
     tokio::time::timeout(PATIENCE, node.network.failed()).await.unwrap();
 }
-
-/// Memory of this process, in KiB.
-pub(super) fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
