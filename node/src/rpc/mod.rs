@@ -17,8 +17,9 @@
 //! | answers in memory | 128 MiB together | a wait, then an error |
 //! | calls of a WebSocket in flight | 32 | it is not read from |
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
-//! | subscriptions | 8 per connection, 32 with transactions in all | an error |
-//! | notices a subscriber is behind | 256 blocks, 4096 events | it is told how many it missed |
+//! | subscriptions | 8 per connection, 16 with transactions in all | an error |
+//! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
+//! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
 
 mod budget;
