@@ -46,9 +46,8 @@ impl Hosts {
     fn allow(&self, header: &str, host: &str) -> Result<(), String> {
         let host = host.to_ascii_lowercase();
         let address = host.trim_start_matches('[').trim_end_matches(']');
-        let known = address.parse::<IpAddr>().is_ok()
-            || host == "localhost"
-            || self.0.contains(&host);
+        let known =
+            address.parse::<IpAddr>().is_ok() || host == "localhost" || self.0.contains(&host);
         if known {
             return Ok(());
         }

@@ -152,7 +152,8 @@ impl Fixture {
         let mut config =
             RpcConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..RpcConfig::default() };
         change(&mut config);
-        let server = RpcServer::start(&config, context).await.unwrap();
+        let listener = RpcListener::bind(config.listen).await.unwrap();
+        let server = RpcServer::start(listener, &config, context);
         Self {
             tip: (Height::new(0), start.chain_id),
             genesis,
