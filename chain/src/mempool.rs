@@ -1,8 +1,9 @@
 //! Transactions that wait for a block.
 //!
 //! Bounded in every direction: transactions and bytes in all, transactions and nonces ahead per
-//! sender. Fair under a flood: a block's candidates are taken round robin over the senders, and when
-//! the pool is full, room for a newcomer is taken from whoever fills most of it.
+//! sender, blocks until one expires. Fair under a flood: a block's candidates are taken round robin
+//! over the senders, and when the pool is full, room for a newcomer that could execute is taken from
+//! those that could not, else from whoever fills most of it.
 //!
 //! The pool holds the last committed state itself, so that no check uses another one than the queues
 //! are kept by. Everything is ordered and cheap: no operation walks the pool.
@@ -42,6 +43,8 @@ pub struct Mempool {
     ready: BTreeMap<u64, Address>,
     /// Bytes of each sender, for the search for whoever fills most of the pool.
     by_load: BTreeSet<(usize, Address)>,
+    /// How many transactions of a sender wait behind a nonce that is missing, where any do.
+    by_gapped: BTreeSet<(usize, Address)>,
     bytes: usize,
     executable: usize,
     arrivals: u64,
@@ -60,6 +63,7 @@ impl Mempool {
             by_expiry: BTreeSet::new(),
             ready: BTreeMap::new(),
             by_load: BTreeSet::new(),
+            by_gapped: BTreeSet::new(),
             bytes: 0,
             executable: 0,
             arrivals: 0,
@@ -124,6 +128,13 @@ impl Mempool {
         if payload.expiry <= self.height {
             return Err(RejectReason::Expired { expiry: payload.expiry, height: self.height });
         }
+        if payload.expiry.get() - self.height.get() > self.limits.lifetime {
+            return Err(RejectReason::ExpiryTooFar {
+                expiry: payload.expiry,
+                height: self.height,
+                max: self.limits.lifetime,
+            });
+        }
         if self.contains(hash) {
             return Err(RejectReason::Duplicate);
         }
@@ -167,10 +178,10 @@ impl Mempool {
     ) -> Result<Vec<Digest>, RejectReason> {
         self.precheck(transaction.transaction(), &transaction.hash())?;
         let len = transaction.encoded_len();
-        let evicted = match self.room_for(&transaction.sender(), transaction.transaction())? {
-            Some(heaviest) => self.evict(&heaviest, len),
-            None => Vec::new(),
-        };
+        let evicted = self.room_for(&transaction.sender(), transaction.transaction())?;
+        for hash in &evicted {
+            self.remove(hash);
+        }
         let (sender, nonce) = (transaction.sender(), transaction.transaction().payload.nonce);
         self.by_hash.insert(transaction.hash(), (sender, nonce));
         self.by_expiry.insert((transaction.transaction().payload.expiry, transaction.hash()));
@@ -181,25 +192,35 @@ impl Mempool {
         Ok(evicted)
     }
 
-    /// Who has to make room for a newcomer: nobody where it fits, else the sender that fills most of
-    /// the pool, if that one fills more than the newcomer's would even after giving up that much.
+    /// What has to make room for a newcomer: nothing where it fits. Else, if it could execute, the
+    /// transactions of others that could not; where these are too few, the last ones of the sender
+    /// that fills most of the pool, if that one fills more than the newcomer's would even after
+    /// giving up that much.
     fn room_for(
         &self,
         sender: &Address,
         newcomer: &SignedTransaction,
-    ) -> Result<Option<Address>, RejectReason> {
+    ) -> Result<Vec<Digest>, RejectReason> {
         if self.fits(SignedTransaction::MAX_BYTES) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let len = codec::encode(newcomer).len();
         if self.fits(len) {
-            return Ok(None);
+            return Ok(Vec::new());
+        }
+        if newcomer.payload.nonce != self.next_nonce(sender) {
+            return Err(RejectReason::PoolFull);
+        }
+        let others = self.by_gapped.iter().rev().filter(|(_, other)| other != sender);
+        let gapped = others.flat_map(|(_, other)| self.queues[other].gapped());
+        if let Some(victims) = self.victims(gapped, len) {
+            return Ok(victims);
         }
         let load = len + self.queues.get(sender).map_or(0, Queue::bytes);
         let missing = (self.bytes + len).saturating_sub(self.limits.bytes);
         match self.by_load.last() {
             Some((most, heaviest)) if heaviest != sender && *most > load + missing => {
-                Ok(Some(*heaviest))
+                self.victims(self.queues[heaviest].from_last(), len).ok_or(RejectReason::PoolFull)
             }
             _ => Err(RejectReason::PoolFull),
         }
@@ -210,16 +231,22 @@ impl Mempool {
         self.len() < self.limits.transactions && self.bytes + len <= self.limits.bytes
     }
 
-    /// Drops the last transactions of a sender until one of this length fits.
-    fn evict(&mut self, sender: &Address, len: usize) -> Vec<Digest> {
-        let mut evicted = Vec::new();
-        while !self.fits(len) {
-            let last = self.queues.get(sender).and_then(Queue::last).map(|last| last.hash());
-            let last = last.expect("the heaviest sender has more bytes than are missing");
-            self.remove(&last);
-            evicted.push(last);
+    /// As many of these transactions as must go before one of this length fits; `None` where all of
+    /// them are too few.
+    fn victims<'a>(
+        &self,
+        mut candidates: impl Iterator<Item = &'a Arc<VerifiedTransaction>>,
+        len: usize,
+    ) -> Option<Vec<Digest>> {
+        let (mut count, mut bytes) = (self.len() + 1, self.bytes + len);
+        let mut victims = Vec::new();
+        while count > self.limits.transactions || bytes > self.limits.bytes {
+            let victim = candidates.next()?;
+            count -= 1;
+            bytes -= victim.encoded_len();
+            victims.push(victim.hash());
         }
-        evicted
+        Some(victims)
     }
 
     /// What a block on top of `state`, that of its parent, should try: at most `max`, round robin
@@ -295,6 +322,7 @@ impl Mempool {
         let mut queue =
             self.queues.remove(&sender).unwrap_or_else(|| Queue::new(&self.state, sender));
         self.by_load.remove(&(queue.bytes(), sender));
+        self.by_gapped.remove(&(queue.gapped_len(), sender));
         self.executable -= queue.run_len();
         if let Some(arrival) = queue.first_arrival() {
             self.ready.remove(&arrival);
@@ -302,6 +330,9 @@ impl Mempool {
         let result = change(&mut queue);
         if queue.len() > 0 {
             self.by_load.insert((queue.bytes(), sender));
+            if queue.gapped_len() > 0 {
+                self.by_gapped.insert((queue.gapped_len(), sender));
+            }
             self.executable += queue.run_len();
             if let Some(arrival) = queue.first_arrival() {
                 self.ready.insert(arrival, sender);

@@ -31,6 +31,8 @@ use crate::network::{NetworkHandle, PeerId};
 /// Name of the socket in the home.
 pub const SOCKET: &str = "admin.sock";
 
+/// Longest path of a socket that every system takes, in bytes.
+const MAX_PATH: usize = 103;
 /// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 * 1024;
 /// Most connections at one time; further ones wait.
@@ -40,11 +42,19 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// A socket that cannot be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {path}: {source}")]
-pub struct AdminError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
+pub enum AdminError {
+    #[error(
+        "{path} is longer than the {} bytes that the path of a socket may have: put the home where \
+         its path is shorter",
+        MAX_PATH
+    )]
+    TooLong { path: PathBuf },
+    #[error("cannot listen on {path}: {source}")]
+    Listen {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,31 +80,34 @@ struct Reply {
     result: Value,
 }
 
-/// The running socket. Dropping it removes the file.
+/// The file of a socket; removed when dropped.
 #[derive(Debug)]
-pub struct AdminSocket {
-    path: PathBuf,
-    task: JoinSet<()>,
-}
+struct SocketFile(PathBuf);
 
-impl Drop for AdminSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // Gone already, or replaced at the next start.
-        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
-impl AdminSocket {
+/// A socket that does not answer yet: the operator waits.
+#[derive(Debug)]
+pub struct AdminListener {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+impl AdminListener {
     /// Listens in the home, whose lock this process holds: a socket found there is a dead one's.
     ///
     /// # Errors
     /// [`AdminError`] with what the system said.
-    pub fn start(
-        home: &Path,
-        network: NetworkHandle,
-        status: watch::Receiver<Status>,
-    ) -> Result<Self, AdminError> {
+    pub fn bind(home: &Path) -> Result<Self, AdminError> {
         let path = home.join(SOCKET);
+        if path.as_os_str().len() > MAX_PATH {
+            return Err(AdminError::TooLong { path });
+        }
         let listen = || -> io::Result<UnixListener> {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -104,10 +117,31 @@ impl AdminSocket {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
             Ok(listener)
         };
-        let listener = listen().map_err(|source| AdminError { path: path.clone(), source })?;
+        match listen() {
+            Ok(listener) => Ok(Self { listener, file: SocketFile(path) }),
+            Err(source) => Err(AdminError::Listen { path, source }),
+        }
+    }
+}
+
+/// The running socket. Dropping it removes the file.
+#[derive(Debug)]
+pub struct AdminSocket {
+    _file: SocketFile,
+    task: JoinSet<()>,
+}
+
+impl AdminSocket {
+    /// Answers from now on.
+    pub fn start(
+        listener: AdminListener,
+        network: NetworkHandle,
+        status: watch::Receiver<Status>,
+    ) -> Self {
+        let AdminListener { listener, file } = listener;
         let mut task = JoinSet::new();
         task.spawn(accept_forever(listener, Arc::new(Operator { network, status })));
-        Ok(Self { path, task })
+        Self { _file: file, task }
     }
 
     /// Waits until nobody listens any more: only ever by a panic.

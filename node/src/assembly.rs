@@ -1,7 +1,7 @@
 //! Puts the parts of a node together, runs them, and takes them apart again.
 //!
 //! ```text
-//!  home ──▶ store ──▶ network ──▶ pool ──▶ consensus thread ──▶ RPC, admin socket
+//!  home ──▶ store ──▶ ports ──▶ network ──▶ pool ──▶ consensus thread ──▶ RPC, admin socket
 //! ```
 //!
 //! They stop in the opposite order, so that nothing speaks to a part that is gone.
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{AdminError, AdminSocket};
+use crate::admin::{AdminError, AdminListener, AdminSocket};
 use crate::application::NodeApplication;
 use crate::chain_view::ChainView;
 use crate::consensus_host::{ConsensusHost, HostError, Parts};
@@ -38,7 +38,7 @@ use crate::network::{
     SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
-use crate::rpc::{self, RpcError, RpcServer};
+use crate::rpc::{self, RpcError, RpcListener, RpcServer};
 use crate::storage::{CheckpointPolicy, GenesisState, OpenError, Opened, Store, StoreError};
 
 use observer::ChainObserver;
@@ -193,6 +193,9 @@ impl Node {
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
         let me = own_place(&validators, &keys)?;
+        // What others may have taken is found out before anything is promised to anybody.
+        let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
+        let admin_listener = AdminListener::bind(home.directory())?;
 
         let (network, peers_transactions) =
             start_network(&config, chain_id, &keys, &validators, Arc::clone(&verifier)).await?;
@@ -242,7 +245,7 @@ impl Node {
             peers: Arc::clone(&peers),
             execution,
         });
-        let admin = AdminSocket::start(home.directory(), network.handle.clone(), status)?;
+        let admin = AdminSocket::start(admin_listener, network.handle.clone(), status);
         let context = rpc::Context {
             identity,
             view: view.clone(),
@@ -251,7 +254,7 @@ impl Node {
             peers,
             metrics,
         };
-        let rpc = RpcServer::start(&config.rpc, context).await?;
+        let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
         let node = Self { rpc, view, pool, consensus, network, admin, gossip };
         node.log_start(height, replayed, me);
         Ok(node)
@@ -356,6 +359,7 @@ fn start_pool(
         bytes: config.max_bytes,
         per_sender: config.max_per_sender,
         nonce_gap: config.max_per_sender as u64,
+        lifetime: MempoolLimits::LIFETIME,
     };
     let inbox = Arc::clone(&network.inbox);
     let hooks = PoolHooks { wake: Box::new(move || inbox.wake()), gossip };

@@ -1,6 +1,10 @@
 //! The chain as RPC, metrics and subscribers see it: read-only, from any thread.
+//!
+//! Async functions read the store, where they have to, on threads that may block; the others are
+//! quick unless they return a [`StoreError`].
 
 mod ordered;
+mod waiters;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,15 +17,18 @@ use chain::types::{Digest, Epoch, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::FinalityProof;
 use consensus::engine::Reason;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::storage::{EvidenceOnChain, ModeChange, Store, StoreError, TxLocation};
 use ordered::Ordered;
+use waiters::Waiters;
 
 /// Updates that a slow subscriber may fall behind before it misses some. Each may hold a block.
 const BACKLOG: usize = 64;
-/// Changes of mode that are shown, the newest ones.
-const MODE_HISTORY: usize = 1024;
+/// Reasons for changes of mode that are remembered, the newest ones.
+const REASONS: usize = 1024;
+/// Reads of the store on behalf of async tasks at one time; further ones wait in line.
+const READS: usize = 4;
 
 /// How sure it is that a block stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +90,8 @@ struct Inner {
     ordered: Mutex<Ordered>,
     /// Why the mode changed, where this process saw it happen.
     reasons: Mutex<BTreeMap<Height, Reason>>,
+    waiters: Waiters,
+    reads: Arc<Semaphore>,
     updates: broadcast::Sender<BlockUpdate>,
 }
 
@@ -109,6 +118,8 @@ impl ChainView {
             head: RwLock::new(Arc::new(Head { height, hash, header, state })),
             ordered: Mutex::new(Ordered::default()),
             reasons: Mutex::new(BTreeMap::new()),
+            waiters: Waiters::default(),
+            reads: Arc::new(Semaphore::new(READS)),
             updates: broadcast::channel(BACKLOG).0,
         })))
     }
@@ -136,7 +147,8 @@ impl ChainView {
     /// # Errors
     /// [`StoreError`] where the store fails.
     pub fn block(&self, hash: &Digest) -> Result<Option<SealedBlock>, StoreError> {
-        self.0.store.block(hash)
+        let executed = self.ordered().block(hash);
+        executed.map_or_else(|| self.0.store.block(hash), |block| Ok(Some(block)))
     }
 
     /// The final block at a height; `None` on genesis and above the final tip.
@@ -170,14 +182,27 @@ impl ChainView {
     ///
     /// # Errors
     /// [`StoreError`] where the store fails.
-    pub fn transaction(&self, hash: &Digest) -> Result<TxStatus, StoreError> {
+    pub async fn transaction(&self, hash: &Digest) -> Result<TxStatus, StoreError> {
+        match self.recent_transaction(hash) {
+            TxStatus::Unknown => self.stored_transaction(*hash).await,
+            known => Ok(known),
+        }
+    }
+
+    /// Likewise, without a look at the disk: what became final lately is known all the same.
+    pub fn recent_transaction(&self, hash: &Digest) -> TxStatus {
         // First the ordered ones: between the two look-ups a block only moves on to final.
         let ordered = self.ordered().transaction(hash);
-        Ok(match (self.0.store.locate(hash)?, ordered) {
+        match (self.0.store.locate_recent(hash), ordered) {
             (Some(location), _) => TxStatus::Final(location),
             (None, Some((height, block))) => TxStatus::Ordered { height, block },
             (None, None) => TxStatus::Unknown,
-        })
+        }
+    }
+
+    async fn stored_transaction(&self, hash: Digest) -> Result<TxStatus, StoreError> {
+        let found = self.read(move |view| view.0.store.locate(&hash)).await?;
+        Ok(found.map_or(TxStatus::Unknown, TxStatus::Final))
     }
 
     /// Waits until a transaction's block reaches a status. Never gives up: the caller limits the
@@ -186,20 +211,55 @@ impl ChainView {
     /// # Errors
     /// [`StoreError`] where the store fails.
     pub async fn wait(&self, hash: &Digest, status: BlockStatus) -> Result<TxStatus, StoreError> {
-        let mut updates = self.subscribe();
+        let waiter = self.0.waiters.enter(*hash);
+        // Once is enough: whatever becomes final from now on wakes this, and is in memory then.
+        let stored = self.stored_transaction(*hash);
+        tokio::pin!(stored);
+        let mut searched = false;
         loop {
-            let now = self.transaction(hash)?;
+            let woken = waiter.woken();
+            let now = self.recent_transaction(hash);
             if now.reached(status) {
                 return Ok(now);
             }
-            loop {
-                match updates.recv().await {
-                    Ok(update) if !update.executed.transactions.contains(hash) => {}
-                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
-                    // Cannot happen while this view, which holds the sender, is in use.
-                    Err(broadcast::error::RecvError::Closed) => return Ok(now),
+            tokio::select! {
+                () = woken => {}
+                found = &mut stored, if !searched => {
+                    searched = true;
+                    let found = found?;
+                    if found.reached(status) {
+                        return Ok(found);
+                    }
                 }
             }
+        }
+    }
+
+    /// How many transactions somebody waits for.
+    #[cfg(test)]
+    pub(crate) fn waited_for(&self) -> usize {
+        self.0.waiters.len()
+    }
+
+    /// Takes all places of those who read the store, so that nothing is read.
+    #[cfg(test)]
+    pub(crate) async fn hold_reads(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = Arc::clone(&self.0.reads).acquire_many_owned(READS as u32);
+        all.await.expect("nobody closes the semaphore of reads")
+    }
+
+    /// Reads on a thread that may block, with few others at the same time.
+    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+        let reads = Arc::clone(&self.0.reads);
+        let place = reads.acquire_owned().await.expect("nobody closes the semaphore of reads");
+        let view = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            read(&view)
+        });
+        match reading.await {
+            Ok(read) => read,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 
@@ -216,13 +276,13 @@ impl ChainView {
         self.head().state.validators_of(epoch).cloned()
     }
 
-    /// The newest changes of mode in the final chain, oldest first. The reason is what this node
-    /// saw, or after a restart what the chain shows.
+    /// The newest changes of mode in the final chain, oldest first, at most `limit`. The reason is
+    /// what this node saw, or after a restart what the chain shows.
     ///
     /// # Errors
     /// [`StoreError`] where the store fails.
-    pub fn mode_history(&self) -> Result<Vec<ModeChange>, StoreError> {
-        let mut changes = self.0.store.mode_changes(MODE_HISTORY)?;
+    pub async fn mode_history(&self, limit: usize) -> Result<Vec<ModeChange>, StoreError> {
+        let mut changes = self.read(move |view| view.0.store.mode_changes(limit)).await?;
         let reasons = self.0.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         for change in &mut changes {
             if let Some(reason) = reasons.get(&change.height) {
@@ -251,7 +311,7 @@ impl ChainView {
     pub fn mark_mode_changed(&self, height: Height, reason: Reason) {
         let mut reasons = self.0.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         reasons.insert(height, reason);
-        while reasons.len() > MODE_HISTORY {
+        while reasons.len() > REASONS {
             reasons.pop_first();
         }
     }
@@ -281,6 +341,7 @@ impl ChainView {
     }
 
     fn tell(&self, update: BlockUpdate) {
+        self.0.waiters.wake(&update.executed.transactions);
         // Nobody may be listening.
         let _ = self.0.updates.send(update);
     }

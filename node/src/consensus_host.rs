@@ -20,6 +20,8 @@ use crate::network::{Inbox, NetworkHandle, Roster, SharedRoster, Waited, WireMes
 const EVENTS: usize = 4096;
 /// Shortest time between two announcements of how far the chain is.
 const ANNOUNCE_EVERY: Duration = Duration::from_millis(250);
+/// Time after which it is announced again where it is no farther: for those who came since.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(2);
 
 /// Everything that a consensus thread starts from.
 pub struct Parts<E: Engine, A, S> {
@@ -290,7 +292,8 @@ where
         let Some(certificate) = &status.certificate else {
             return;
         };
-        if status.final_height > height && at.elapsed() >= ANNOUNCE_EVERY {
+        let pause = if status.final_height > height { ANNOUNCE_EVERY } else { ANNOUNCE_AGAIN };
+        if at.elapsed() >= pause {
             self.announced = (Instant::now(), status.final_height);
             self.network.announce_final(certificate);
         }

@@ -16,3 +16,5 @@ pub mod network;
 pub mod pool;
 pub mod rpc;
 pub mod storage;
+#[cfg(test)]
+mod testing;

@@ -1,13 +1,15 @@
 //! Transactions of the testnet's own accounts.
 
 use chain::crypto::Keypair;
+use chain::mempool::MempoolLimits;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Address, Amount, Digest, Height};
 
 /// Length that load transactions are padded to, in bytes of their encoding.
 pub const LOAD_BYTES: usize = 200;
-/// How many heights a testnet's transactions stay valid.
-pub const LIFETIME: u64 = 50_000;
+/// How many heights a testnet's transactions stay valid. Half of what pools take, so that a
+/// validator which is far behind takes them too.
+pub const LIFETIME: u64 = MempoolLimits::LIFETIME / 2;
 
 /// Where a transaction stands: which chain, which nonce, until when.
 #[derive(Clone, Copy, Debug)]

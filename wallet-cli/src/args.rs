@@ -136,7 +136,7 @@ pub(crate) struct Sending {
     /// Number of the sender's earlier transactions [default: asked from the node].
     #[arg(long)]
     pub(crate) nonce: Option<u64>,
-    /// Blocks after which the transaction can no longer take effect.
+    /// Blocks after which the transaction can no longer take effect; nodes take up to 100000.
     #[arg(long, value_name = "BLOCKS", default_value_t = 1000)]
     pub(crate) expires_after: u64,
     /// Do not ask for confirmation on a terminal.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chain::transaction::{Body, Payload};
 use chain::types::{Address, Digest, Height};
+use node_api::ErrorCode;
 use node_api::chain::ChainStatus;
 use node_api::transaction::{Receipt, TxState, TxStatus};
 use serde::Serialize;
@@ -62,6 +63,9 @@ pub(crate) async fn run(
     let pursuit = async {
         node.submit(&transaction).await.map_err(|failure| match failure.kind {
             Kind::Unreachable | Kind::TimedOut => failure.say(&ask_later(hash)),
+            _ if failure.reason.as_deref() == Some(ErrorCode::ExpiryTooFar.name()) => {
+                failure.say("give fewer blocks for --expires-after")
+            }
             _ => failure,
         })?;
         match sending.wait.until() {

@@ -40,6 +40,11 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// How many transactions wait behind a nonce that is missing.
+    pub(super) fn gapped_len(&self) -> usize {
+        self.len() - self.run_len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -66,9 +71,14 @@ impl Queue {
         self.waiting.get(&self.next).map(|waiting| waiting.arrival)
     }
 
-    /// The transaction that can wait longest: the one with the highest nonce.
-    pub(super) fn last(&self) -> Option<&Arc<VerifiedTransaction>> {
-        self.waiting.last_key_value().map(|(_, waiting)| &waiting.transaction)
+    /// All transactions, first the one that can wait longest: the one with the highest nonce.
+    pub(super) fn from_last(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+        self.waiting.values().rev().map(|waiting| &waiting.transaction)
+    }
+
+    /// Those behind a nonce that is missing, the last one first.
+    pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+        self.from_last().take(self.gapped_len())
     }
 
     /// What could execute on top of `state`, in order.

@@ -10,6 +10,8 @@ pub enum RejectReason {
     Malformed(#[from] MalformedTransaction),
     #[error("it expired at height {expiry}, the chain is at {height}")]
     Expired { expiry: Height, height: Height },
+    #[error("it expires at height {expiry}, more than {max} above the last final one ({height})")]
+    ExpiryTooFar { expiry: Height, height: Height, max: u64 },
     #[error("it is waiting already")]
     Duplicate,
     #[error("nonce {nonce} was already used (next is {next})")]
@@ -35,6 +37,7 @@ impl RejectReason {
             Self::Malformed(MalformedTransaction::EmptyKey) => "empty_key",
             Self::Malformed(MalformedTransaction::BadSignature) => "bad_signature",
             Self::Expired { .. } => "expired",
+            Self::ExpiryTooFar { .. } => "expiry_too_far",
             Self::Duplicate => "duplicate",
             Self::NonceUsed { .. } => "nonce_used",
             Self::NonceGap { .. } => "nonce_gap",

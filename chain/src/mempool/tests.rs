@@ -12,7 +12,13 @@ use crate::transaction::{MalformedTransaction, Payload, Transaction};
 use crate::types::{Amount, View};
 
 fn limits() -> MempoolLimits {
-    MempoolLimits { transactions: 100, bytes: 1_000_000, per_sender: 10, nonce_gap: 12 }
+    MempoolLimits {
+        transactions: 100,
+        bytes: 1_000_000,
+        per_sender: 10,
+        nonce_gap: 12,
+        lifetime: 1_000,
+    }
 }
 
 fn pool(state: &State) -> Mempool {
@@ -63,11 +69,16 @@ fn check(pool: &Mempool) {
     let mut ready = BTreeMap::new();
     let mut hashes = BTreeSet::new();
     let mut loads = BTreeSet::new();
+    let mut gapped = BTreeSet::new();
     for (sender, queue) in &pool.queues {
         assert!(queue.len() > 0 && queue.len() <= pool.limits.per_sender);
         bytes += queue.bytes();
         executable += queue.run_len();
         loads.insert((queue.bytes(), *sender));
+        if queue.len() > queue.run_len() {
+            gapped.insert((queue.len() - queue.run_len(), *sender));
+        }
+        assert_eq!(queue.gapped().count(), queue.gapped_len());
         if let Some(arrival) = queue.first_arrival() {
             ready.insert(arrival, *sender);
         }
@@ -80,13 +91,14 @@ fn check(pool: &Mempool) {
                 let expiry = transaction.transaction().payload.expiry;
                 assert!(pool.by_expiry.contains(&(expiry, transaction.hash())));
                 assert!(expiry > pool.height);
+                assert!(expiry.get() <= pool.height.get() + pool.limits.lifetime);
                 hashes.insert(transaction.hash());
             }
         }
     }
     assert_eq!((pool.bytes(), pool.executable_count()), (bytes, executable));
     assert_eq!((pool.len(), pool.by_expiry.len()), (hashes.len(), hashes.len()));
-    assert_eq!((&pool.ready, &pool.by_load), (&ready, &loads));
+    assert_eq!((&pool.ready, &pool.by_load, &pool.by_gapped), (&ready, &loads, &gapped));
     assert!(pool.len() <= pool.limits.transactions && pool.bytes() <= pool.limits.bytes);
     assert_eq!(pool.oldest_executable().is_some(), executable > 0);
 }
@@ -126,6 +138,11 @@ fn each_reason_to_refuse_has_its_text_and_code() {
             "expired",
             "it expired at height 6, the chain is at 6".into(),
         ),
+        (
+            expiring(1, 0, transfer_body(0, 1), 1_007),
+            "expiry_too_far",
+            "it expires at height 1007, more than 1000 above the last final one (6)".into(),
+        ),
         (other_chain, "other_chain", format!("made for another chain ({})", Digest([1; 32]))),
         (put(1, 0, "", "d"), "empty_key", "the key is empty".into()),
         (
@@ -141,7 +158,8 @@ fn each_reason_to_refuse_has_its_text_and_code() {
         assert_eq!(pool.insert(verified(transaction)), Err(reason));
         assert_eq!(pool.len(), 1);
     }
-    for good in [expiring(1, 0, transfer_body(0, 10), 7), put(0, 13, "a", "d")] {
+    let last = expiring(1, 0, transfer_body(0, 10), 1_006);
+    for good in [expiring(1, 0, transfer_body(0, 10), 7), last, put(0, 13, "a", "d")] {
         assert_eq!(pool.precheck(&good, &good.hash()), Ok(()));
     }
 }
@@ -283,6 +301,39 @@ fn a_pool_full_of_equals_refuses_newcomers() {
     assert!(before.iter().all(|hash| pool.contains(hash)));
 }
 
+/// Keys cost nothing: transactions that can never execute must not keep out those that can.
+#[test]
+fn what_cannot_execute_makes_room_for_what_can() {
+    let mut pool = Mempool::new(
+        CHAIN,
+        MempoolLimits { transactions: 6, ..limits() },
+        state_with(&[100; 3]),
+        Height::new(5),
+    );
+    add(&mut pool, transfer(0, 0, 1, 1));
+    add(&mut pool, transfer(0, 1, 1, 1));
+    add(&mut pool, put(50, 1, "k", "v"));
+    for nonce in [1, 2, 7] {
+        add(&mut pool, put(51, nonce, "k", "v"));
+    }
+    check(&pool);
+    // One more of the kind gets no room, neither of its equals nor of anyone.
+    assert_eq!(reject(&pool, &put(52, 1, "k", "v")), RejectReason::PoolFull);
+    // Newcomers take the place of the last ones of whoever has most of them.
+    for (number, (sender, victim)) in [(1, (51, 7)), (2, (51, 2))] {
+        let newcomer = transfer(number, 0, 0, 1);
+        assert_eq!(pool.precheck(&newcomer, &newcomer.hash()), Ok(()));
+        let evicted = pool.insert(verified(newcomer)).unwrap();
+        assert_eq!(evicted, [put(sender, victim, "k", "v").hash()]);
+        check(&pool);
+    }
+    // The missing nonce makes a sender's own wait for nothing no more: others give way.
+    let evicted = pool.insert(verified(put(50, 0, "k", "v"))).unwrap();
+    assert_eq!(evicted, [put(51, 1, "k", "v").hash()]);
+    assert_eq!((pool.len(), pool.executable_count()), (6, 6));
+    check(&pool);
+}
+
 #[test]
 fn bytes_are_bounded_and_shared_by_weight() {
     let large = |from, nonce| signed(from, nonce, Body::Put { key: vec![1], value: vec![0; 900] });
@@ -370,8 +421,13 @@ proptest! {
     /// Whatever comes in, the books add up, the bounds hold, and every candidate executes.
     #[test]
     fn the_books_add_up(steps in steps()) {
-        let limits =
-            MempoolLimits { transactions: 20, bytes: 8_000, per_sender: 8, nonce_gap: 9 };
+        let limits = MempoolLimits {
+            transactions: 20,
+            bytes: 8_000,
+            per_sender: 8,
+            nonce_gap: 9,
+            lifetime: 30,
+        };
         let mut pool = Mempool::new(CHAIN, limits, state_with(&[]), Height::new(5));
         let mut height = 5;
         for step in steps {
@@ -382,11 +438,26 @@ proptest! {
                     let hash = transaction.hash();
                     let promised = pool.precheck(&transaction, &hash);
                     let before = pool.len();
+                    let executable = pool.executable_count();
+                    let next = pool.next_nonce(&address(from));
+                    let gapped_suffice = nonce == next && {
+                        let others = pool.queues.iter().filter(|(at, _)| **at != address(from));
+                        let all: Vec<_> = others.flat_map(|(_, queue)| queue.gapped()).collect();
+                        let bytes: usize = all.iter().map(|item| item.encoded_len()).sum();
+                        let len = codec::encode(&transaction).len();
+                        before < limits.transactions + all.len()
+                            && pool.bytes() + len <= limits.bytes + bytes
+                    };
                     match pool.insert(verified(transaction)) {
                         Ok(evicted) => {
                             prop_assert!(promised.is_ok() && pool.contains(&hash));
                             prop_assert_eq!(pool.len(), before + 1 - evicted.len());
                             prop_assert!(evicted.iter().all(|hash| !pool.contains(hash)));
+                            // Only what could execute gets room, and first from what could not.
+                            prop_assert!(evicted.is_empty() || nonce == next);
+                            if gapped_suffice {
+                                prop_assert!(pool.executable_count() > executable);
+                            }
                         }
                         Err(reason) => {
                             prop_assert_eq!(promised, Err(reason));

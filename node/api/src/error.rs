@@ -40,6 +40,8 @@ pub enum ErrorCode {
     InsufficientBalance,
     /// The expiry height is over.
     Expired,
+    /// The expiry height is further ahead than a node lets a transaction wait.
+    ExpiryTooFar,
     /// Known already: pending, or in a block.
     Duplicate,
     /// This sender has too many transactions pending.
@@ -54,7 +56,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Malformed,
@@ -65,6 +67,7 @@ impl ErrorCode {
         Self::NonceGap,
         Self::InsufficientBalance,
         Self::Expired,
+        Self::ExpiryTooFar,
         Self::Duplicate,
         Self::SenderLimit,
         Self::Overloaded,
@@ -85,6 +88,7 @@ impl ErrorCode {
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
             Self::Expired => "expired",
+            Self::ExpiryTooFar => "expiry_too_far",
             Self::Duplicate => "duplicate",
             Self::SenderLimit => "sender_limit",
             Self::Overloaded => "overloaded",
@@ -106,6 +110,7 @@ impl ErrorCode {
             | Self::NonceGap
             | Self::InsufficientBalance
             | Self::Expired
+            | Self::ExpiryTooFar
             | Self::Duplicate => REFUSED,
             Self::SenderLimit | Self::Overloaded => OVERLOADED,
             Self::Unavailable => UNAVAILABLE,
@@ -181,7 +186,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
             assert!(names.insert(code.name()), "{code} twice");
         }
-        assert_eq!(names.len(), 15);
+        assert_eq!(names.len(), 16);
     }
 
     #[test]

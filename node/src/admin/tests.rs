@@ -68,7 +68,8 @@ impl World {
         let status = watch::channel(status()).1;
         // A socket that a dead process left behind.
         drop(std::os::unix::net::UnixListener::bind(directory.path().join(SOCKET)).unwrap());
-        let socket = AdminSocket::start(directory.path(), network.handle.clone(), status).unwrap();
+        let listener = AdminListener::bind(directory.path()).unwrap();
+        let socket = AdminSocket::start(listener, network.handle.clone(), status);
         Self { directory, network, _socket: socket }
     }
 
@@ -149,4 +150,18 @@ async fn only_the_owner_may_use_the_socket_and_it_goes_with_the_node() {
     assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     drop(world._socket);
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_home_too_deep_for_a_socket_is_refused_in_words() {
+    let directory = tempfile::tempdir().unwrap();
+    let most = MAX_PATH - directory.path().as_os_str().len() - "//".len() - SOCKET.len();
+    let fitting = directory.path().join("h".repeat(most));
+    let deep = directory.path().join("h".repeat(most + 1));
+    for home in [&fitting, &deep] {
+        std::fs::create_dir(home).unwrap();
+    }
+    drop(AdminListener::bind(&fitting).unwrap());
+    let error = AdminListener::bind(&deep).unwrap_err().to_string();
+    assert!(error.contains("longer than the 103 bytes") && error.contains("the home"), "{error}");
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::mempool::{RejectReason, VerifiedTransaction};
+use chain::mempool::VerifiedTransaction;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use crate::network::{NetworkHandle, PeerTransactions};
-use crate::pool::{Origin, SubmitError, TransactionPool};
+use crate::pool::{Origin, PeerVerdict, TransactionPool};
 
 /// Batches of peers that are verified at one time: the pool puts them together.
 const BATCHES_AT_ONCE: usize = 16;
@@ -53,14 +53,9 @@ pub(super) async fn hear(batches: mpsc::Receiver<PeerTransactions>, pool: Transa
 async fn take_in(mut batch: PeerTransactions, pool: &TransactionPool) {
     let transactions = std::mem::take(&mut batch.transactions);
     let verdicts = pool.submit_many(transactions, Origin::Peer).await;
-    let malformed = |verdict: &Result<_, SubmitError>| {
-        matches!(verdict, Err(SubmitError::Refused(RejectReason::Malformed(_))))
-    };
-    if verdicts.iter().any(malformed) {
-        batch.reject();
-    } else if verdicts.iter().any(Result::is_ok) {
-        batch.accept();
-    } else {
-        batch.ignore();
+    match PeerVerdict::of(&verdicts) {
+        PeerVerdict::Accept => batch.accept(),
+        PeerVerdict::Ignore => batch.ignore(),
+        PeerVerdict::Reject => batch.reject(),
     }
 }

@@ -114,7 +114,7 @@ impl Cluster {
         self.nonces[account as usize] += 1;
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
-        let (chain_id, expiry) = (self.chain_id, Height::new(1_000_000));
+        let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
         Payload { chain_id, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
@@ -267,11 +267,14 @@ async fn a_node_told_to_stop_while_it_starts_stops_and_lets_go_of_its_home() {
 }
 
 #[tokio::test]
-async fn a_node_that_fails_late_in_its_start_leaves_nothing_running() {
+async fn a_taken_port_is_noticed_before_peers_hear_of_the_node_and_leaves_nothing_running() {
     let cluster = Cluster::new();
     let [mut options, again] = [0, 0].map(|place| cluster.options(place));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    options.config.rpc.listen = taken.local_addr().unwrap();
+    let address = taken.local_addr().unwrap();
+    options.config.rpc.listen = address;
+    // The port for peers comes later: it is the other one that must be complained of.
+    options.config.p2p.listen = format!("/ip4/127.0.0.1/tcp/{}", address.port());
     let error = start(options).await.unwrap_err();
     assert!(matches!(error, NodeError::Rpc(_)), "{error}");
     start(again).await.unwrap().stop().await;

@@ -77,6 +77,11 @@ impl Ordered {
         }
     }
 
+    /// An executed block above the final tip, whether or not the store has it.
+    pub(super) fn block(&self, hash: &Digest) -> Option<SealedBlock> {
+        self.executed.get(hash).map(|(block, _)| block.clone())
+    }
+
     /// Where a transaction of an ordered block is.
     pub(super) fn transaction(&self, hash: &Digest) -> Option<(Height, Digest)> {
         self.transactions.get(hash).copied()

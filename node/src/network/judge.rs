@@ -15,6 +15,7 @@ use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use tokio::sync::{mpsc, watch};
 
 use super::book::Book;
+use super::claims::Claims;
 use super::gossip::Topic;
 use super::inbox::Inbox;
 use super::message::WireMessage;
@@ -142,13 +143,15 @@ pub(super) struct Judge<M> {
 impl<M: WireMessage> Judge<M> {
     pub(super) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
         let mut rates: BTreeMap<PeerId, Rates> = BTreeMap::new();
+        let mut claims = Claims::default();
         while let Some(delivery) = deliveries.recv().await {
             rates.retain(|id, _| self.book.get(id).is_some());
-            self.judge(delivery, &mut rates);
+            claims.retain(|id| self.book.get(id).is_some());
+            self.judge(delivery, &mut rates, &mut claims);
         }
     }
 
-    fn judge(&self, delivery: Delivery, rates: &mut BTreeMap<PeerId, Rates>) {
+    fn judge(&self, delivery: Delivery, rates: &mut BTreeMap<PeerId, Rates>, claims: &mut Claims) {
         let Delivery { topic, id, relay, author, data } = delivery;
         let mut verdict = Verdict {
             id,
@@ -170,7 +173,7 @@ impl<M: WireMessage> Judge<M> {
         }
         match topic {
             Topic::Transactions => self.judge_transactions(author, &data, rates, verdict),
-            Topic::Finals => verdict.give(self.judge_final(&data)),
+            Topic::Finals => verdict.give(self.judge_final(author, &data, claims)),
             Topic::Evidence | Topic::ViewChanges => {
                 verdict.give(self.judge_consensus(topic, author, &data));
             }
@@ -195,14 +198,19 @@ impl<M: WireMessage> Judge<M> {
         let _ = self.transactions.try_send(PeerTransactions { author, transactions, verdict });
     }
 
-    fn judge_final(&self, data: &[u8]) -> MessageAcceptance {
+    fn judge_final(&self, author: PeerId, data: &[u8], claims: &mut Claims) -> MessageAcceptance {
         let Ok(certificate) = codec::decode::<Certificate>(data) else {
             return MessageAcceptance::Reject;
         };
         let height = certificate.ballot.position.height;
         let set = self.validators.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         // Of another epoch it may well be true, but cannot be checked here.
-        if height <= *self.best_final.borrow() || certificate.ballot.position.epoch != set.epoch {
+        if certificate.ballot.position.epoch != set.epoch {
+            claims.note(author, height);
+            self.raise_best_final(claims.credible(usize::from(set.max_faulty)));
+            return MessageAcceptance::Ignore;
+        }
+        if height <= *self.best_final.borrow() {
             return MessageAcceptance::Ignore;
         }
         if certificate.finality(&set) != Finality::Final
@@ -210,12 +218,16 @@ impl<M: WireMessage> Judge<M> {
         {
             return MessageAcceptance::Reject;
         }
+        self.raise_best_final(height);
+        MessageAcceptance::Accept
+    }
+
+    fn raise_best_final(&self, height: Height) {
         self.best_final.send_if_modified(|best| {
             let higher = height > *best;
             *best = height.max(*best);
             higher
         });
-        MessageAcceptance::Accept
     }
 
     fn judge_consensus(&self, topic: Topic, author: PeerId, data: &[u8]) -> MessageAcceptance {

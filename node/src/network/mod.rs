@@ -25,6 +25,7 @@
 
 mod behaviour;
 mod book;
+mod claims;
 mod frames;
 mod gossip;
 mod handshake;
@@ -257,7 +258,8 @@ impl NetworkHandle {
         self.publish(Topic::Finals, codec::encode(certificate));
     }
 
-    /// The greatest height that a final certificate from the network showed, of the present epoch.
+    /// How far the chain is: the greatest height that a final certificate of the present epoch showed,
+    /// or that of the others so many claim that one of them is honest.
     pub fn best_final(&self) -> Height {
         *self.best_final.borrow()
     }

@@ -191,8 +191,11 @@ fn transaction(nonce: u64) -> SignedTransaction {
 
 /// A final certificate of four validators at a height.
 fn certificate(height: u64) -> Certificate {
-    let position =
-        Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(height) };
+    certificate_of(Epoch::new(0), height)
+}
+
+fn certificate_of(epoch: Epoch, height: u64) -> Certificate {
+    let position = Position { epoch, view: View::new(0), height: Height::new(height) };
     let ballot = Ballot { kind: VoteKind::Commit, position, block: Digest([3; 32]) };
     let sign = |place: usize| {
         let signature = chain::crypto::Signer::sign(&consensus_key(place), &ballot.digest(&CHAIN));
@@ -207,11 +210,4 @@ async fn a_task_that_ends_is_noticed() {
     let mut node = Node::start(0, 1, CHAIN, Vec::new()).await;
     node.network.tasks.abort_all();
     tokio::time::timeout(PATIENCE, node.network.failed()).await.unwrap();
-}
-
-/// Memory of this process, in KiB.
-pub(super) fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -1,4 +1,7 @@
-//! What waits for its signature to be checked: bounded, taken in batches.
+//! What waits for its signature to be checked: bounded for each origin, taken in batches in turn.
+//!
+//! Whoever floods the node with forged signatures, a client or a peer, fills only the share of its
+//! own kind, and at most half of every batch while the other kind waits too.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -19,21 +22,51 @@ pub(super) struct Waiting {
     pub(super) reply: oneshot::Sender<Result<Digest, SubmitError>>,
 }
 
-/// Most transactions that wait.
+/// Most transactions of one origin that wait.
 const MAX_TRANSACTIONS: usize = 32 * 1024;
-/// Most bytes of transactions that wait.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Most bytes of transactions of one origin that wait.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// What waits of one origin.
+///
+/// Invariants: at most [`MAX_TRANSACTIONS`] and [`MAX_BYTES`] wait; `bytes` is their sum.
+#[derive(Debug, Default)]
+struct Share {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+impl Share {
+    fn push(&mut self, item: Waiting) -> Result<(), SubmitError> {
+        if self.waiting.len() >= MAX_TRANSACTIONS || self.bytes + item.bytes > MAX_BYTES {
+            return Err(SubmitError::Overloaded);
+        }
+        self.bytes += item.bytes;
+        self.waiting.push_back(item);
+        Ok(())
+    }
+
+    fn take(&mut self, count: usize) -> impl Iterator<Item = Waiting> {
+        let taken = self.waiting.drain(..count.min(self.waiting.len()));
+        let bytes = &mut self.bytes;
+        taken.inspect(|item| *bytes -= item.bytes)
+    }
+}
 
 #[derive(Debug, Default)]
 struct Contents {
-    waiting: VecDeque<Waiting>,
-    bytes: usize,
+    local: Share,
+    peers: Share,
     closed: bool,
 }
 
+impl Contents {
+    fn len(&self) -> usize {
+        self.local.waiting.len() + self.peers.waiting.len()
+    }
+}
+
 /// Filled by any thread, emptied by the one that verifies.
-///
-/// Invariants: at most [`MAX_TRANSACTIONS`] and [`MAX_BYTES`] wait; `bytes` is their sum.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     contents: Mutex<Contents>,
@@ -44,36 +77,38 @@ impl Queue {
     /// Adds a transaction.
     ///
     /// # Errors
-    /// [`SubmitError::Overloaded`] where it finds no room, [`SubmitError::Closed`] for ever.
+    /// [`SubmitError::Overloaded`] where the share of its origin is full, [`SubmitError::Closed`] for
+    /// ever.
     pub(super) fn push(&self, item: Waiting) -> Result<(), SubmitError> {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         if contents.closed {
             return Err(SubmitError::Closed);
         }
-        if contents.waiting.len() >= MAX_TRANSACTIONS || contents.bytes + item.bytes > MAX_BYTES {
-            return Err(SubmitError::Overloaded);
+        match item.origin {
+            Origin::Local => contents.local.push(item)?,
+            Origin::Peer => contents.peers.push(item)?,
         }
-        contents.bytes += item.bytes;
-        contents.waiting.push_back(item);
         drop(contents);
         self.filled.notify_one();
         Ok(())
     }
 
-    /// Waits until there is something, then takes what is there, at most `max`. `None` once the
-    /// queue is closed.
+    /// Waits until there is something, then takes what is there, at most `max`, as evenly of both
+    /// origins as there is. `None` once the queue is closed.
     pub(super) fn take(&self, max: usize) -> Option<Vec<Waiting>> {
         let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let mut contents = self
             .filled
-            .wait_while(contents, |contents| contents.waiting.is_empty() && !contents.closed)
+            .wait_while(contents, |contents| contents.len() == 0 && !contents.closed)
             .unwrap_or_else(PoisonError::into_inner);
         if contents.closed {
             return None;
         }
-        let count = contents.waiting.len().min(max);
-        let taken: Vec<Waiting> = contents.waiting.drain(..count).collect();
-        contents.bytes -= taken.iter().map(|item| item.bytes).sum::<usize>();
+        let Contents { local, peers, .. } = &mut *contents;
+        let of_peers =
+            peers.waiting.len().min(max.saturating_sub(local.waiting.len()).max(max / 2));
+        let mut taken: Vec<Waiting> = peers.take(of_peers).collect();
+        taken.extend(local.take(max - of_peers));
         Some(taken)
     }
 
@@ -81,14 +116,69 @@ impl Queue {
     pub(super) fn close(&self) {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         contents.closed = true;
-        contents.waiting.clear();
-        contents.bytes = 0;
+        (contents.local, contents.peers) = Default::default();
         drop(contents);
         self.filled.notify_all();
     }
 
     /// How many transactions wait.
     pub(super) fn len(&self) -> usize {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner).waiting.len()
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chain::crypto::Keypair;
+    use chain::transaction::{Body, Payload};
+    use chain::types::Height;
+
+    use super::*;
+
+    fn item(origin: Origin, bytes: usize) -> Waiting {
+        let key = Keypair::from_seed(&[1; 32]);
+        let body = Body::Delete { key: vec![1] };
+        let (chain_id, expiry) = (Digest::ZERO, Height::new(9));
+        let payload = Payload { chain_id, sender: key.public(), nonce: 0, expiry, body };
+        Waiting { transaction: payload.sign(&key), bytes, origin, reply: oneshot::channel().0 }
+    }
+
+    fn counts(taken: &[Waiting]) -> (usize, usize) {
+        let local = taken.iter().filter(|item| item.origin == Origin::Local).count();
+        (local, taken.len() - local)
+    }
+
+    #[test]
+    fn a_flood_of_one_origin_leaves_the_other_its_share() {
+        for (flood, other) in [(Origin::Local, Origin::Peer), (Origin::Peer, Origin::Local)] {
+            let queue = Queue::default();
+            let large = MAX_BYTES / 4;
+            for _ in 0..4 {
+                queue.push(item(flood, large)).unwrap();
+            }
+            assert!(queue.push(item(flood, 1)).is_err(), "the share is full");
+            queue.push(item(other, 1)).unwrap();
+            queue.push(item(other, 1)).unwrap();
+            // The few are in the next batch, however long the flood waits already.
+            let taken = queue.take(4).unwrap();
+            assert_eq!(counts(&taken), (2, 2));
+            queue.push(item(flood, large)).unwrap();
+            assert_eq!((queue.take(4).unwrap().len(), queue.len()), (3, 0));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_full_whoever_waits() {
+        let queue = Queue::default();
+        let push = |origin, count| (0..count).for_each(|_| queue.push(item(origin, 1)).unwrap());
+        push(Origin::Local, 7);
+        push(Origin::Peer, 1);
+        assert_eq!(counts(&queue.take(6).unwrap()), (5, 1));
+        push(Origin::Peer, 9);
+        assert_eq!(counts(&queue.take(6).unwrap()), (2, 4));
+        assert_eq!(counts(&queue.take(6).unwrap()), (0, 5));
+        push(Origin::Local, 1);
+        queue.close();
+        assert!(queue.take(6).is_none() && queue.push(item(Origin::Local, 1)).is_err());
     }
 }

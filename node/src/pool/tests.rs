@@ -1,5 +1,5 @@
 use chain::crypto::{Keypair, PublicKey, Signature};
-use chain::transaction::{Body, Payload};
+use chain::transaction::{Body, MalformedTransaction, Payload};
 use chain::types::Amount;
 use chain::validator::ValidatorSet;
 
@@ -50,4 +50,16 @@ async fn a_verifying_thread_that_dies_is_noticed_and_leaves_nobody_waiting() {
     assert_eq!(pool.submit(transaction.clone()).await, Err(SubmitError::Closed));
     pool.failed().await;
     assert_eq!(pool.submit(transaction).await, Err(SubmitError::Closed));
+}
+
+#[test]
+fn a_batch_of_a_peer_is_judged_by_what_is_in_it() {
+    let good = Ok(Digest::ZERO);
+    let useless = Err(SubmitError::Refused(RejectReason::Duplicate));
+    let busy = Err(SubmitError::Overloaded);
+    let forged = Err(SubmitError::Refused(MalformedTransaction::BadSignature.into()));
+    assert_eq!(PeerVerdict::of(&[useless.clone(), busy.clone()]), PeerVerdict::Ignore);
+    assert_eq!(PeerVerdict::of(&[useless, busy, good.clone()]), PeerVerdict::Accept);
+    assert_eq!(PeerVerdict::of(&[good, forged]), PeerVerdict::Reject);
+    assert_eq!(PeerVerdict::of(&[]), PeerVerdict::Ignore);
 }

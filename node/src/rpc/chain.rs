@@ -105,14 +105,10 @@ impl ChainApiServer for ChainRpc {
                 () = sink.closed() => return Ok(()),
                 passed = blocks.recv() => passed,
             };
+            let lagged = |missed| json(&BlockEvent::Lagged { missed });
             let message = match passed {
-                Ok(Passed::Block(notice)) => match &notice.detailed {
-                    Some(detailed) if wanted => detailed.clone(),
-                    _ => notice.brief.clone(),
-                },
-                Ok(Passed::Missed(missed)) | Err(RecvError::Lagged(missed)) => {
-                    json(&BlockEvent::Lagged { missed })
-                }
+                Ok(Passed::Block(notice)) => notice.text(wanted).unwrap_or_else(|| lagged(1)),
+                Ok(Passed::Missed(missed)) | Err(RecvError::Lagged(missed)) => lagged(missed),
                 Err(RecvError::Closed) => return Ok(()),
             };
             sink.send(message).await?;

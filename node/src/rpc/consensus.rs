@@ -20,8 +20,8 @@ pub(super) struct ConsensusRpc(pub(super) Arc<Context>);
 impl ConsensusApiServer for ConsensusRpc {
     async fn state(&self) -> RpcResult<ConsensusState> {
         let status = self.0.consensus.status().borrow().clone();
-        let history = self.0.view.mode_history().map_err(|error| errors::store(&error))?;
-        let newest = history.len().saturating_sub(MODE_HISTORY);
+        let history = self.0.view.mode_history(MODE_HISTORY).await;
+        let history = history.map_err(|error| errors::store(&error))?;
         Ok(ConsensusState {
             role: convert::role(status.role),
             validator: status.me,
@@ -38,7 +38,7 @@ impl ConsensusApiServer for ConsensusRpc {
             pending: self.0.pool.size().0 as u64,
             evidence_pending: status.evidence_pending as u64,
             certificate: status.certificate.as_ref().map(CertificateSummary::from),
-            mode_history: history[newest..].iter().map(convert::mode_change).collect(),
+            mode_history: history.iter().map(convert::mode_change).collect(),
         })
     }
 

@@ -57,6 +57,7 @@ const fn refused(reason: &RejectReason) -> ErrorCode {
             MalformedTransaction::BadSignature => ErrorCode::BadSignature,
         },
         RejectReason::Expired { .. } => ErrorCode::Expired,
+        RejectReason::ExpiryTooFar { .. } => ErrorCode::ExpiryTooFar,
         RejectReason::Duplicate => ErrorCode::Duplicate,
         RejectReason::NonceUsed { .. } | RejectReason::NonceWaiting { .. } => ErrorCode::BadNonce,
         RejectReason::NonceGap { .. } => ErrorCode::NonceGap,

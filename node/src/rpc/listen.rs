@@ -1,4 +1,5 @@
-//! Accepting connections: a bounded number, none of which may idle for ever.
+//! Accepting connections: a bounded number, none of which may idle for ever or leave unread what it
+//! asked for.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,15 +11,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::patience::Patient;
+use super::places::{Place, Places};
 use crate::metrics::{CountGuard, RpcMetrics};
 
 /// Longest time for the head of a request, and longest pause between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest time in which a client takes nothing worth mentioning of what is written to it.
+pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// Time for open connections to finish when the node stops.
@@ -29,19 +33,26 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The place of an open connection among the allowed ones.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
-    _permit: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
     _count: Arc<CountGuard>,
+}
+
+/// What connections may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) connections: u32,
+    pub(super) write_patience: Duration,
 }
 
 /// Accepts until told to stop, then gives open connections a moment.
 pub(super) async fn run(
     listener: TcpListener,
     router: Router,
-    max_connections: u32,
+    limits: Limits,
     metrics: RpcMetrics,
     stop: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections as usize));
+    let places = Places::new(limits.connections as usize);
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -57,13 +68,16 @@ pub(super) async fn run(
                 continue;
             }
         };
-        let Ok(permit) = Arc::clone(&places).try_acquire_owned() else {
+        let Some(place) = places.take(address.ip()) else {
             metrics.connection_refused();
-            tracing::debug!(%address, max_connections, "too many connections");
+            tracing::debug!(%address, ?limits, "too many connections");
             connections.spawn(refuse(stream));
             continue;
         };
-        let slot = Slot { _permit: Arc::new(permit), _count: Arc::new(metrics.connection()) };
+        let slot = Slot { _place: Arc::new(place), _count: Arc::new(metrics.connection()) };
+        // Answers are short and clients wait for them.
+        let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, limits.write_patience);
         connections.spawn(serve(stream, address, router.clone(), slot, stop.clone()));
     }
     drop(listener);
@@ -80,14 +94,12 @@ async fn refuse(mut stream: TcpStream) {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Patient<TcpStream>,
     address: SocketAddr,
     router: Router,
     slot: Slot,
     stop: CancellationToken,
 ) {
-    // Answers are short and clients wait for them.
-    let _ = stream.set_nodelay(true);
     let service = tower::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(slot.clone());
         router.clone().oneshot(request)
@@ -108,5 +120,48 @@ async fn serve(
     };
     if let Err(error) = ended {
         tracing::debug!(%address, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    /// Far more than the buffers of the system hold.
+    const LARGE: usize = 64 << 20;
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_its_answer_loses_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { vec![0u8; LARGE] }));
+        let limits = Limits { connections: 1, write_patience: Duration::from_millis(200) };
+        let (metrics, stop) = (Metrics::default().rpc(), CancellationToken::new());
+        let serving = tokio::spawn(run(listener, router, limits, metrics, stop.clone()));
+
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        silent.write_all(REQUEST).await.unwrap();
+        assert_eq!(silent.read_u8().await.unwrap(), b'H');
+        let place_is_free = async {
+            let mut answer = [0; 12];
+            while &answer != b"HTTP/1.1 200" {
+                let mut other = TcpStream::connect(address).await.unwrap();
+                // Who is refused may be hung up on before it has written.
+                let _ = other.write_all(REQUEST).await;
+                let _ = other.read_exact(&mut answer).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), place_is_free).await.expect("a place");
+        let mut rest = Vec::new();
+        // Whether the end is an orderly one depends on the system.
+        let _ = silent.read_to_end(&mut rest).await;
+        assert!(rest.len() < LARGE, "it got everything");
+        stop.cancel();
+        serving.await.unwrap();
     }
 }

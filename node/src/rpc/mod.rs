@@ -10,15 +10,17 @@
 //!
 //! | what | bound | when full |
 //! | --- | --- | --- |
-//! | connections | `rpc.max_connections` | 503 |
+//! | connections | `rpc.max_connections`, of one client half of them | 503 |
+//! | an answer that is not read | 64 KiB in 20 s, or the rest | closed |
 //! | a request | 1 MiB, 15 s; head 16 KiB, 60 s | 413, 408, closed |
 //! | calls in one batch | 10 | an error |
 //! | transactions in one `tx_submit_batch` | 1024 | an error |
 //! | answers in memory | 128 MiB together | a wait, then an error |
 //! | calls of a WebSocket in flight | 32 | it is not read from |
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
-//! | subscriptions | 8 per connection, 32 with transactions in all | an error |
-//! | notices a subscriber is behind | 256 blocks, 4096 events | it is told how many it missed |
+//! | subscriptions | 8 per connection, 16 with transactions in all | an error |
+//! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
+//! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
 
 mod budget;
@@ -31,6 +33,8 @@ mod health;
 mod hosts;
 mod http;
 mod listen;
+mod patience;
+mod places;
 mod relay;
 mod state;
 #[cfg(test)]
@@ -73,7 +77,7 @@ const MAX_WAITERS: usize = 1024;
 /// What the network knows of other nodes.
 pub trait Peers: Send + Sync {
     fn peers(&self) -> Vec<PeerInfo>;
-    /// The greatest final height that the network has shown a certificate for.
+    /// The greatest final height that the network has shown, or that so many claim that it is true.
     fn best_final(&self) -> Height;
 }
 
@@ -159,6 +163,26 @@ pub enum RpcError {
     },
 }
 
+/// The port of a server that does not answer yet: clients wait.
+#[derive(Debug)]
+pub struct RpcListener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl RpcListener {
+    /// Takes the port.
+    ///
+    /// # Errors
+    /// [`RpcError::Listen`] where the address is taken.
+    pub async fn bind(address: SocketAddr) -> Result<Self, RpcError> {
+        let failed = |source| RpcError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct RpcServer {
@@ -171,15 +195,9 @@ pub struct RpcServer {
 }
 
 impl RpcServer {
-    /// Listens and serves until [stopped](Self::stop).
-    ///
-    /// # Errors
-    /// [`RpcError::Listen`] where the address is taken.
-    pub async fn start(config: &RpcConfig, context: Context) -> Result<Self, RpcError> {
-        let failed = |source| RpcError::Listen { address: config.listen, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-
+    /// Serves until [stopped](Self::stop).
+    pub fn start(listener: RpcListener, config: &RpcConfig, context: Context) -> Self {
+        let RpcListener { listener, address } = listener;
         let context = Arc::new(context);
         let relay = Relay::new();
         let progress = Progress::new(context.view.head().height);
@@ -198,9 +216,12 @@ impl RpcServer {
             stop: stop.clone(),
         };
         let router = http::router(door);
-        let most = config.max_connections;
-        let serving = tokio::spawn(listen::run(listener, router, most, metrics, stop.clone()));
-        Ok(Self { address, stop, serving, followers })
+        let limits = listen::Limits {
+            connections: config.max_connections,
+            write_patience: listen::WRITE_PATIENCE,
+        };
+        let serving = tokio::spawn(listen::run(listener, router, limits, metrics, stop.clone()));
+        Self { address, stop, serving, followers }
     }
 
     /// Waits until clients are served no more or no longer properly: only ever by a panic.
@@ -212,12 +233,14 @@ impl RpcServer {
     }
 
     /// Stops accepting, gives open connections a moment, and returns when all are closed.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.stop.cancel();
         if !self.serving.is_finished() {
             // A server that panics meanwhile serves nobody any more either.
             let _ = self.serving.await;
         }
+        // They hold the store: who opens it next must not find it in use.
+        self.followers.shutdown().await;
     }
 }
 

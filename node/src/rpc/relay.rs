@@ -1,8 +1,11 @@
 //! Blocks on their way to subscribers: turned into JSON once, whoever listens.
+//!
+//! A notice with the hashes of a full block's transactions has a megabyte. The relay alone keeps
+//! these, as many as it may; who comes too late for one has missed it.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use chain::receipt::Receipt;
 use chain::types::{Digest, Height};
@@ -15,15 +18,29 @@ use crate::chain_view::{self, BlockUpdate, ChainView};
 
 /// Notices that a subscriber may fall behind before it misses some.
 const BACKLOG: usize = 256;
+/// Bytes of notices with transactions that are kept for subscribers who are behind.
+const BACKLOG_BYTES: usize = 16 * 1024 * 1024;
 /// Most subscribers that get the hashes of transactions: their notices are large.
-const MAX_DETAILED: usize = 32;
+const MAX_DETAILED: usize = 16;
 
 /// A block in JSON.
 #[derive(Debug)]
 pub(super) struct Notice {
-    pub(super) brief: Box<RawValue>,
+    brief: Box<RawValue>,
     /// With the transactions, if anyone wanted them by then.
-    pub(super) detailed: Option<Box<RawValue>>,
+    detailed: Option<Weak<RawValue>>,
+}
+
+impl Notice {
+    /// The text for a subscriber; `None` where it came too late for it.
+    pub(super) fn text(&self, with_transactions: bool) -> Option<Box<RawValue>> {
+        match &self.detailed {
+            Some(detailed) if with_transactions => {
+                detailed.upgrade().map(|text| (*text).to_owned())
+            }
+            _ => Some(self.brief.clone()),
+        }
+    }
 }
 
 /// What subscribers receive.
@@ -83,10 +100,10 @@ impl Relay {
     /// Passes updates on for ever.
     pub(super) async fn run(self, view: ChainView) {
         let mut updates = view.subscribe();
-        let mut told = Told::default();
+        let (mut told, mut kept) = (Told::default(), Kept::default());
         loop {
             match updates.recv().await {
-                Ok(update) => self.pass(&update, &mut told),
+                Ok(update) => self.pass(&update, &mut told, &mut kept),
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
                     // Nobody may be listening.
                     let _ = self.ordered.send(Passed::Missed(missed));
@@ -97,7 +114,7 @@ impl Relay {
         }
     }
 
-    fn pass(&self, update: &BlockUpdate, told: &mut Told) {
+    fn pass(&self, update: &BlockUpdate, told: &mut Told, kept: &mut Kept) {
         let is_final = update.status == chain_view::BlockStatus::Final;
         let new = told.note(update);
         let to_ordered = new && self.ordered.receiver_count() > 0;
@@ -105,7 +122,7 @@ impl Relay {
         if !to_ordered && !to_finals {
             return;
         }
-        let notice = Arc::new(self.notice(update));
+        let notice = Arc::new(self.notice(update, kept));
         if to_ordered {
             let _ = self.ordered.send(Passed::Block(Arc::clone(&notice)));
         }
@@ -114,7 +131,7 @@ impl Relay {
         }
     }
 
-    fn notice(&self, update: &BlockUpdate) -> Notice {
+    fn notice(&self, update: &BlockUpdate, kept: &mut Kept) -> Notice {
         let header = &update.block.header;
         let mut notice = BlockNotice {
             status: convert::block_status(update.status),
@@ -135,9 +152,31 @@ impl Relay {
             if notice.status == BlockStatus::Final {
                 notice.failed = Some(failed(&update.executed.receipts));
             }
-            json(&BlockEvent::Block(notice))
+            kept.keep(json(&BlockEvent::Block(notice)).into())
         });
         Notice { brief, detailed }
+    }
+}
+
+/// The newest notices with transactions, at most [`BACKLOG_BYTES`] of them.
+#[derive(Debug, Default)]
+struct Kept {
+    notices: VecDeque<Arc<RawValue>>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn keep(&mut self, notice: Arc<RawValue>) -> Weak<RawValue> {
+        let weak = Arc::downgrade(&notice);
+        self.bytes += notice.get().len();
+        self.notices.push_back(notice);
+        while self.bytes > BACKLOG_BYTES || self.notices.len() > BACKLOG {
+            let Some(oldest) = self.notices.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.get().len();
+        }
+        weak
     }
 }
 
@@ -172,5 +211,32 @@ impl Told {
                 first
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notices_that_are_kept_are_bounded_in_bytes_and_number() {
+        let notice = |bytes: usize| json(&"x".repeat(bytes));
+        let mut kept = Kept::default();
+        let megabyte: Vec<Notice> = (0..40)
+            .map(|_| {
+                let detailed = Some(kept.keep(notice(1 << 20).into()));
+                Notice { brief: notice(1), detailed }
+            })
+            .collect();
+        assert!(kept.bytes <= BACKLOG_BYTES);
+        let there = megabyte.iter().filter(|notice| notice.text(true).is_some()).count();
+        assert_eq!(there, 15, "16 with their quotes are too many");
+        assert!(megabyte[39].text(true).is_some_and(|text| text.get().len() > 1 << 20));
+        assert!(megabyte.iter().all(|notice| notice.text(false).is_some()), "brief ones stay");
+        for _ in 0..2 * BACKLOG {
+            kept.keep(notice(1).into());
+        }
+        assert_eq!((kept.notices.len(), kept.bytes), (BACKLOG, 3 * BACKLOG));
+        assert!(megabyte[39].text(true).is_none());
     }
 }

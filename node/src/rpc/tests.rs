@@ -5,3 +5,4 @@ mod fixture;
 mod malformed;
 mod pages;
 mod subscriptions;
+mod waiting;

@@ -29,7 +29,7 @@ impl TxRpc {
     }
 
     /// What a client hears of the pool's verdict.
-    fn verdict(
+    async fn verdict(
         &self,
         hash: Digest,
         verdict: Result<Digest, SubmitError>,
@@ -39,15 +39,15 @@ impl TxRpc {
             // The same bytes once more: whoever was not sure that they arrived now is.
             Err(SubmitError::Refused(RejectReason::Duplicate)) => Ok(hash),
             Err(error @ SubmitError::Refused(RejectReason::NonceUsed { .. })) => {
-                Err(self.executed_before(hash).unwrap_or_else(|| errors::submit(&error)))
+                Err(self.executed_before(hash).await.unwrap_or_else(|| errors::submit(&error)))
             }
             Err(error) => Err(errors::submit(&error)),
         }
     }
 
     /// The better explanation of a used nonce, where this very transaction used it.
-    fn executed_before(&self, hash: Digest) -> Option<ApiError> {
-        match self.context.view.transaction(&hash).ok()? {
+    async fn executed_before(&self, hash: Digest) -> Option<ApiError> {
+        match self.context.view.transaction(&hash).await.ok()? {
             chain_view::TxStatus::Final(at) => {
                 let message = format!("the transaction is in final block {} already", at.height);
                 Some(ApiError::new(ErrorCode::Duplicate, message))
@@ -56,19 +56,18 @@ impl TxRpc {
         }
     }
 
-    fn look(&self, hash: Digest) -> Result<TxStatus, ApiError> {
-        let on_chain = || {
-            let found = self.context.view.transaction(&hash).map_err(|e| errors::store(&e))?;
-            Ok(convert::tx_status(hash, &found))
-        };
-        if let Some(status) = on_chain()? {
+    async fn look(&self, hash: Digest) -> Result<TxStatus, ApiError> {
+        let Context { view, pool, .. } = self.context.as_ref();
+        if let Some(status) = convert::tx_status(hash, &view.recent_transaction(&hash)) {
             return Ok(status);
         }
-        if self.context.pool.is_pending(&hash) {
+        // What waits in the pool is in no final block. It may move there until the next look.
+        if pool.is_pending(&hash) {
             return Ok(TxStatus::outside(hash, TxState::Pending));
         }
-        // It may have moved from the pool into the chain between the two looks.
-        Ok(on_chain()?.unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
+        let found = view.transaction(&hash).await.map_err(|error| errors::store(&error))?;
+        Ok(convert::tx_status(hash, &found)
+            .unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
     }
 }
 
@@ -82,7 +81,7 @@ impl TxApiServer for TxRpc {
         let transaction = decode(&transaction)?;
         let hash = transaction.hash();
         let verdict = self.context.pool.submit(transaction).await;
-        Ok(Submitted { hash: self.verdict(hash, verdict)? })
+        Ok(Submitted { hash: self.verdict(hash, verdict).await? })
     }
 
     async fn submit_batch(&self, transactions: Vec<HexBytes>) -> RpcResult<Vec<SubmitResult>> {
@@ -95,12 +94,18 @@ impl TxApiServer for TxRpc {
         drop(transactions);
         let good: Vec<_> = decoded.iter().flatten().cloned().collect();
         let mut verdicts = self.context.pool.submit_many(good, Origin::Local).await.into_iter();
-        let results = decoded.into_iter().map(|decoded| {
-            let hash = decoded?.hash();
-            let verdict = verdicts.next().unwrap_or(Err(SubmitError::Closed));
-            self.verdict(hash, verdict)
-        });
-        Ok(results.map(SubmitResult::from).collect())
+        let mut results = Vec::with_capacity(count);
+        for decoded in decoded {
+            let result = match decoded {
+                Ok(transaction) => {
+                    let verdict = verdicts.next().unwrap_or(Err(SubmitError::Closed));
+                    self.verdict(transaction.hash(), verdict).await
+                }
+                Err(error) => Err(error),
+            };
+            results.push(result.into());
+        }
+        Ok(results)
     }
 
     async fn status(
@@ -110,7 +115,7 @@ impl TxApiServer for TxRpc {
         timeout_ms: Option<u64>,
     ) -> RpcResult<TxStatus> {
         let Some(wait) = wait else {
-            return Ok(self.look(hash)?);
+            return Ok(self.look(hash).await?);
         };
         let timeout = timeout_ms.map_or(DEFAULT_WAIT, Duration::from_millis).min(MAX_WAIT);
         let Ok(_place) = self.waiters.try_acquire() else {
@@ -126,7 +131,7 @@ impl TxApiServer for TxRpc {
                 Ok(convert::tx_status(hash, &found).unwrap_or_else(unknown))
             }
             Ok(Err(error)) => Err(errors::store(&error).into()),
-            Err(_) => Ok(self.look(hash)?),
+            Err(_) => Ok(self.look(hash).await?),
         }
     }
 }

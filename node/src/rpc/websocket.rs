@@ -25,8 +25,10 @@ use super::dispatch::{Answer, Connection, Dispatcher};
 
 /// Most calls of a connection that run or whose answers wait.
 const MAX_IN_FLIGHT: usize = 32;
-/// Answers, and as many notifications, that wait for the writer.
-const WAITING: usize = 8;
+/// Answers that wait for the writer; their memory is reserved.
+const ANSWERS: usize = 8;
+/// Notifications that wait for the writer. Each may have a megabyte.
+const NOTIFICATIONS: usize = 2;
 /// Longest time for a client to take a message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pause between two questions whether the client is still there.
@@ -42,8 +44,8 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) {
     let (sink, stream) = socket.split();
-    let (notify, notifications) = mpsc::channel(WAITING);
-    let (reply, replies) = mpsc::channel(WAITING);
+    let (notify, notifications) = mpsc::channel(NOTIFICATIONS);
+    let (reply, replies) = mpsc::channel(ANSWERS);
     let closed = stop.child_token();
     let writing = tokio::spawn(write(sink, replies, notifications, closed.clone()));
     let connection = Connection {

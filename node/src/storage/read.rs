@@ -119,15 +119,21 @@ impl Store {
         Ok(Some(receipts.0))
     }
 
+    /// Where a transaction of the newest final blocks is, from memory.
+    pub fn locate_recent(&self, hash: &Digest) -> Option<TxLocation> {
+        let recent = self.recent();
+        let (TxPlace { height, index }, block) = recent.place(hash)?;
+        let receipt = block.executed.receipts[index as usize].clone();
+        Some(TxLocation { height, block: block.hash, index, receipt })
+    }
+
     /// Where a transaction is in the final chain, if it is.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails.
     pub fn locate(&self, hash: &Digest) -> Result<Option<TxLocation>, StoreError> {
-        if let Some((place, block)) = self.recent().place(hash) {
-            let receipt = block.executed.receipts[place.index as usize].clone();
-            let (height, index) = (place.height, place.index);
-            return Ok(Some(TxLocation { height, block: block.hash, index, receipt }));
+        if let Some(location) = self.locate_recent(hash) {
+            return Ok(Some(location));
         }
         for TxPlace { height, index } in
             tx_index::candidates(&self.0.db, self.column(TX_INDEX), hash)?

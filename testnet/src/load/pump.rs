@@ -338,7 +338,9 @@ impl<'a> Pump<'a> {
             return;
         }
         self.refuse(code.name(), 1);
-        if code.is_transient() || code == ErrorCode::NonceGap {
+        // A node that is behind knows neither the nonces before nor how high the chain is.
+        let behind = matches!(code, ErrorCode::NonceGap | ErrorCode::ExpiryTooFar);
+        if code.is_transient() || behind {
             self.window.refused();
             self.again.push_back(number);
         }

@@ -76,6 +76,10 @@ fn the_chain_refuses_with_exit_code_1() {
     send("5", &[]).assert_succeeds();
     send("5", &["--nonce", "0"]).assert_fails(1, "the nonce was used before");
 
+    send("5", &["--expires-after", "100001"])
+        .assert_fails(1, "too far ahead; give fewer blocks for --expires-after");
+    send("5", &["--expires-after", "100000"]).assert_succeeds();
+
     let error = &send("1001", &["--json"]);
     assert_eq!(error.code, 1);
     let error = &error.json()["error"];
@@ -84,7 +88,7 @@ fn the_chain_refuses_with_exit_code_1() {
     assert_eq!(error["hash"].as_str().map(str::len), Some(64));
 
     node.set_fate(Fate::Failed);
-    send("5", &[]).assert_fails(1, "in block 12 failed: the sender owns less");
+    send("5", &[]).assert_fails(1, "in block 13 failed: the sender owns less");
     node.set_fate(Fate::Expired);
     send("5", &[]).assert_fails(1, "expired without taking effect");
 

@@ -190,7 +190,7 @@ fn random_and_mutated_messages_do_no_harm() {
         }
         Err(_) => refused += 1,
     };
-    let before = super::super::tests::resident_kib();
+    let before = crate::testing::resident_kib();
     for case in 0..CASES {
         let mut random = vec![0; rng.random_range(1..2000)];
         rng.fill_bytes(&mut random);
@@ -199,7 +199,7 @@ fn random_and_mutated_messages_do_no_harm() {
         mutate(&mut mutated, &mut rng);
         check(&mutated);
     }
-    let grown = super::super::tests::resident_kib().saturating_sub(before);
+    let grown = crate::testing::resident_kib().saturating_sub(before);
     println!("{} cases: {decoded} decoded, {refused} refused, {grown} KiB grown", 2 * CASES);
     assert_eq!(decoded + refused, 2 * CASES);
     assert!(refused > CASES, "random bytes are no messages");

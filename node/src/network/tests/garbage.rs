@@ -1,6 +1,7 @@
 //! Bytes from people who do not speak the protocol.
 
 use super::*;
+use crate::testing::resident_kib;
 
 const CASES: usize = 10_000;
 const AT_ONCE: usize = 16;

@@ -54,6 +54,27 @@ async fn a_certificate_that_proves_nothing_is_refused_and_costs_its_relay() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heights_of_epochs_that_cannot_be_checked_count_once_an_honest_member_claims_them() {
+    let nodes = connected(4).await;
+    let far = |height| certificate_of(Epoch::new(3), height);
+    let best = || nodes[0].handle().best_final().get();
+    // One of four may lie: alone it moves nothing, whatever it says and however often.
+    eventually("what is proven counts, and nothing else", || {
+        nodes[1].handle().announce_final(&far(2_000_000));
+        nodes[1].handle().announce_final(&certificate(5));
+        best() == 5
+    })
+    .await;
+    for (place, height) in [(2, 700), (3, 800)] {
+        eventually("two say at least so much", || {
+            nodes[place].handle().announce_final(&far(height));
+            best() == height
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_is_turned_away() {
     let nodes = connected(2).await;
     // It takes the members for its own, and knows where they are: they do not know it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::Body;
 use ::chain::types::{Amount, Digest, Epoch, Height};
 use jsonrpsee::core::ClientError;
@@ -99,6 +100,8 @@ async fn refused_transactions_say_why() {
     other_chain.chain_id = Digest([9; 32]);
     let mut expired = chain.signed(0, transfer(1)).payload;
     expired.expiry = Height::new(0);
+    let mut far = chain.signed(0, transfer(1)).payload;
+    far.expiry = Height::new(MempoolLimits::LIFETIME + 1);
     let mut forged = chain.signed(0, transfer(1));
     forged.signature.0[0] ^= 1;
     let long = Body::Put { key: vec![7; 300], value: Vec::new() };
@@ -106,6 +109,7 @@ async fn refused_transactions_say_why() {
     let table = [
         (encoded(other_chain.sign(&alice())), ErrorCode::OtherChain),
         (encoded(expired.sign(&alice())), ErrorCode::Expired),
+        (encoded(far.sign(&alice())), ErrorCode::ExpiryTooFar),
         (encoded(forged), ErrorCode::BadSignature),
         (chain.transaction(0, long).1, ErrorCode::TooLarge),
         (chain.transfer(0, RICHES + 1).1, ErrorCode::InsufficientBalance),

@@ -62,6 +62,8 @@ pub(super) struct Fixture {
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) peers: Arc<FakePeers>,
+    /// Of the next block.
+    pub(super) mode: Mode,
     validator: Keypair,
     tip: (Height, Digest),
     // Kept open: transactions go nowhere, but they go.
@@ -150,7 +152,8 @@ impl Fixture {
         let mut config =
             RpcConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..RpcConfig::default() };
         change(&mut config);
-        let server = RpcServer::start(&config, context).await.unwrap();
+        let listener = RpcListener::bind(config.listen).await.unwrap();
+        let server = RpcServer::start(listener, &config, context);
         Self {
             tip: (Height::new(0), start.chain_id),
             genesis,
@@ -160,6 +163,7 @@ impl Fixture {
             status,
             events,
             peers,
+            mode: Mode::Fast,
             validator,
             _gossip: gossiped,
             _directory: directory,
@@ -213,7 +217,7 @@ impl Fixture {
             epoch: request.epoch,
             view: request.view,
             height: request.height,
-            mode: Mode::Fast,
+            mode: self.mode,
             kind: built.kind,
             parent,
             proposer: ValidatorIndex::new(0),

@@ -5,13 +5,16 @@ use std::time::Duration;
 use ::chain::types::Height;
 use node_api::TxApiClient as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::fixture::Fixture;
 
 /// Sends a request as it stands and reads until the server closes: status and body.
 pub(super) async fn raw(chain: &Fixture, request: &[u8]) -> (u16, String) {
-    let mut stream = TcpStream::connect(chain.server.address).await.unwrap();
+    ask(TcpStream::connect(chain.server.address).await.unwrap(), request).await
+}
+
+async fn ask(mut stream: TcpStream, request: &[u8]) -> (u16, String) {
     // The server may close before it read everything.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
@@ -129,13 +132,28 @@ async fn other_types_and_large_bodies_are_refused() {
     assert_eq!(post(&chain, &format!("{host}{JSON}"), notification).await, (204, String::new()));
 }
 
+/// A connection from another of this machine's own addresses.
+async fn connect_from(chain: &Fixture, last: u8) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, last], 0).into()).unwrap();
+    socket.connect(chain.server.address).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_are_told_so_and_places_come_back() {
-    let chain = Fixture::with(|config| config.max_connections = 2).await;
-    let first = chain.ws().await;
-    let second = chain.ws().await;
-    assert_eq!(get(&chain, "/health").await.0, 503);
-    drop((first, second));
+    let chain = Fixture::with(|config| config.max_connections = 4).await;
+    let page = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let half = (chain.ws().await, chain.ws().await);
+    assert_eq!(get(&chain, "/").await.0, 503, "one client has half of the places at most");
+    assert_eq!(ask(connect_from(&chain, 2).await, page).await.0, 200);
+    // Two that say nothing: a request on each shows that they were taken in.
+    let mut silent = [connect_from(&chain, 3).await, connect_from(&chain, 4).await];
+    for stream in &mut silent {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'H');
+    }
+    assert_eq!(ask(connect_from(&chain, 5).await, page).await.0, 503, "all places are taken");
+    drop((half, silent));
     let again = async {
         while get(&chain, "/").await.0 != 200 {
             tokio::task::yield_now().await;

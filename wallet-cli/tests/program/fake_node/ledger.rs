@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chain::block::{BlockKind, Header, Mode};
 use chain::crypto::Ed25519;
+use chain::mempool::MempoolLimits;
 use chain::transaction::{Body, SignedTransaction};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
@@ -46,6 +47,9 @@ impl Ledger {
         };
         if self.balances.get(&sender).copied().unwrap_or(0) < spent {
             return Err(refuse(ErrorCode::InsufficientBalance, "the balance is too small"));
+        }
+        if transaction.payload.expiry.get() > self.height + MempoolLimits::LIFETIME {
+            return Err(refuse(ErrorCode::ExpiryTooFar, "it expires too far ahead"));
         }
         *nonce += 1;
         self.submitted.push(transaction.clone());
