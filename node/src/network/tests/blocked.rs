@@ -53,5 +53,10 @@ async fn view_changes_reach_those_whom_their_author_does_not() {
     nodes[1].handle().set_blocked([id(0)]);
     eventually("they are apart", || !nodes[0].peer(1).connected).await;
     nodes[1].outbox.send(Recipients::Others, &note(2));
-    assert_eq!(nodes[0].receive(1).await, [(id(1), note(2))]);
+    let mut heard = nodes[0].receive(1).await;
+    if heard == [(id(1), note(1))] {
+        // The third was slow to pass on what the author could still say itself.
+        heard = nodes[0].receive(1).await;
+    }
+    assert_eq!(heard, [(id(1), note(2))]);
 }
