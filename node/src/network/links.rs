@@ -71,14 +71,15 @@ impl Senders {
         Self { control, hello, book, tasks: JoinSet::new(), running: BTreeMap::new() }
     }
 
-    /// Starts a task for every new member and ends those of members that left.
+    /// Starts a task for every member without one and ends those of members that left.
     pub(super) fn reconcile(&mut self, members: &[Arc<Peer>]) {
         self.running.retain(|id, task| {
             let stays = members.iter().any(|peer| peer.id == *id);
             if !stays {
                 task.abort();
             }
-            stays
+            // One that panicked must not leave a member without messages for ever.
+            stays && !task.is_finished()
         });
         while self.tasks.try_join_next().is_some() {}
         for peer in members {

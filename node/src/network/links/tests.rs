@@ -176,6 +176,24 @@ fn a_message_that_claims_too_much_ends_the_stream() {
     assert!(world.is_shut_out());
 }
 
+#[tokio::test]
+async fn a_sending_task_that_ends_is_started_again() {
+    let World { book, peer, .. } = World::new();
+    let control = libp2p_stream::Behaviour::new().new_control();
+    let mut senders = Senders::new(control, Hello::new(Digest([1; 32])), Arc::new(book));
+    let members = [peer];
+    senders.reconcile(&members);
+    senders.reconcile(&members);
+    assert_eq!(senders.tasks.len(), 1);
+    senders.tasks.abort_all();
+    while senders.tasks.join_next().await.is_some() {}
+    senders.reconcile(&members);
+    assert_eq!(senders.tasks.len(), 1);
+    senders.reconcile(&[]);
+    while senders.tasks.join_next().await.is_some() {}
+    assert!(senders.running.is_empty());
+}
+
 /// Random bytes, mutated messages: each is refused, or is a message whose encoding is exactly what
 /// came.
 #[test]
