@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use limits::MempoolLimits;
 pub use reject::RejectReason;
-pub use verified::VerifiedTransaction;
+pub use verified::{HashedTransaction, VerifiedTransaction};
 
 use crate::codec::{self, Bounded};
 use crate::state::{Change, RecordKey, RecordValue, State};

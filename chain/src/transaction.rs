@@ -95,7 +95,12 @@ pub enum MalformedTransaction {
 impl SignedTransaction {
     /// Identifies the transaction: the hash of all its bytes, signature included.
     pub fn hash(&self) -> Digest {
-        Hasher::new(Domain::TransactionHash).value(self).finish()
+        Self::hash_of(&codec::encode(self))
+    }
+
+    /// The hash of the transaction with this encoding.
+    pub(crate) fn hash_of(encoded: &[u8]) -> Digest {
+        Hasher::new(Domain::TransactionHash).bytes(encoded).finish()
     }
 
     /// The account that sends.

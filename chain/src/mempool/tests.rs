@@ -171,7 +171,15 @@ fn only_a_checked_signature_makes_a_verified_transaction() {
     bad.signature.0[0] ^= 1;
     let refused = Err(MalformedTransaction::BadSignature);
     assert_eq!(VerifiedTransaction::check(bad.clone(), &Cheap), refused);
-    let checked = VerifiedTransaction::check_batch(vec![good.clone(), bad, good.clone()], &Cheap);
+    let batch = || {
+        let transactions = [good.clone(), bad.clone(), good.clone()];
+        transactions.map(HashedTransaction::new).to_vec()
+    };
+    // What was checked before is not checked again.
+    let known = |hash: &Digest| *hash == bad.hash();
+    let checked = VerifiedTransaction::check_batch(batch(), &known, &Cheap);
+    assert!(checked.iter().all(Result::is_ok));
+    let checked = VerifiedTransaction::check_batch(batch(), &|_| false, &Cheap);
     assert_eq!(checked[1], refused);
     for place in [0, 2] {
         let verified = checked[place].as_ref().unwrap();

@@ -7,14 +7,41 @@ use crate::crypto::{SignatureItem, Verifier};
 use crate::transaction::{MalformedTransaction, SignedTransaction};
 use crate::types::{Address, Digest};
 
+/// A transaction with its hash and its length, both from one encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashedTransaction {
+    transaction: SignedTransaction,
+    hash: Digest,
+    encoded_len: usize,
+}
+
+impl HashedTransaction {
+    pub fn new(transaction: SignedTransaction) -> Self {
+        let encoded = codec::encode(&transaction);
+        let hash = SignedTransaction::hash_of(&encoded);
+        Self { transaction, hash, encoded_len: encoded.len() }
+    }
+
+    pub fn transaction(&self) -> &SignedTransaction {
+        &self.transaction
+    }
+
+    pub fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    /// Length of the encoding in bytes.
+    pub fn encoded_len(&self) -> usize {
+        self.encoded_len
+    }
+}
+
 /// A transaction whose signature was found good, with what else is worth computing once. There is
 /// no way to make one without a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedTransaction {
-    transaction: SignedTransaction,
-    hash: Digest,
+    hashed: HashedTransaction,
     sender: Address,
-    encoded_len: usize,
 }
 
 impl VerifiedTransaction {
@@ -27,54 +54,53 @@ impl VerifiedTransaction {
         verifier: &dyn Verifier,
     ) -> Result<Arc<Self>, MalformedTransaction> {
         if transaction.verify_signature(verifier) {
-            Ok(Arc::new(Self::trusted(transaction)))
+            Ok(Self::trusted(HashedTransaction::new(transaction)))
         } else {
             Err(MalformedTransaction::BadSignature)
         }
     }
 
-    /// Checks many together, each verdict in its transaction's place.
+    /// Checks many together, each verdict in its transaction's place. `known` tells which ones, by
+    /// hash, were found good before: the hash covers the signature.
     pub fn check_batch(
-        transactions: Vec<SignedTransaction>,
+        transactions: Vec<HashedTransaction>,
+        known: &dyn Fn(&Digest) -> bool,
         verifier: &dyn Verifier,
     ) -> Vec<Result<Arc<Self>, MalformedTransaction>> {
-        let digests: Vec<Digest> =
-            transactions.iter().map(|transaction| transaction.payload.signing_digest()).collect();
-        let items: Vec<SignatureItem<'_>> = transactions
+        let is_known: Vec<bool> = transactions.iter().map(|item| known(&item.hash)).collect();
+        let unknown: Vec<(&SignedTransaction, Digest)> = transactions
             .iter()
-            .zip(&digests)
-            .map(|(transaction, digest)| {
-                (&transaction.payload.sender, digest, &transaction.signature)
-            })
+            .zip(&is_known)
+            .filter(|(_, known)| !**known)
+            .map(|(item, _)| (&item.transaction, item.transaction.payload.signing_digest()))
             .collect();
-        let verdicts = verifier.verify_batch(&items);
-        drop(items);
+        let items: Vec<SignatureItem<'_>> = unknown
+            .iter()
+            .map(|(signed, digest)| (&signed.payload.sender, digest, &signed.signature))
+            .collect();
+        let mut verdicts = verifier.verify_batch(&items).into_iter();
+        let good: Vec<bool> =
+            is_known.into_iter().map(|known| known || verdicts.next() == Some(true)).collect();
         transactions
             .into_iter()
-            .zip(verdicts)
-            .map(|(transaction, good)| {
-                if good {
-                    Ok(Arc::new(Self::trusted(transaction)))
-                } else {
-                    Err(MalformedTransaction::BadSignature)
-                }
+            .zip(good)
+            .map(|(item, good)| {
+                if good { Ok(Self::trusted(item)) } else { Err(MalformedTransaction::BadSignature) }
             })
             .collect()
     }
 
-    fn trusted(transaction: SignedTransaction) -> Self {
-        let hash = transaction.hash();
-        let sender = transaction.sender();
-        let encoded_len = codec::encode(&transaction).len();
-        Self { transaction, hash, sender, encoded_len }
+    fn trusted(hashed: HashedTransaction) -> Arc<Self> {
+        let sender = hashed.transaction.sender();
+        Arc::new(Self { hashed, sender })
     }
 
     pub fn transaction(&self) -> &SignedTransaction {
-        &self.transaction
+        &self.hashed.transaction
     }
 
     pub fn hash(&self) -> Digest {
-        self.hash
+        self.hashed.hash
     }
 
     pub fn sender(&self) -> Address {
@@ -83,6 +109,6 @@ impl VerifiedTransaction {
 
     /// Length of the encoding in bytes.
     pub fn encoded_len(&self) -> usize {
-        self.encoded_len
+        self.hashed.encoded_len
     }
 }

@@ -18,9 +18,10 @@ mod worker;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chain::codec;
 use chain::crypto::Verifier;
-use chain::mempool::{Mempool, MempoolLimits, RejectReason, VerifiedTransaction};
+use chain::mempool::{
+    HashedTransaction, Mempool, MempoolLimits, RejectReason, VerifiedTransaction,
+};
 use chain::state::State;
 use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest, Height};
@@ -214,18 +215,11 @@ impl TransactionPool {
         transaction: SignedTransaction,
         origin: Origin,
     ) -> Result<Reply, SubmitError> {
-        let bytes = self.precheck(&transaction)?;
+        let transaction = HashedTransaction::new(transaction);
+        lock(&self.shared().mempool).precheck(transaction.transaction(), &transaction.hash())?;
         let (reply, verdict) = oneshot::channel();
-        let item = Waiting { transaction, bytes, origin, reply };
-        self.shared().queue.push(item)?;
+        self.shared().queue.push(Waiting { transaction, origin, reply })?;
         Ok(verdict)
-    }
-
-    /// All checks but the signature; answers with the length of the encoding.
-    fn precheck(&self, transaction: &SignedTransaction) -> Result<usize, RejectReason> {
-        let hash = transaction.hash();
-        lock(&self.shared().mempool).precheck(transaction, &hash)?;
-        Ok(codec::encode(transaction).len())
     }
 
     /// Whether a transaction waits for a block.

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use chain::transaction::SignedTransaction;
+use chain::mempool::HashedTransaction;
 use chain::types::Digest;
 use tokio::sync::oneshot;
 
@@ -15,8 +15,7 @@ use super::{Origin, SubmitError};
 /// A transaction on its way into the pool.
 #[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) transaction: SignedTransaction,
-    pub(super) bytes: usize,
+    pub(super) transaction: HashedTransaction,
     pub(super) origin: Origin,
     /// Told the verdict.
     pub(super) reply: oneshot::Sender<Result<Digest, SubmitError>>,
@@ -38,10 +37,11 @@ struct Share {
 
 impl Share {
     fn push(&mut self, item: Waiting) -> Result<(), SubmitError> {
-        if self.waiting.len() >= MAX_TRANSACTIONS || self.bytes + item.bytes > MAX_BYTES {
+        let bytes = item.transaction.encoded_len();
+        if self.waiting.len() >= MAX_TRANSACTIONS || self.bytes + bytes > MAX_BYTES {
             return Err(SubmitError::Overloaded);
         }
-        self.bytes += item.bytes;
+        self.bytes += bytes;
         self.waiting.push_back(item);
         Ok(())
     }
@@ -49,7 +49,7 @@ impl Share {
     fn take(&mut self, count: usize) -> impl Iterator<Item = Waiting> {
         let taken = self.waiting.drain(..count.min(self.waiting.len()));
         let bytes = &mut self.bytes;
-        taken.inspect(|item| *bytes -= item.bytes)
+        taken.inspect(|item| *bytes -= item.transaction.encoded_len())
     }
 }
 
@@ -135,12 +135,14 @@ mod tests {
 
     use super::*;
 
+    /// With a value of so many bytes.
     fn item(origin: Origin, bytes: usize) -> Waiting {
         let key = Keypair::from_seed(&[1; 32]);
-        let body = Body::Delete { key: vec![1] };
+        let body = Body::Put { key: vec![1], value: vec![0; bytes] };
         let (chain_id, expiry) = (Digest::ZERO, Height::new(9));
         let payload = Payload { chain_id, sender: key.public(), nonce: 0, expiry, body };
-        Waiting { transaction: payload.sign(&key), bytes, origin, reply: oneshot::channel().0 }
+        let transaction = HashedTransaction::new(payload.sign(&key));
+        Waiting { transaction, origin, reply: oneshot::channel().0 }
     }
 
     fn counts(taken: &[Waiting]) -> (usize, usize) {
@@ -152,7 +154,7 @@ mod tests {
     fn a_flood_of_one_origin_leaves_the_other_its_share() {
         for (flood, other) in [(Origin::Local, Origin::Peer), (Origin::Peer, Origin::Local)] {
             let queue = Queue::default();
-            let large = MAX_BYTES / 4;
+            let large = MAX_BYTES / 4 - item(flood, 0).transaction.encoded_len();
             for _ in 0..4 {
                 queue.push(item(flood, large)).unwrap();
             }

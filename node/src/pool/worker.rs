@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chain::mempool::{RejectReason, VerifiedTransaction};
+use chain::types::Digest;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Waiting;
@@ -39,7 +40,9 @@ impl Worker {
 fn admit(shared: &Shared, batch: Vec<Waiting>) {
     let (transactions, rest): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|item| (item.transaction, (item.origin, item.reply))).unzip();
-    let checked = VerifiedTransaction::check_batch(transactions, shared.verifier.as_ref());
+    // A block may have brought some of them sooner: execution checked those.
+    let known = |hash: &Digest| lock(&shared.verified).contains(hash);
+    let checked = VerifiedTransaction::check_batch(transactions, &known, shared.verifier.as_ref());
     let mut own = Vec::new();
     let mut replies = Vec::with_capacity(rest.len());
     let mut admitted = false;
