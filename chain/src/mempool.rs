@@ -220,7 +220,7 @@ impl Mempool {
         let missing = (self.bytes + len).saturating_sub(self.limits.bytes);
         match self.by_load.last() {
             Some((most, heaviest)) if heaviest != sender && *most > load + missing => {
-                self.victims(self.queues[heaviest].from_last(), len).ok_or(RejectReason::PoolFull)
+                self.victims(self.queues[heaviest].last_first(), len).ok_or(RejectReason::PoolFull)
             }
             _ => Err(RejectReason::PoolFull),
         }

@@ -72,13 +72,13 @@ impl Queue {
     }
 
     /// All transactions, first the one that can wait longest: the one with the highest nonce.
-    pub(super) fn from_last(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+    pub(super) fn last_first(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
         self.waiting.values().rev().map(|waiting| &waiting.transaction)
     }
 
     /// Those behind a nonce that is missing, the last one first.
     pub(super) fn gapped(&self) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
-        self.from_last().take(self.gapped_len())
+        self.last_first().take(self.gapped_len())
     }
 
     /// What could execute on top of `state`, in order.

@@ -130,10 +130,8 @@ fn many_signed_statements_in_one_message_are_refused_unread() {
     assert_eq!(lone.refused("too many items in one message"), 1);
 }
 
-/// New views that name old heights, more of them than a validator remembers.
-#[test]
-fn reports_of_old_heights_make_no_endless_questions() {
-    let mut lone = Lone::new(4, 3);
+/// A chain longer than what a validator remembers, all of view 0.
+fn chain(lone: &mut Lone) -> Vec<SealedBlock> {
     let mut parent = lone.quill.genesis.hash;
     let mut blocks = Vec::new();
     for _ in 0..400 {
@@ -141,6 +139,11 @@ fn reports_of_old_heights_make_no_endless_questions() {
         parent = block.hash();
         blocks.push(block);
     }
+    blocks
+}
+
+/// The validator gets it in runs, each with its proof.
+fn make_final(lone: &mut Lone, blocks: &[SealedBlock]) {
     for run in blocks.chunks(100) {
         let last = reference(run.last().expect("not empty"));
         let certificate = lone.quill.certificate(VoteKind::Prepare, last, &[0, 1, 2]);
@@ -148,6 +151,14 @@ fn reports_of_old_heights_make_no_endless_questions() {
         lone.tell(0, Message::Finals(Finals { blocks: run.to_vec(), proof }));
     }
     assert_eq!(lone.status().final_height.get(), 400);
+}
+
+/// New views that name old heights, more of them than a validator remembers.
+#[test]
+fn reports_of_old_heights_make_no_endless_questions() {
+    let mut lone = Lone::new(4, 3);
+    let blocks = chain(&mut lone);
+    make_final(&mut lone, &blocks);
 
     // Descending, so that the oldest question is always about the lowest height.
     for height in (1..60).rev().step_by(2) {
@@ -172,28 +183,17 @@ fn reports_of_old_heights_make_no_endless_questions() {
 fn a_vote_long_ago_in_this_view_does_not_silence_a_validator() {
     for restarts in [false, true] {
         let mut lone = Lone::new(4, 3);
-        let mut parent = lone.quill.genesis.hash;
-        let mut blocks = Vec::new();
-        for _ in 0..400 {
-            let block = lone.quill.block(parent, 0, Special::default());
-            parent = block.hash();
-            blocks.push(block);
-        }
+        let blocks = chain(&mut lone);
         lone.append(&blocks[0]);
         assert!(lone.voted_for(&blocks[0]));
         let promised = lone.record().expect("it voted");
-        for run in blocks.chunks(100) {
-            let last = reference(run.last().expect("not empty"));
-            let certificate = lone.quill.certificate(VoteKind::Prepare, last, &[0, 1, 2]);
-            let proof = FinalityProof { certificate, headers: Vec::new() };
-            lone.tell(0, Message::Finals(Finals { blocks: run.to_vec(), proof }));
-        }
-        assert_eq!(lone.status().final_height.get(), 400);
+        make_final(&mut lone, &blocks);
         if restarts {
             lone.sync_disk(&promised);
             lone.restart();
         }
-        let next = lone.quill.block(parent, 0, Special::default());
+        let tip = blocks.last().expect("not empty").hash();
+        let next = lone.quill.block(tip, 0, Special::default());
         lone.append(&next);
         assert!(lone.voted_for(&next), "restarted: {restarts}");
     }
