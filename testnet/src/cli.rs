@@ -117,7 +117,7 @@ Examples:
   testnet load --rate max --duration 20 --json  the highest rate with p99 below one second
 
 `verify_bound_tps` is what this machine could do if validators did nothing but check signatures:
-cores / (validators x time per signature in a batch of 1024), measured in the same run.")]
+cores / (validators x time per signature in a batch of 1024), measured before and after the run.")]
     Load(Load),
     /// Play the whole story on a network of its own and check every step
     #[command(after_help = "\

@@ -54,6 +54,11 @@ impl VerifyBound {
         })
     }
 
+    /// The same machine before and after a run: it may have become slower or faster meanwhile.
+    pub(super) fn mean(self, after: Self) -> Self {
+        Self { per_signature: (self.per_signature + after.per_signature) / 2, ..self }
+    }
+
     /// Transactions per second.
     pub(super) fn tps(&self) -> f64 {
         self.cores as f64 / (self.validators as f64 * self.per_signature.as_secs_f64())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const PERIOD: Duration = Duration::from_millis(250);
 /// Latency that the window aims for: enough in flight to fill blocks, well below the limit of one
 /// second for the slowest hundredth.
-const TARGET: Duration = Duration::from_millis(350);
+const TARGET: Duration = Duration::from_millis(500);
 const MIN: usize = 64;
 
 /// A closed loop: grows while latency is below the target, shrinks when it is above.
