@@ -42,6 +42,12 @@ fn stat(pid: i32) -> Option<Stat> {
     })
 }
 
+/// Whether threads besides the first are left. After a SIGKILL the first may be gone while others
+/// still hold the process's files, and with them the lock on its home.
+fn has_other_threads(pid: i32) -> bool {
+    std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|threads| threads.count() > 1)
+}
+
 impl ProcessId {
     /// The identity of a process that was just started.
     fn of(child: &Child) -> io::Result<Self> {
@@ -53,7 +59,9 @@ impl ProcessId {
     }
 
     fn current(self) -> Option<Stat> {
-        stat(self.pid).filter(|stat| stat.started == self.started && !"ZX".contains(stat.state))
+        let stat = stat(self.pid).filter(|stat| stat.started == self.started)?;
+        let ended = "ZX".contains(stat.state) && !has_other_threads(self.pid);
+        (!ended).then_some(stat)
     }
 
     /// Whether it still runs. Stopped counts as running, ended and not yet collected does not.

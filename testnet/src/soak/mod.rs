@@ -54,7 +54,7 @@ pub struct Report {
     pub state_roots_equal: bool,
     /// Validators caught voting or proposing twice.
     pub double_votes: usize,
-    /// From the kill, or where everyone was killed from the start of the last validator, to the
+    /// From the last kill, so with the start of the processes where everyone was killed, to the
     /// first final block proposed after it.
     pub recovery_ms: Percentiles,
     /// How long the slowest recovery took in view timeouts as they stood before the kill.
@@ -144,23 +144,18 @@ impl Recoveries {
 async fn play(cluster: &mut Cluster, load: &Background, round: &Round) -> anyhow::Result<Recovery> {
     tokio::time::sleep(round.calm).await;
     let timeout = view_timeout(cluster).await?;
-    let (killed, killed_ms) = (Instant::now(), unix_ms()?);
-    let since = match round.victims {
-        Victims::One(id) => {
-            cluster.kill(id)?;
-            if round.at_once {
-                cluster.start(id)?;
-            }
-            killed
-        }
-        Victims::All => {
-            for node in cluster.manifest()?.nodes {
-                cluster.kill(node.id)?;
-            }
-            cluster.start_all()?;
-            Instant::now()
-        }
+    let victims = match round.victims {
+        Victims::One(id) => vec![id],
+        Victims::All => cluster.manifest()?.nodes.iter().map(|node| node.id).collect(),
     };
+    for id in &victims {
+        cluster.kill(*id)?;
+    }
+    // What is proposed from here on is none of their doing.
+    let (killed, killed_ms) = (Instant::now(), unix_ms()?);
+    if round.at_once || round.victims == Victims::All {
+        cluster.start_all()?;
+    }
     // A millisecond more: a block may have been proposed in the one of the kill.
     let live = until("a new final block", PATIENCE, async || {
         Ok(load.seen().first_proposed_after(killed_ms + 1))
@@ -169,7 +164,7 @@ async fn play(cluster: &mut Cluster, load: &Background, round: &Round) -> anyhow
     cluster.start_all()?;
     live::all_answer(cluster).await?;
     caught_up(cluster, load).await?;
-    Ok(Recovery { took: live.saturating_duration_since(since), timeout })
+    Ok(Recovery { took: live.saturating_duration_since(killed), timeout })
 }
 
 /// Waits until every validator has the highest block that is reported final now.
