@@ -198,3 +198,37 @@ fn a_vote_long_ago_in_this_view_does_not_silence_a_validator() {
         assert!(lone.voted_for(&next), "restarted: {restarts}");
     }
 }
+
+/// The leader makes block after block final and leaves one transaction out. Finality does not clear
+/// it of that: one more who says so, some blocks later, ends its view.
+#[test]
+fn a_leader_that_censors_is_suspected_though_it_makes_blocks_final() {
+    let options = EngineOptions { timeout_min: MS * 100, ..EngineOptions::default() };
+    let mut lone = Lone::with(4, 3, options);
+    lone.world.submit();
+    let mut parent = lone.quill.genesis.hash;
+    let mut go_on = |lone: &mut Lone| {
+        let block = lone.quill.block(parent, 0, Special::default());
+        parent = block.hash();
+        lone.append(&block);
+        let certificate = lone.quill.certificate(VoteKind::Prepare, reference(&block), &[0, 1, 2]);
+        lone.decide(certificate);
+        lone.pass(MS * 20);
+    };
+    let suspects = |lone: &Lone| {
+        let own = lone.said(|message| matches!(message, Message::Suspect(_)).then_some(()));
+        !own.is_empty()
+    };
+    for _ in 0..10 {
+        go_on(&mut lone);
+    }
+    assert!(!suspects(&lone), "not after two timeouts");
+    for _ in 0..40 {
+        go_on(&mut lone);
+    }
+    assert!(suspects(&lone), "after ten");
+    assert_eq!((lone.view().get(), lone.status().final_height.get()), (0, 50));
+    let suspect = lone.quill.suspect(2, 0);
+    lone.tell(2, Message::Suspect(suspect));
+    assert_eq!(lone.view().get(), 1);
+}
