@@ -8,7 +8,8 @@ use serde_json::Value;
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
-    let chain = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // As cargo says now, not when this was compiled: a build folder may serve several checkouts.
+    let chain = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs this"));
     chain.parent().expect("the package lies in the workspace").to_owned()
 }
 
@@ -47,7 +48,8 @@ pub(crate) fn read(path: &Path) -> String {
 /// What `cargo metadata` says of the packages of the workspace.
 pub(crate) fn packages() -> Vec<Value> {
     let output = Command::new("timeout")
-        .args(["--signal=KILL", "60", env!("CARGO")])
+        .args(["--signal=KILL", "60"])
+        .arg(std::env::var_os("CARGO").expect("cargo runs this"))
         .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
         .current_dir(root())
         .output()
