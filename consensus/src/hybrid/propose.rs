@@ -65,11 +65,8 @@ impl Hybrid {
     }
 
     /// Whether this node may sign headers in its view: after a restart never in one it led before.
-    fn may_lead(&self) -> bool {
-        self.active
-            && self.may_promise()
-            && self.is_leader()
-            && self.led_before.is_none_or(|led| self.view() > led)
+    pub(super) fn may_lead(&self) -> bool {
+        self.active && self.may_promise() && self.is_leader() && !self.led_in_another_life()
     }
 
     /// The block to build on: the newest of this view, or the view's tip.

@@ -240,7 +240,7 @@ impl Hybrid {
         } else {
             self.timers.deadline.into_iter().chain(self.silence_deadline()).min()
         };
-        let heartbeat = self.is_speaking().then(|| self.timers.spoke + self.config.heartbeat);
+        let heartbeat = self.may_lead().then(|| self.timers.spoke + self.config.heartbeat);
         let offer = self.has_offers().then(|| self.offer_due());
         let censorship = self.timers.censored.map(|censored| censored.since + self.view_timeout());
         let candidates = [
@@ -253,11 +253,6 @@ impl Hybrid {
             self.catch_up.next_due(self.config.heartbeat),
         ];
         candidates.into_iter().flatten().min()
-    }
-
-    /// Whether this node leads and gives signs of life.
-    fn is_speaking(&self) -> bool {
-        self.active && self.is_leader() && self.may_promise() && !self.led_in_another_life()
     }
 
     /// Whether this node led the current view before a restart: it must not lead on.
@@ -277,7 +272,7 @@ impl Hybrid {
             self.timers.offered = self.now;
             self.send_suspicion(out);
         }
-        if self.is_speaking() && self.now >= self.timers.spoke + self.config.heartbeat {
+        if self.may_lead() && self.now >= self.timers.spoke + self.config.heartbeat {
             self.heartbeat(out);
         }
         if self.has_offers() && self.now >= self.offer_due() {
@@ -349,7 +344,7 @@ impl Hybrid {
         }
     }
 
-    pub(super) fn send_suspicion(&mut self, out: &mut Out) {
+    fn send_suspicion(&mut self, out: &mut Out) {
         let draft = Draft::Suspect { epoch: self.epoch(), view: self.view() };
         out.send.push(Outgoing::Sign(Recipients::Others, draft));
     }

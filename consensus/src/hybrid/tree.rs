@@ -169,14 +169,10 @@ impl Tree {
 
     /// Forgets what came in earlier views and leads nowhere: whoever needs it can fetch it.
     pub(super) fn drop_loose(&mut self, view: View) {
-        let loose: Vec<Digest> = self
-            .nodes
-            .values()
-            .filter(|node| node.block.header.view < view && node.certificate.is_none())
-            .filter(|node| !node.stored && node.verdict != Verdict::Valid)
-            .map(|node| node.block.hash())
-            .collect();
-        loose.iter().for_each(|hash| drop(self.nodes.remove(hash)));
+        self.nodes.retain(|_, node| {
+            let vouched_for = node.certificate.is_some() || node.verdict == Verdict::Valid;
+            node.block.header.view >= view || node.stored || vouched_for
+        });
     }
 
     /// Blocks that can be executed once `parent` is.

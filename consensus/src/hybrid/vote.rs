@@ -216,6 +216,7 @@ impl Hybrid {
         if !self.may_promise() || !self.active || header.view != view {
             return None;
         }
+        // V3: it and its ancestors are here and executed, and it is not from the future.
         if !self.tree.is_acceptable(&block.hash(), self.now) {
             return None;
         }

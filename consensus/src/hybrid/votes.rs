@@ -51,11 +51,10 @@ impl VoteBook {
 
     /// Room for one more position of a voter: at the cost of its lowest.
     fn make_room(&mut self, voter: ValidatorIndex) {
-        let mut places = self.votes.iter().filter(|(_, voters)| voters.contains_key(&voter));
-        let lowest = places.clone().min_by_key(|((_, position), _)| *position);
-        let lowest = lowest.map(|(key, _)| *key);
-        if places.nth(MAX_POSITIONS_PER_VOTER - 1).is_some()
-            && let Some(voters) = lowest.and_then(|key| self.votes.get_mut(&key))
+        let of_voter = self.votes.iter_mut().filter(|(_, voters)| voters.contains_key(&voter));
+        let held: Vec<_> = of_voter.collect();
+        if held.len() >= MAX_POSITIONS_PER_VOTER
+            && let Some((_, voters)) = held.into_iter().min_by_key(|((_, position), _)| *position)
         {
             voters.remove(&voter);
         }
