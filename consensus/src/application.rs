@@ -30,6 +30,9 @@ pub struct BuildRequest {
 pub enum BuildKind {
     /// With whatever transactions are pending, a barrier if evidence counts.
     Ordinary,
+    /// Without any transactions: what a new leader puts where nothing is known to have been
+    /// proposed.
+    Null,
     /// A void block above a barrier: no transactions, the parent's state.
     Seal,
 }
@@ -112,7 +115,7 @@ impl FinalityProof {
 pub struct Commit {
     pub block: SealedBlock,
     /// Present where a certificate names this block, or the block is a barrier; a block without
-    /// one is proven by the next block that has one.
+    /// one is proven by the next block that has one. Never in engines that tolerate crashes alone.
     pub proof: Option<FinalityProof>,
 }
 
@@ -121,7 +124,8 @@ pub struct Commit {
 pub struct Finals {
     /// In ascending height, without gaps, all of one epoch.
     pub blocks: Vec<SealedBlock>,
-    pub proof: FinalityProof,
+    /// Of the last one, in engines that tolerate Byzantine validators.
+    pub proof: Option<FinalityProof>,
 }
 
 impl Finals {
@@ -180,7 +184,8 @@ pub trait Storage<R> {
     fn persist(&mut self, record: &R, blocks: &[SealedBlock]) -> Result<(), StorageError>;
 
     /// Final blocks from a height on, of one epoch, up to [`Finals::MAX_BLOCKS`] and about
-    /// `max_bytes` of encoding, ending at one with a proof. `None` where there is nothing to serve.
+    /// `max_bytes` of encoding, ending at one with a proof if the chain has proofs at all. `None`
+    /// where there is nothing to serve.
     ///
     /// # Errors
     /// A storage error.

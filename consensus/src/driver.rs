@@ -116,6 +116,21 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
         self.settle(now, outbox)
     }
 
+    /// Asks for a state as new as now: [`Event::ReadReady`] tells when and where it is.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn read(
+        &mut self,
+        now: Time,
+        id: u64,
+        outbox: &mut dyn Outbox<E::Message>,
+    ) -> Result<(), StorageError> {
+        assert!(!self.failed, "a driver whose storage failed must not run on");
+        self.inbox.push_back(Input::Read { id });
+        self.settle(now, outbox)
+    }
+
     /// When [`turn`](Self::turn) is due even without messages.
     pub fn next_timeout(&self) -> Option<Time> {
         self.engine.next_timeout()

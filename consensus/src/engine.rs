@@ -13,6 +13,7 @@ use chain::validator::ValidatorSet;
 use crate::application::{
     BuildRequest, BuiltPayload, Commit, Executed, FinalityProof, InvalidBlock,
 };
+use crate::message::EngineMessage;
 
 /// Monotonic time in nanoseconds since an arbitrary start. Never read from a clock in here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,8 +87,10 @@ pub struct Recovered<R> {
     /// The last final block; genesis has height 0 and no block.
     pub final_height: Height,
     pub final_hash: Digest,
-    /// The last final block itself with its proof; `None` on genesis.
-    pub final_block: Option<(SealedBlock, FinalityProof)>,
+    /// The last final block itself; `None` on genesis.
+    pub final_block: Option<SealedBlock>,
+    /// Its proof, in engines that tolerate Byzantine validators.
+    pub final_proof: Option<FinalityProof>,
     /// The block that opened the current epoch: genesis or the last barrier.
     pub opening_height: Height,
     pub opening_hash: Digest,
@@ -141,6 +144,8 @@ pub enum Input<M> {
     Executed { block: Digest, verdict: Result<Executed, InvalidBlock> },
     /// The answer to [`Request::FinalHash`].
     FinalHash { height: Height, hash: Option<Digest> },
+    /// A client asks for a state that is as new as this question.
+    Read { id: u64 },
     /// What execution has to do, told before every other input of a turn.
     Work { oldest_pending: Option<Digest>, pending_count: usize },
 }
@@ -223,8 +228,21 @@ pub enum Event {
     EvidenceFound { evidence: Box<Evidence> },
     /// A block was refused.
     BlockRefused { proposer: ValidatorIndex, block: Digest, reason: String },
+    /// The final state from this height on is as new as the [`Input::Read`] of this number.
+    ReadReady { id: u64, height: Height },
     /// A peer's message was refused.
     PeerFault { from: ValidatorIndex, fault: Fault },
+}
+
+/// The faults that an engine's validators may have without its promises breaking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FaultModel {
+    /// They stop and come back. What they say is true, so finality needs no certificate, and one
+    /// liar may undo it. The set's `max_faulty`, which counts liars, is 0.
+    Crash,
+    /// Up to `max_faulty` of them do whatever they like. Finality is a certificate.
+    Byzantine,
 }
 
 /// Why a view was left or a mode changed.
@@ -275,21 +293,23 @@ pub struct Status {
 }
 
 /// A consensus protocol as a state machine without IO.
-pub trait Engine: Sized {
+pub trait Engine: Sized + Send + 'static {
+    /// As in genesis and on command lines.
+    const NAME: &'static str;
+    const FAULT_MODEL: FaultModel;
+
     /// What travels between validators.
-    type Message: bincode::Encode
-        + bincode::Decode<()>
-        + chain::codec::Bounded
-        + Clone
-        + std::fmt::Debug;
-    /// A message that lacks its signature.
-    type Draft: Clone + std::fmt::Debug;
+    type Message: EngineMessage;
+    /// A message that lacks its signature, or an own message that waits for the disk.
+    type Draft: Clone + std::fmt::Debug + Send;
     /// Every promise that must survive a crash, whole.
     type Record: bincode::Encode
         + bincode::Decode<()>
         + chain::codec::Bounded
         + Clone
-        + std::fmt::Debug;
+        + std::fmt::Debug
+        + Send
+        + 'static;
 
     /// Starts from what the disk gave back. A node that never ran starts from genesis.
     fn recover(

@@ -19,4 +19,10 @@
 pub mod application;
 pub mod driver;
 pub mod engine;
+mod evidence_pool;
+mod finals;
 pub mod hybrid;
+pub mod message;
+mod propose;
+pub mod registry;
+pub mod tree;

@@ -129,10 +129,13 @@ impl Application for NodeApplication {
             parent: request.parent,
             view: request.view,
             kind: match request.kind {
-                BuildKind::Ordinary => chain::ledger::BuildKind::Ordinary,
+                BuildKind::Ordinary | BuildKind::Null => chain::ledger::BuildKind::Ordinary,
                 BuildKind::Seal => chain::ledger::BuildKind::Seal,
             },
-            evidence: &request.evidence,
+            evidence: match request.kind {
+                BuildKind::Ordinary => &request.evidence,
+                BuildKind::Null | BuildKind::Seal => &[],
+            },
             now_ms: unix_ms(),
         };
         let built = self

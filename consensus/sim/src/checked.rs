@@ -4,13 +4,18 @@ use chain::crypto::Signer;
 use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
-use consensus::engine::{Config, Engine, Fault, Input, Output, Recovered, Status, Time, Verified};
+use consensus::engine::{
+    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Status, Time, Verified,
+};
 
 /// Runs another engine and asserts its invariants after every step.
 #[derive(Debug)]
 pub struct Checked<E>(pub E);
 
 impl<E: Engine> Engine for Checked<E> {
+    const NAME: &'static str = E::NAME;
+    const FAULT_MODEL: FaultModel = E::FAULT_MODEL;
+
     type Message = E::Message;
     type Draft = E::Draft;
     type Record = E::Record;

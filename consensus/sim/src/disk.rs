@@ -12,7 +12,7 @@ use chain::block::{BlockKind, SealedBlock};
 use chain::codec;
 use chain::types::{Digest, Height};
 use consensus::application::{Commit, Finals, Storage, StorageError};
-use consensus::engine::{RECENT_HEADERS, Recovered};
+use consensus::engine::{FaultModel, RECENT_HEADERS, Recovered};
 
 use crate::application::Snapshot;
 use crate::dice::Dice;
@@ -171,8 +171,9 @@ impl<R> Disk<R> {
         let mut state = self.0.borrow_mut();
         state.pass(CrashPoint::BeforeCommit, "committing")?;
         let mut run = Vec::new();
+        let needs_proof = state.genesis.fault_model == FaultModel::Byzantine;
         for (commit, snapshot) in commits {
-            let proven = commit.proof.is_some();
+            let proven = commit.proof.is_some() || !needs_proof;
             run.push(Final { commit, snapshot });
             if proven {
                 state.unsynced.push(Write::Finals(std::mem::take(&mut run)));
@@ -233,10 +234,8 @@ impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
             validators: snapshot.validators().clone(),
             final_height,
             final_hash: last.map_or(genesis.hash, |last| last.commit.block.hash()),
-            final_block: last.map(|last| {
-                let proof = last.commit.proof.clone();
-                (last.commit.block.clone(), proof.expect("runs of finals end with a proof"))
-            }),
+            final_block: last.map(|last| last.commit.block.clone()),
+            final_proof: last.and_then(|last| last.commit.proof.clone()),
             opening_height: opening.map_or(Height::default(), |block| block.header.height),
             opening_hash: opening.map_or(genesis.hash, SealedBlock::hash),
             opening_mode: opening.map_or(genesis.mode, |block| block.header.mode),
@@ -330,8 +329,8 @@ impl<R: bincode::Encode> Storage<R> for SimStorage<R> {
                 break;
             }
             blocks.push(block.clone());
-            if let Some(proof) = &commit.proof {
-                best = Some((blocks.len(), proof.clone()));
+            if commit.proof.is_some() || state.genesis.fault_model == FaultModel::Crash {
+                best = Some((blocks.len(), commit.proof.clone()));
             }
         }
         Ok(best.map(|(len, proof)| {

@@ -4,6 +4,7 @@ use chain::block::Mode;
 use chain::crypto::{PublicKey, Signer};
 use chain::types::{Digest, Epoch, View};
 use chain::validator::{Validator, ValidatorSet};
+use consensus::engine::FaultModel;
 
 use crate::application::Snapshot;
 use crate::signatures::SignatureRule;
@@ -15,6 +16,8 @@ pub struct Genesis {
     /// Stands for block 0.
     pub hash: Digest,
     pub mode: Mode,
+    /// Whether final blocks have proofs.
+    pub fault_model: FaultModel,
     pub rule: SignatureRule,
     pub validators: ValidatorSet,
     /// The state before the first block.

@@ -22,7 +22,6 @@ pub mod invariants;
 pub mod model;
 pub mod network;
 pub mod plan;
-pub mod protocol;
 pub mod report;
 pub mod runner;
 pub mod scenarios;

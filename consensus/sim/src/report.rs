@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::application::Workload;
 use crate::invariants::Violation;
 use crate::plan::Plan;
-use crate::protocol::Protocol;
 use crate::signatures::SignatureRule;
 use crate::world::{ModeChange, World};
+use consensus::engine::Engine;
 
 /// The account of one run. Units are in the names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,7 +85,7 @@ impl Percentiles {
 }
 
 impl Report {
-    pub fn of<E: Protocol>(world: &World<E>, plan: &Plan, name: &str, liveness: Liveness) -> Self {
+    pub fn of<E: Engine>(world: &World<E>, plan: &Plan, name: &str, liveness: Liveness) -> Self {
         let record = world.record();
         let blocks_final = world.max_final().get();
         let messages = record.counters.messages_total();
@@ -123,7 +123,7 @@ impl Report {
 }
 
 /// Longest gap between two final blocks up to now, by the world's clock.
-pub fn longest_gap<E: Protocol>(world: &World<E>) -> Duration {
+pub fn longest_gap<E: Engine>(world: &World<E>) -> Duration {
     let mut last = consensus::engine::Time::default();
     let mut longest = Duration::ZERO;
     let heights: &BTreeMap<Height, _> = &world.record().heights;

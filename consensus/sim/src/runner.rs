@@ -7,9 +7,9 @@ use consensus::engine::Time;
 
 use crate::network::Link;
 use crate::plan::Plan;
-use crate::protocol::Protocol;
 use crate::report::{Liveness, Report, longest_gap};
 use crate::world::World;
+use consensus::engine::Engine;
 
 /// Transactions that clients send once faults are over: what must become final then.
 const FRESH_TRANSACTIONS: usize = 3;
@@ -18,19 +18,19 @@ const FRESH_TRANSACTIONS: usize = 3;
 const CALM: Link = Link::exact(Duration::from_millis(1));
 
 /// Runs a plan from start to end.
-pub fn run<E: Protocol>(plan: &Plan, name: &str) -> Report {
+pub fn run<E: Engine>(plan: &Plan, name: &str) -> Report {
     run_in(&mut World::<E>::new(plan.clone(), 0), name)
 }
 
 /// Runs a plan once more and gives its last lines: for a run that went wrong.
-pub fn explain<E: Protocol>(plan: &Plan, name: &str, lines: usize) -> (Report, Vec<String>) {
+pub fn explain<E: Engine>(plan: &Plan, name: &str, lines: usize) -> (Report, Vec<String>) {
     let mut world = World::<E>::new(plan.clone(), lines);
     let report = run_in(&mut world, name);
     (report, world.trace().lines().map(str::to_owned).collect())
 }
 
 /// Runs a world through both phases of its plan.
-pub fn run_in<E: Protocol>(world: &mut World<E>, name: &str) -> Report {
+pub fn run_in<E: Engine>(world: &mut World<E>, name: &str) -> Report {
     let plan = world.plan().clone();
     world.run_until(Time::default() + plan.faults_end, |_| false);
     let liveness = recover(world, &plan);
@@ -38,7 +38,7 @@ pub fn run_in<E: Protocol>(world: &mut World<E>, name: &str) -> Report {
 }
 
 /// Ends the faults and waits until every honest node has everything final.
-fn recover<E: Protocol>(world: &mut World<E>, plan: &Plan) -> Liveness {
+fn recover<E: Engine>(world: &mut World<E>, plan: &Plan) -> Liveness {
     let start = world.now();
     let mut recovered = false;
     if world.violations().is_empty() {
@@ -64,7 +64,7 @@ fn recover<E: Protocol>(world: &mut World<E>, plan: &Plan) -> Liveness {
     }
 }
 
-fn is_recovered<E: Protocol>(world: &World<E>) -> bool {
+fn is_recovered<E: Engine>(world: &World<E>) -> bool {
     world.open_transactions() == 0 && world.min_final() == world.max_final()
 }
 

@@ -14,6 +14,7 @@ use chain::certificate::VoteKind;
 use chain::types::Digest;
 use consensus::engine::{Role, Time};
 use consensus::hybrid::{Hybrid, Message};
+use consensus::message::EngineMessage;
 use consensus_sim::model::table::markdown;
 use consensus_sim::network::Link;
 use consensus_sim::plan::{EngineOptions, Fault, Load, Plan, Timed, Who};

@@ -8,17 +8,16 @@ use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
-use super::select_tip::BlockRef;
 use super::{Hybrid, Out};
 use crate::application::Finals;
 use crate::engine::{Outgoing, Recipients, Request, Time};
+use crate::finals::FinalsSync;
+use crate::tree::BlockRef;
 
 /// Most blocks looked for at the same time.
 const MAX_WANTED: usize = 64;
 /// Largest answer in bytes of blocks, first block not counted.
 const ANSWER_BYTES: usize = 1024 * 1024;
-/// Most runs of final blocks for one peer within a heartbeat. Each is read from the disk.
-const MAX_RUNS: usize = 8;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
@@ -26,21 +25,7 @@ const FAR: u64 = 16;
 #[derive(Clone, Debug, Default)]
 pub(super) struct CatchUp {
     wanted: BTreeMap<Digest, Wanted>,
-    /// The highest final height that somebody showed, and who.
-    ahead: Option<(Height, ValidatorIndex)>,
-    asked_finals: Option<Time>,
-    /// What each peer was served lately.
-    served: BTreeMap<ValidatorIndex, Served>,
-    /// Whom to ask next when the first choice does not answer.
-    turn: u16,
-}
-
-/// Final blocks that a peer was sent within one heartbeat.
-#[derive(Clone, Debug)]
-struct Served {
-    since: Time,
-    /// From which heights on.
-    from: Vec<Height>,
+    finals: FinalsSync,
 }
 
 #[derive(Clone, Debug)]
@@ -59,29 +44,19 @@ impl CatchUp {
 
     pub(super) fn clear(&mut self) {
         self.wanted.clear();
-        self.ahead = None;
-        self.asked_finals = None;
+        self.finals.clear();
     }
 
     pub(super) fn next_due(&self, retry: Duration) -> Option<Time> {
         let blocks = self.wanted.values().map(|wanted| wanted.due).min();
-        let finals = self
-            .ahead
-            .map(|_| self.asked_finals.map_or(Time::default(), |asked| asked + retry * 2));
-        blocks.into_iter().chain(finals).min()
+        blocks.into_iter().chain(self.finals.next_due(retry)).min()
     }
 }
 
 impl Hybrid {
     /// Final blocks for a peer, unless it asks too often: a few runs within a heartbeat, each once.
     fn serve_finals(&mut self, to: ValidatorIndex, from: Height, out: &mut Out) {
-        let fresh = Served { since: self.now, from: Vec::new() };
-        let served = self.catch_up.served.entry(to).or_insert_with(|| fresh.clone());
-        if self.now >= served.since + self.config.heartbeat {
-            *served = fresh;
-        }
-        if served.from.len() < MAX_RUNS && !served.from.contains(&from) {
-            served.from.push(from);
+        if self.catch_up.finals.may_serve(to, from, self.now, self.config.heartbeat) {
             out.requests.push(Request::ServeFinals { to, from });
         }
     }
@@ -113,7 +88,7 @@ impl Hybrid {
             return;
         }
         if block.position.height.get() > root.get() + FAR {
-            self.is_ahead(source, block.position.height.previous());
+            self.catch_up.finals.is_ahead(source, block.position.height.previous());
         }
         if let Some(wanted) = self.catch_up.wanted.get_mut(&block.hash) {
             wanted.due = wanted.due.min(due.max(self.now));
@@ -126,28 +101,20 @@ impl Hybrid {
         }
     }
 
-    /// Somebody showed that a height is (about to be) final.
-    fn is_ahead(&mut self, source: ValidatorIndex, height: Height) {
-        if self.catch_up.ahead.is_none_or(|(known, _)| known < height) {
-            self.catch_up.ahead = Some((height, source));
-        }
-    }
-
     /// Asks for what is due.
     pub(super) fn fetch(&mut self, out: &mut Out) {
         let root = self.tree.root().position.height;
         let (now, retry) = (self.now, self.config.heartbeat);
         let tree = &self.tree;
         self.catch_up.wanted.retain(|hash, wanted| wanted.height > root && !tree.knows(hash));
-        let n = self.set.len() as u16;
+        let n = self.set.len();
         for (hash, wanted) in &mut self.catch_up.wanted {
             if wanted.due > now {
                 continue;
             }
             let mut to = wanted.source;
             if wanted.asked > 0 {
-                self.catch_up.turn = self.catch_up.turn.wrapping_add(1);
-                to = ValidatorIndex::new(self.catch_up.turn % n);
+                to = self.catch_up.finals.next_peer(n);
             }
             wanted.asked += 1;
             wanted.due = now + retry;
@@ -158,31 +125,15 @@ impl Hybrid {
             out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
         // Nobody had it after a few rounds of everybody: forget it; whoever needs it asks again.
-        self.catch_up.wanted.retain(|_, wanted| wanted.asked < 4 * u32::from(n) + 4);
+        self.catch_up.wanted.retain(|_, wanted| wanted.asked < 4 * n as u32 + 4);
         self.fetch_finals(out);
     }
 
     fn fetch_finals(&mut self, out: &mut Out) {
         let root = self.tree.root().position.height;
-        let Some((height, source)) = self.catch_up.ahead else {
-            return;
-        };
-        if height <= root {
-            self.catch_up.ahead = None;
-            self.catch_up.asked_finals = None;
-            return;
-        }
-        let retry = self.config.heartbeat * 2;
-        if self.catch_up.asked_finals.is_some_and(|asked| self.now < asked + retry) {
-            return;
-        }
-        let mut to = source;
-        if self.catch_up.asked_finals.is_some() {
-            self.catch_up.turn = self.catch_up.turn.wrapping_add(1);
-            to = ValidatorIndex::new(self.catch_up.turn % self.set.len() as u16);
-        }
-        self.catch_up.asked_finals = Some(self.now);
-        if Some(to) != self.me {
+        let (n, heartbeat) = (self.set.len(), self.config.heartbeat);
+        let to = self.catch_up.finals.ask(root, self.now, heartbeat, n);
+        if let Some(to) = to.filter(|to| Some(*to) != self.me) {
             let message = Message::FetchFinals { from: root.next() };
             out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
@@ -249,7 +200,7 @@ impl Hybrid {
         let root = self.tree.root();
         let first = finals.blocks[0].header.height;
         if first > root.position.height.next() {
-            self.is_ahead(from, target.position.height);
+            self.catch_up.finals.is_ahead(from, target.position.height);
             return self.fetch(out);
         }
         // Several peers answer the same question.
@@ -257,7 +208,7 @@ impl Hybrid {
             return;
         }
         // More may follow: ask on at once when this part is in.
-        self.catch_up.asked_finals = None;
+        self.catch_up.finals.answered();
         for block in finals.blocks {
             self.note_header(&block.signed_header(), out);
             let parent = block.header.parent;
@@ -270,7 +221,8 @@ impl Hybrid {
                 }
             }
         }
-        self.note_final_proof(target, finals.proof, out);
+        let proof = finals.proof.expect("the edge accepts no final blocks without a proof");
+        self.note_final_proof(target, proof, out);
         let status = Message::Status { epoch: self.epoch(), final_height: target.position.height };
         out.send.push(Outgoing::Ready(Recipients::One(from), status));
     }
@@ -284,7 +236,7 @@ impl Hybrid {
     ) {
         let root = self.tree.root().position.height;
         if final_height > root {
-            self.is_ahead(from, final_height);
+            self.catch_up.finals.is_ahead(from, final_height);
             self.fetch(out);
         } else if final_height < root {
             self.serve_finals(from, final_height.next(), out);

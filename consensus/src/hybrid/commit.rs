@@ -12,11 +12,10 @@ use chain::validator::ValidatorSet;
 use super::message::Message;
 use super::propose::is_seal;
 use super::safety::Safety;
-use super::select_tip::BlockRef;
-use super::tree::Node;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Commit, FinalityProof};
 use crate::engine::{Event, Outgoing, Reason, Recipients};
+use crate::tree::{BlockRef, Node};
 
 impl Hybrid {
     /// A certificate from a peer, verified.

@@ -1,54 +1,12 @@
 //! Finding equivocations, keeping the proof until it is on a final chain, leaving the liar's view.
 
-use std::collections::BTreeMap;
-
 use chain::block::SignedHeader;
-use chain::crypto::PublicKey;
 use chain::evidence::Evidence;
-use chain::validator::ValidatorSet;
 
 use super::message::{LeaveReason, Message};
-use super::tree::WINDOW;
 use super::{Hybrid, Out};
 use crate::engine::{Event, Outgoing, Reason, Recipients};
-
-/// At most one proof per accused validator: a second one does not count.
-#[derive(Clone, Debug, Default)]
-pub(super) struct EvidencePool {
-    by_accused: BTreeMap<PublicKey, Evidence>,
-}
-
-impl EvidencePool {
-    pub(super) fn len(&self) -> usize {
-        self.by_accused.len()
-    }
-
-    pub(super) fn all(&self) -> Vec<Evidence> {
-        self.by_accused.values().cloned().collect()
-    }
-
-    /// Keeps a proof. False where one is held, or the accused is on record already.
-    fn add(&mut self, set: &ValidatorSet, evidence: Evidence) -> bool {
-        let Some(accused) = set.get(evidence.accused()) else {
-            return false;
-        };
-        if accused.accused || self.by_accused.contains_key(&accused.consensus_key) {
-            return false;
-        }
-        self.by_accused.insert(accused.consensus_key, evidence);
-        true
-    }
-
-    /// Its barrier is final: drops what no longer counts in the next epoch.
-    pub(super) fn enter_epoch(&mut self, entered: &ValidatorSet) {
-        self.by_accused.retain(|key, evidence| {
-            entered
-                .index_of(key)
-                .and_then(|index| entered.get(index))
-                .is_some_and(|validator| !validator.accused && evidence.epoch() >= validator.since)
-        });
-    }
-}
+use crate::tree::WINDOW;
 
 impl Hybrid {
     /// Remembers the first header at a position; a second, different one is evidence.

@@ -11,8 +11,8 @@ use chain::evidence::Evidence;
 use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 
-use super::select_tip::BlockRef;
 use crate::application::Finals;
+use crate::tree::BlockRef;
 
 /// Everything a validator sends to another.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -54,53 +54,6 @@ pub enum Message {
 
 impl Bounded for Message {
     const MAX_BYTES: usize = 8 * 1024 * 1024;
-}
-
-impl Message {
-    /// Whether gossip should carry it besides direct streams.
-    pub fn is_gossip(&self) -> bool {
-        matches!(self, Self::ViewChange(_) | Self::Evidence(_))
-    }
-
-    /// Sending order where a link is short: 0 votes and view changes, 1 blocks, 2 catching up.
-    pub fn priority(&self) -> u8 {
-        match self {
-            Self::Append(append) if append.blocks.is_empty() => 0,
-            Self::Append(_) => 1,
-            Self::Votes(_)
-            | Self::Suspect(_)
-            | Self::ViewChange(_)
-            | Self::NewView(_)
-            | Self::ViewAck(_)
-            | Self::Decided(_)
-            | Self::Evidence(_) => 0,
-            Self::FetchBlocks { .. }
-            | Self::Blocks(_)
-            | Self::FetchFinals { .. }
-            | Self::Finals(_)
-            | Self::Status { .. } => 2,
-        }
-    }
-
-    /// Name of the kind, for metrics and traces.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Append(append) if append.blocks.is_empty() => "heartbeat",
-            Self::Append(_) => "append",
-            Self::Votes(_) => "votes",
-            Self::Suspect(_) => "suspect",
-            Self::ViewChange(_) => "view_change",
-            Self::NewView(_) => "new_view",
-            Self::ViewAck(_) => "view_ack",
-            Self::FetchBlocks { .. } => "fetch_blocks",
-            Self::Blocks(_) => "blocks",
-            Self::FetchFinals { .. } => "fetch_finals",
-            Self::Finals(_) => "finals",
-            Self::Decided(_) => "decided",
-            Self::Evidence(_) => "evidence",
-            Self::Status { .. } => "status",
-        }
-    }
 }
 
 /// New blocks of a view, the newest certificates, or just a sign of life.

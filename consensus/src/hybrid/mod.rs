@@ -5,6 +5,8 @@
 //! whom a vote is sent. Comments like "V3" name lines of the pseudo-code in
 //! docs/protocol/hybrid.md. This file only routes; the phases are in files of their own.
 
+mod anatomy;
+mod ancestry;
 mod catch_up;
 mod commit;
 mod evidence;
@@ -16,7 +18,6 @@ mod reports;
 mod safety;
 pub mod select_tip;
 mod timers;
-mod tree;
 mod verify;
 mod view_change;
 mod vote;
@@ -38,18 +39,19 @@ pub use self::message::{
 pub use self::safety::{LastVote, Safety};
 
 use self::catch_up::CatchUp;
-use self::evidence::EvidencePool;
 use self::policy::History;
 use self::propose::Proposing;
 use self::reports::DeepFinals;
-use self::select_tip::BlockRef;
 use self::timers::Timers;
-use self::tree::Tree;
 use self::votes::VoteBook;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
-    Config, Engine, Fault, Input, Output, Reason, Recovered, Role, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Reason, Recovered, Role, Status, Time,
+    Verified,
 };
+use crate::evidence_pool::EvidencePool;
+use crate::propose::Work;
+use crate::tree::{BlockRef, Tree};
 
 type Out = Output<Message, Draft>;
 
@@ -115,13 +117,6 @@ pub struct Hybrid {
     /// Blocks in a row that needed the commit phase.
     slow_streak: u32,
     work: Work,
-}
-
-/// What execution has to do.
-#[derive(Clone, Copy, Debug, Default)]
-struct Work {
-    oldest_pending: Option<Digest>,
-    pending_count: usize,
 }
 
 /// Something that waits for the grace time.
@@ -221,6 +216,9 @@ impl Hybrid {
 }
 
 impl Engine for Hybrid {
+    const NAME: &'static str = "hybrid";
+    const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
+
     type Message = Message;
     type Draft = Draft;
     type Record = Safety;
@@ -255,6 +253,8 @@ impl Engine for Hybrid {
             Input::Work { oldest_pending, pending_count } => {
                 self.work = Work { oldest_pending, pending_count };
             }
+            // Nobody but a quorum knows what is newest: clients ask for proofs.
+            Input::Read { .. } => {}
         }
         self.try_propose(out);
         self.arm_timers();

@@ -2,15 +2,16 @@
 //!
 //! docs/protocol/hybrid.md, lines P1-P9.
 
-use chain::block::{BlockKind, Header, Justification, Mode, SealedBlock};
+use chain::block::{BlockKind, Justification, Mode, SealedBlock};
 use chain::certificate::{Ballot, Certificate, VoteKind};
 use chain::types::{Digest, Height, View};
 
 use super::message::{Append, Draft, Message};
-use super::select_tip::BlockRef;
 use super::{Hybrid, Out};
 use crate::application::{BuildKind, BuildRequest, BuiltPayload};
 use crate::engine::{Outgoing, Recipients, Request, Time};
+use crate::propose::header;
+use crate::tree::BlockRef;
 
 /// The leader's own place in its view.
 #[derive(Clone, Debug, Default)]
@@ -221,23 +222,8 @@ impl Hybrid {
                 self.safety.view_certificate(self.view()).cloned()
             },
         };
-        let header = Header {
-            chain_id,
-            epoch: self.epoch(),
-            view: self.view(),
-            height: request.height,
-            mode: self.next_mode(),
-            kind: payload.kind,
-            parent: request.parent,
-            proposer: me,
-            timestamp_ms: payload.timestamp_ms,
-            transactions_root: payload.transactions_root,
-            receipts_root: payload.receipts_root,
-            state_root: payload.state_root,
-            validators_hash: self.set.hash(&chain_id),
-            next_validators_hash: payload.next_validators_hash,
-            justification_hash: justification.hash(&chain_id),
-        };
+        let mode = self.next_mode();
+        let header = header(&self.config, &self.set, me, mode, request, &payload, &justification);
         let transactions = payload.transactions;
         self.proposing.last_proposal = Some(self.now);
         let hash = header.hash(&chain_id);

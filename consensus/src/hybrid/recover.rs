@@ -7,18 +7,18 @@ use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, View};
 
 use super::catch_up::CatchUp;
-use super::evidence::EvidencePool;
 use super::message::Message;
 use super::policy::History;
 use super::propose::Proposing;
 use super::reports::DeepFinals;
 use super::safety::Safety;
-use super::select_tip::BlockRef;
 use super::timers::Timers;
-use super::tree::Tree;
 use super::votes::VoteBook;
-use super::{Hybrid, Out, Work};
+use super::{Hybrid, Out};
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
+use crate::evidence_pool::EvidencePool;
+use crate::propose::Work;
+use crate::tree::{BlockRef, Tree};
 
 /// Where genesis stands.
 fn genesis_position() -> Position {
@@ -37,7 +37,7 @@ pub(super) fn recover(
 ) -> Hybrid {
     let set = recovered.validators;
     let root = match &recovered.final_block {
-        Some((block, _)) => BlockRef { position: block.header.position(), hash: block.hash() },
+        Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
         None => BlockRef { position: genesis_position(), hash: recovered.final_hash },
     };
     assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
@@ -71,7 +71,7 @@ pub(super) fn recover(
         ahead,
         tree,
         book: VoteBook::default(),
-        final_proof: recovered.final_block.map(|(_, proof)| proof),
+        final_proof: recovered.final_proof,
         headers: BTreeMap::new(),
         pending_finals: BTreeMap::new(),
         history,

@@ -7,12 +7,10 @@ use chain::certificate::Position;
 use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{ReportAnchor, ViewChange, VotedProposal};
-use super::select_tip::{
-    Ancestry, Anchor, BlockRef, Rejected, Report, Selection, Voted, select_tip,
-};
-use super::tree::{Node, Tree, Verdict};
+use super::select_tip::{Ancestry, Anchor, Rejected, Report, Selection, Voted, select_tip};
 use super::{Hybrid, Out};
 use crate::engine::Request;
+use crate::tree::{BlockRef, Node, Tree, Verdict};
 
 /// Final heights outside the tree's memory that reports need, in the order of asking: `None`
 /// where there is no answer.

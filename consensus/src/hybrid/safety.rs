@@ -9,7 +9,7 @@ use chain::codec::Bounded;
 use chain::types::{Epoch, View};
 
 use super::message::{ViewReport, ViewReports, VotedProposal};
-use super::select_tip::BlockRef;
+use crate::tree::BlockRef;
 
 /// The promises made in one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

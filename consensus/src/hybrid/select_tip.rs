@@ -4,16 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use chain::certificate::Position;
+use crate::tree::BlockRef;
 use chain::quorum::Quorums;
 use chain::types::{Digest, ValidatorIndex, View};
-
-/// A block by place and hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
-pub struct BlockRef {
-    pub position: Position,
-    pub hash: Digest,
-}
 
 /// What one validator reports of the epoch it is in. Its signatures were checked before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -338,7 +338,9 @@ impl Edge<'_> {
         )?;
         finals.blocks.iter().try_for_each(|block| self.body(block))?;
         check(
-            finals.proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref()),
+            finals.proof.as_ref().is_some_and(|proof| {
+                proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref())
+            }),
             "final blocks without proof",
         )
     }

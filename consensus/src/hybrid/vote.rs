@@ -9,12 +9,12 @@ use chain::types::{Digest, Height, ValidatorIndex};
 use super::message::{Append, Draft, Message, ReportAnchor, VotedProposal, Votes};
 use super::propose::{commit_ballot, is_seal};
 use super::safety::LastVote;
-use super::select_tip::{Ancestry, BlockRef};
-use super::tree::Verdict;
+use super::select_tip::Ancestry;
 use super::votes::Added;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Executed, InvalidBlock};
 use crate::engine::{Event, Outgoing, Recipients, Request, Time};
+use crate::tree::{BlockRef, Verdict};
 
 /// After this many blocks in a row without a fast quorum the commit phase starts at once.
 const SLOW_STREAK: u32 = 4;

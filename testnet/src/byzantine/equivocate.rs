@@ -5,7 +5,7 @@ use chain::certificate::Ballot;
 use chain::types::{Digest, ValidatorIndex};
 use consensus::engine::Recipients;
 use consensus::hybrid::Message;
-use consensus::hybrid::select_tip::BlockRef;
+use consensus::tree::BlockRef;
 use consensus::hybrid::{Append, Votes};
 
 use super::{Identity, Misbehaviour, Sent};

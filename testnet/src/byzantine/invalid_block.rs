@@ -2,7 +2,7 @@
 
 use consensus::engine::Recipients;
 use consensus::hybrid::Message;
-use consensus::hybrid::select_tip::BlockRef;
+use consensus::tree::BlockRef;
 
 use super::{Identity, Misbehaviour, Sent};
 

@@ -8,7 +8,7 @@ use chain::crypto::Signature;
 use chain::evidence::Evidence;
 use chain::types::{Epoch, Height, View};
 use consensus::driver::Outbox;
-use consensus::hybrid::select_tip::BlockRef;
+use consensus::tree::BlockRef;
 use consensus::hybrid::{Append, Votes};
 
 use super::control::{Behaviour, Control, Request};

@@ -1,5 +1,6 @@
 //! Execution reduced to what consensus can see: a state root that depends on every block, nonces
-//! that make a transaction execute once, and barriers that jail whoever was caught.
+//! that make a transaction execute once, barriers that jail whoever was caught, and a transaction
+//! that changes how many of the first validators there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::{PublicKey, Verifier};
 use chain::evidence::Evidence;
-use chain::transaction::{SignedTransaction, Transaction};
+use chain::transaction::{Body, SignedTransaction, Transaction};
 use chain::types::{Digest, Height, View};
 use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
@@ -18,6 +19,9 @@ use crate::signatures::SignatureRule;
 
 /// Most transactions in one block.
 const MAX_TRANSACTIONS: usize = 64;
+/// A put under this key sets the number of validators, its value's first byte: the first so many of
+/// genesis.
+pub(super) const MEMBERSHIP_KEY: &[u8] = b"validators";
 
 /// Everything that the blocks so far have changed.
 #[derive(Clone, Debug)]
@@ -52,6 +56,13 @@ impl HashChainState {
         self.nonces.get(sender).copied().unwrap_or(0)
     }
 
+    /// A number of validators other than now that the chain's `max_faulty` allows.
+    fn possible_members(&self, value: &[u8]) -> Option<usize> {
+        let (set, members) = (self.validators(), usize::from(*value.first()?));
+        let allowed = 3 * usize::from(set.max_faulty) + 1..=self.sets[0].len();
+        (allowed.contains(&members) && members != set.len()).then_some(members)
+    }
+
     fn counts(&self, evidence: &Evidence, chain_id: &Digest, verifier: &dyn Verifier) -> bool {
         let Some(set) = self.sets.iter().find(|set| set.epoch == evidence.epoch()) else {
             return false;
@@ -67,11 +78,25 @@ impl HashChainState {
         !now.accused && evidence.epoch() >= now.since && evidence.verify(chain_id, set, verifier)
     }
 
-    /// The set after a barrier of this view with evidence against these validators.
-    fn next_set(&self, accused: &BTreeSet<PublicKey>, view: View) -> ValidatorSet {
+    /// The set after a barrier of this view with evidence against these validators, and this many
+    /// validators if there are to be more or fewer.
+    fn next_set(
+        &self,
+        accused: &BTreeSet<PublicKey>,
+        members: Option<usize>,
+        view: View,
+    ) -> ValidatorSet {
         let mut set = self.validators().clone();
         set.epoch = set.epoch.next();
         set.first_view = view.next();
+        if let Some(members) = members {
+            let all = self.sets[0].validators.iter().take(members);
+            let joining = all.skip(set.len()).cloned().map(|mut validator| {
+                validator.since = set.epoch;
+                validator
+            });
+            set.validators = set.validators.iter().take(members).cloned().chain(joining).collect();
+        }
         let mut jailed = set.validators.iter().filter(|validator| validator.jailed).count();
         for validator in &mut set.validators {
             if accused.contains(&validator.consensus_key) {
@@ -264,7 +289,7 @@ impl HashChain {
     ) -> Result<Outcome, &'static str> {
         let mut state = parent.clone();
         let verifier = self.rule.verifier();
-        let mut accused = BTreeSet::new();
+        let (mut accused, mut members) = (BTreeSet::new(), None);
         let mut hashes = Vec::with_capacity(transactions.len());
         for transaction in transactions {
             hashes.push(transaction.hash(&self.chain_id));
@@ -282,6 +307,11 @@ impl HashChain {
                         return Err("a transaction's nonce is wrong");
                     }
                     *nonce += 1;
+                    if let Body::Put { key, value } = &payload.body
+                        && key == MEMBERSHIP_KEY
+                    {
+                        members = parent.possible_members(value).or(members);
+                    }
                 }
                 Transaction::Evidence(evidence) => {
                     let key = parent
@@ -310,7 +340,8 @@ impl HashChain {
         root.update(height.get().to_le_bytes());
         root.update(transactions_root.0);
         state.root = Digest(root.finalize().into());
-        let next_validators = (!accused.is_empty()).then(|| parent.next_set(&accused, view));
+        let changes = !accused.is_empty() || members.is_some();
+        let next_validators = changes.then(|| parent.next_set(&accused, members, view));
         let kind = match &next_validators {
             Some(set) => {
                 Arc::make_mut(&mut state.sets).push(set.clone());

@@ -146,3 +146,20 @@ pub fn transaction(chain_id: Digest, signer: &dyn Signer, nonce: u64) -> SignedT
     }
     .sign(signer)
 }
+
+/// A client's transaction that sets the number of validators.
+pub fn membership(
+    chain_id: Digest,
+    signer: &dyn Signer,
+    nonce: u64,
+    members: u8,
+) -> SignedTransaction {
+    Payload {
+        chain_id,
+        sender: signer.public(),
+        nonce,
+        expiry: Height::new(u64::MAX),
+        body: Body::Put { key: hash_chain::MEMBERSHIP_KEY.to_vec(), value: vec![members] },
+    }
+    .sign(signer)
+}

@@ -4,7 +4,8 @@ use chain::certificate::Vote;
 use chain::types::{Digest, ValidatorIndex};
 
 use super::{Behaviour, Hand};
-use crate::protocol::{Protocol, Rewrite};
+
+use consensus::message::{EngineMessage, Rewrite};
 
 #[derive(Debug)]
 pub(super) struct DoubleVote;
@@ -19,17 +20,17 @@ impl Rewrite for Second<'_> {
     }
 }
 
-impl<E: Protocol> Behaviour<E> for DoubleVote {
+impl<M: EngineMessage> Behaviour<M> for DoubleVote {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
         out.push((to, message.clone()));
-        if !E::votes(message).is_empty() && E::proposals(message).is_empty() {
-            out.push((to, E::rewrite(message, &mut Second(hand))));
+        if !message.votes().is_empty() && message.proposals().is_empty() {
+            out.push((to, message.rewrite(&hand.chain_id, &mut Second(hand))));
         }
     }
 }

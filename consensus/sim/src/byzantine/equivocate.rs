@@ -8,7 +8,8 @@ use chain::certificate::{Certificate, Vote};
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
 use super::{Behaviour, Hand};
-use crate::protocol::{Protocol, Rewrite};
+
+use consensus::message::{EngineMessage, Rewrite};
 
 #[derive(Debug, Default)]
 pub(super) struct Equivocate {
@@ -58,19 +59,20 @@ impl Rewrite for SecondChain<'_> {
     }
 }
 
-impl<E: Protocol> Behaviour<E> for Equivocate {
+impl<M: EngineMessage> Behaviour<M> for Equivocate {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
-        let place = E::proposals(message)
+        let place = message
+            .proposals()
             .first()
             .map(|block| (block.header.epoch, block.header.view))
             .or_else(|| {
-                let position = E::votes(message).first()?.ballot.position;
+                let position = message.votes().first()?.ballot.position;
                 Some((position.epoch, position.view))
             });
         let second = place.is_some_and(|(epoch, view)| {
@@ -78,7 +80,7 @@ impl<E: Protocol> Behaviour<E> for Equivocate {
         });
         if second {
             let mut chain = SecondChain { twins: &mut self.twins, hand };
-            out.push((to, E::rewrite(message, &mut chain)));
+            out.push((to, message.rewrite(&hand.chain_id, &mut chain)));
         } else {
             out.push((to, message.clone()));
         }

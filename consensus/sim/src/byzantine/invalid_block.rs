@@ -7,7 +7,8 @@ use chain::certificate::Vote;
 use chain::types::{Digest, ValidatorIndex};
 
 use super::{Behaviour, Hand};
-use crate::protocol::{Protocol, Rewrite};
+
+use consensus::message::{EngineMessage, Rewrite};
 
 /// Own blocks and what stands in for them.
 #[derive(Debug, Default)]
@@ -48,15 +49,15 @@ impl Rewrite for Spoil<'_> {
     }
 }
 
-impl<E: Protocol> Behaviour<E> for InvalidBlock {
+impl<M: EngineMessage> Behaviour<M> for InvalidBlock {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
         let mut spoil = Spoil { spoiled: &mut self.spoiled, hand };
-        out.push((to, E::rewrite(message, &mut spoil)));
+        out.push((to, message.rewrite(&hand.chain_id, &mut spoil)));
     }
 }

@@ -1,22 +1,39 @@
 //! Hides what it voted for or what it holds when a view changes.
 
-use chain::types::ValidatorIndex;
+use chain::crypto::Signature;
+use chain::types::{Digest, ValidatorIndex};
+use consensus::message::{Claim, EngineMessage, Rewrite};
 
 use super::{Behaviour, Hand};
-use crate::protocol::{Lie, Protocol};
 
+/// Leaves these claims out of its reports.
 #[derive(Debug)]
-pub(super) struct LyingViewChange(pub(super) Lie);
+pub(super) struct LyingViewChange(pub(super) &'static [Claim]);
 
-impl<E: Protocol> Behaviour<E> for LyingViewChange {
+struct Omit<'a> {
+    claims: &'a [Claim],
+    hand: &'a Hand,
+}
+
+impl Rewrite for Omit<'_> {
+    fn reports(&mut self, claim: Claim) -> bool {
+        !self.claims.contains(&claim)
+    }
+
+    fn sign(&mut self, digest: &Digest, _honest: Signature) -> Signature {
+        self.hand.signer.sign(digest)
+    }
+}
+
+impl<M: EngineMessage> Behaviour<M> for LyingViewChange {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
-        let lie = E::lie(message, self.0, &hand.chain_id, hand.signer.as_ref());
-        out.push((to, lie.unwrap_or_else(|| message.clone())));
+        let mut omit = Omit { claims: self.0, hand };
+        out.push((to, message.rewrite(&hand.chain_id, &mut omit)));
     }
 }

@@ -15,8 +15,9 @@ use chain::crypto::Signer;
 use chain::types::{Digest, ValidatorIndex};
 use serde::{Deserialize, Serialize};
 
+use self::lying_view_change::LyingViewChange;
 use crate::dice::Dice;
-use crate::protocol::{Lie, Protocol};
+use consensus::message::{Claim, EngineMessage};
 
 /// What a Byzantine validator does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +29,12 @@ pub enum BehaviourKind {
     DoubleVote,
     InvalidBlock,
     Replay,
-    LyingViewChange(Lie),
+    /// Says that it voted for nothing.
+    OmitVotes,
+    /// Says that it holds no certificate.
+    OmitCertificates,
+    /// Says that it knows nothing at all.
+    OmitAll,
 }
 
 impl BehaviourKind {
@@ -40,33 +46,37 @@ impl BehaviourKind {
         Self::DoubleVote,
         Self::InvalidBlock,
         Self::Replay,
-        Self::LyingViewChange(Lie::OmitVote),
-        Self::LyingViewChange(Lie::OmitCertificate),
-        Self::LyingViewChange(Lie::OmitAll),
+        Self::OmitVotes,
+        Self::OmitCertificates,
+        Self::OmitAll,
     ];
 
-    pub fn start<E: Protocol>(self) -> Box<dyn Behaviour<E>> {
+    pub fn start<M: EngineMessage>(self) -> Box<dyn Behaviour<M>> {
         match self {
             Self::Equivocate => Box::new(equivocate::Equivocate::default()),
             Self::Silent => Box::new(silent::Silent),
             Self::Withhold => Box::new(withhold::Withhold::default()),
             Self::DoubleVote => Box::new(double_vote::DoubleVote),
             Self::InvalidBlock => Box::new(invalid_block::InvalidBlock::default()),
-            Self::Replay => Box::new(replay::Replay::<E>::default()),
-            Self::LyingViewChange(lie) => Box::new(lying_view_change::LyingViewChange(lie)),
+            Self::Replay => Box::new(replay::Replay::<M>::default()),
+            Self::OmitVotes => Box::new(LyingViewChange(&[Claim::Votes])),
+            Self::OmitCertificates => Box::new(LyingViewChange(&[Claim::Certificates])),
+            Self::OmitAll => {
+                Box::new(LyingViewChange(&[Claim::Votes, Claim::Certificates, Claim::Finals]))
+            }
         }
     }
 }
 
 /// A way to lie.
-pub trait Behaviour<E: Protocol> {
+pub trait Behaviour<M: EngineMessage> {
     /// Sends what this validator really says to `to` where an honest one would say `message`.
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     );
 }
 

@@ -4,29 +4,30 @@ use std::collections::VecDeque;
 
 use chain::types::ValidatorIndex;
 
+use consensus::message::EngineMessage;
+
 use super::{Behaviour, Hand};
-use crate::protocol::Protocol;
 
 /// How many old messages it keeps.
 const MEMORY: usize = 64;
 
-pub(super) struct Replay<E: Protocol> {
-    said: VecDeque<E::Message>,
+pub(super) struct Replay<M> {
+    said: VecDeque<M>,
 }
 
-impl<E: Protocol> Default for Replay<E> {
+impl<M> Default for Replay<M> {
     fn default() -> Self {
         Self { said: VecDeque::new() }
     }
 }
 
-impl<E: Protocol> Behaviour<E> for Replay<E> {
+impl<M: EngineMessage> Behaviour<M> for Replay<M> {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
         out.push((to, message.clone()));
         if hand.dice.below(4) == 0 && !self.said.is_empty() {

@@ -2,19 +2,20 @@
 
 use chain::types::ValidatorIndex;
 
+use consensus::message::EngineMessage;
+
 use super::{Behaviour, Hand};
-use crate::protocol::Protocol;
 
 #[derive(Debug)]
 pub(super) struct Silent;
 
-impl<E: Protocol> Behaviour<E> for Silent {
+impl<M: EngineMessage> Behaviour<M> for Silent {
     fn send(
         &mut self,
         _to: ValidatorIndex,
-        _message: &E::Message,
+        _message: &M,
         _hand: &mut Hand,
-        _out: &mut Vec<(ValidatorIndex, E::Message)>,
+        _out: &mut Vec<(ValidatorIndex, M)>,
     ) {
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chain::types::{Epoch, ValidatorIndex, View};
 
+use consensus::message::EngineMessage;
+
 use super::{Behaviour, Hand};
-use crate::protocol::Protocol;
 
 /// Who is starved, drawn anew for each view that it leads.
 #[derive(Debug, Default)]
@@ -13,19 +14,20 @@ pub(super) struct Withhold {
     starved: BTreeMap<(Epoch, View, ValidatorIndex), bool>,
 }
 
-impl<E: Protocol> Behaviour<E> for Withhold {
+impl<M: EngineMessage> Behaviour<M> for Withhold {
     fn send(
         &mut self,
         to: ValidatorIndex,
-        message: &E::Message,
+        message: &M,
         hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, E::Message)>,
+        out: &mut Vec<(ValidatorIndex, M)>,
     ) {
-        let place = E::proposals(message)
+        let place = message
+            .proposals()
             .first()
             .map(|block| (block.header.epoch, block.header.view))
             .or_else(|| {
-                let position = E::votes(message).first()?.ballot.position;
+                let position = message.votes().first()?.ballot.position;
                 Some((position.epoch, position.view))
             });
         let starved = place.is_some_and(|(epoch, view)| {

@@ -16,6 +16,7 @@ fn disk() -> Disk<Safety> {
         chain_id: hash,
         hash,
         mode: Mode::Fast,
+        fault_model: consensus::engine::FaultModel::Byzantine,
         rule,
         validators,
         snapshot,

@@ -18,7 +18,7 @@ use consensus::engine::Time;
 
 use crate::application::Observed;
 use crate::genesis::Genesis;
-use crate::protocol::Slot;
+use consensus::message::Slot;
 
 /// What is known about a run from outside.
 #[derive(Clone, Debug)]

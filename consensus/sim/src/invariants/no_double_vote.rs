@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chain::types::{Digest, ValidatorIndex};
 
 use super::{Facts, Invariant, Observation};
-use crate::protocol::Slot;
+use consensus::message::Slot;
 
 #[derive(Debug, Default)]
 pub(super) struct NoDoubleVote {

@@ -2,7 +2,8 @@
 
 use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, View};
-use consensus::hybrid::select_tip::{Ancestry, BlockRef};
+use consensus::hybrid::select_tip::Ancestry;
+use consensus::tree::BlockRef;
 
 /// Place of a block in its [`Blocks`].
 pub type BlockId = usize;

@@ -14,7 +14,8 @@ use std::ops::ControlFlow;
 
 use chain::quorum::Quorums;
 use chain::types::ValidatorIndex;
-use consensus::hybrid::select_tip::{Anchor, BlockRef, Report, Voted, select_tip};
+use consensus::hybrid::select_tip::{Anchor, Report, Voted, select_tip};
+use consensus::tree::BlockRef;
 
 use super::blocks::{BlockId, Blocks, GENESIS, Kind};
 use super::enumerate::{chain, draws, trees};

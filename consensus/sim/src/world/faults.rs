@@ -6,9 +6,9 @@ use super::{Action, World};
 use crate::disk::CrashPoint;
 use crate::network::Link;
 use crate::plan::{Fault, Who};
-use crate::protocol::Protocol;
+use consensus::engine::Engine;
 
-impl<E: Protocol> World<E> {
+impl<E: Engine> World<E> {
     /// Lets a fault happen now.
     pub fn strike(&mut self, fault: Fault) {
         self.trace.event(self.now, b'f', 0, format!("{fault:?}").as_bytes());

@@ -16,7 +16,8 @@ use chain::crypto::{Domain, Hasher};
 use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::driver::Incoming;
-use consensus::engine::{Recipients, Time};
+use consensus::engine::{Engine, FaultModel, Recipients, Time};
+use consensus::message::EngineMessage;
 
 use crate::application::{Snapshot, transaction};
 use crate::byzantine::Hand;
@@ -26,7 +27,6 @@ use crate::genesis::Genesis;
 use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
 use crate::plan::{Fault, Plan};
-use crate::protocol::Protocol;
 use crate::trace::Trace;
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
@@ -109,7 +109,7 @@ struct Clients {
 }
 
 /// Everything that exists in a run.
-pub struct World<E: Protocol> {
+pub struct World<E: Engine> {
     plan: Plan,
     genesis: Rc<Genesis>,
     now: Time,
@@ -126,7 +126,7 @@ pub struct World<E: Protocol> {
     crashes_allowed: bool,
 }
 
-impl<E: Protocol> std::fmt::Debug for World<E> {
+impl<E: Engine> std::fmt::Debug for World<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("World")
             .field("seed", &self.plan.seed)
@@ -136,10 +136,10 @@ impl<E: Protocol> std::fmt::Debug for World<E> {
     }
 }
 
-impl<E: Protocol> World<E> {
+impl<E: Engine> World<E> {
     /// The world of a plan, every node started. Keeps the last `lines` lines of a readable trace.
     pub fn new(plan: Plan, lines: usize) -> Self {
-        let genesis = Rc::new(genesis_of(&plan));
+        let genesis = Rc::new(genesis_of::<E>(&plan));
         let mut validators: Vec<usize> = (0..plan.validators).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
@@ -481,12 +481,12 @@ impl<E: Protocol> World<E> {
         if self.is_honest(node) {
             let chain_id = self.genesis.chain_id;
             let (invariants, now) = (&mut self.invariants, self.now);
-            E::statements(me, &message, &chain_id, &mut |slot, digest| {
+            message.statements(me, &chain_id, &mut |slot, digest| {
                 let stated = Observation::Stated { validator: me, slot, digest };
                 invariants.observe(now, &stated);
             });
         }
-        self.record.proposed(departure, E::proposals(&message));
+        self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;
         let recipients: Vec<ValidatorIndex> = match to {
             Recipients::One(one) => vec![one],
@@ -523,7 +523,7 @@ impl<E: Protocol> World<E> {
         bytes: usize,
     ) {
         let sender = self.nodes[from].validator;
-        let kind = E::kind(message);
+        let kind = message.kind();
         self.record.counters.sent(kind, bytes);
         for node in 0..self.nodes.len() {
             if self.nodes[node].validator != to || node == from {
@@ -550,15 +550,20 @@ impl<E: Protocol> World<E> {
     }
 }
 
-fn genesis_of(plan: &Plan) -> Genesis {
-    let rule = plan.signatures;
-    let validators = Genesis::validators(rule, plan.seed, plan.validators, plan.max_faulty);
+fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
+    let (rule, fault_model) = (plan.signatures, E::FAULT_MODEL);
+    let max_faulty = match fault_model {
+        FaultModel::Crash => 0,
+        FaultModel::Byzantine => plan.max_faulty,
+    };
+    let validators = Genesis::validators(rule, plan.seed, plan.validators, max_faulty);
     let chain_id = Hasher::new(Domain::Genesis).value(&(plan.seed, &validators)).finish();
     let snapshot = Snapshot::genesis(plan.workload, validators.clone());
-    Genesis { chain_id, hash: chain_id, mode: Mode::Fast, rule, validators, snapshot }
+    let mode = Mode::Fast;
+    Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }
 
-fn node_of<E: Protocol>(
+fn node_of<E: Engine>(
     plan: &Plan,
     genesis: &Rc<Genesis>,
     index: usize,

@@ -16,7 +16,7 @@ use crate::checked::Checked;
 use crate::disk::{Disk, SimStorage};
 use crate::genesis::Genesis;
 use crate::plan::EngineOptions;
-use crate::protocol::Protocol;
+use consensus::engine::Engine;
 
 /// The production driver as it runs here.
 pub type SimDriver<E> = Driver<
@@ -52,14 +52,14 @@ pub(super) enum End {
 }
 
 /// One node of the world.
-pub struct Node<E: Protocol> {
+pub struct Node<E: Engine> {
     pub(super) validator: ValidatorIndex,
     pub(super) genesis: Rc<Genesis>,
     pub(super) options: EngineOptions,
     pub(super) seed: u64,
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
-    pub(super) liar: Option<(Box<dyn Behaviour<E>>, Hand)>,
+    pub(super) liar: Option<(Box<dyn Behaviour<E::Message>>, Hand)>,
     /// This node's clock shows the world's time plus this.
     pub(super) clock_ahead: Duration,
     pub(super) inbox: Vec<Incoming<E::Message>>,
@@ -75,7 +75,7 @@ pub struct Node<E: Protocol> {
     pub(super) spinning: u32,
 }
 
-impl<E: Protocol> std::fmt::Debug for Node<E> {
+impl<E: Engine> std::fmt::Debug for Node<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node")
             .field("validator", &self.validator)
@@ -101,7 +101,7 @@ impl<M: Clone, R> Outbox<M> for Capture<'_, M, R> {
     }
 }
 
-impl<E: Protocol> Node<E> {
+impl<E: Engine> Node<E> {
     /// The running driver, if the node is up.
     pub fn driver(&self) -> Option<&SimDriver<E>> {
         self.driver.as_ref()

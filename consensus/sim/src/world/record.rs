@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::World;
 use crate::application::Observed;
 use crate::invariants::Observation;
-use crate::protocol::Protocol;
+use consensus::engine::Engine;
 
 /// Plain counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Record {
     }
 }
 
-impl<E: Protocol> World<E> {
+impl<E: Engine> World<E> {
     /// Shows what a turn did to the invariants and keeps account of it.
     pub(super) fn record_turn(&mut self, node: usize, observed: &[Observed], events: &[Event]) {
         let honest = self.is_honest(node);

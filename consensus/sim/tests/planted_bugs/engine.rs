@@ -2,20 +2,17 @@
 
 use std::marker::PhantomData;
 
-use chain::block::SealedBlock;
-use chain::certificate::Vote;
 use chain::crypto::Signer;
-use chain::types::{Digest, ValidatorIndex};
+use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::{
-    Config, Engine, Fault, Input, Outgoing, Output, Recovered, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Outgoing, Output, Recovered, Status, Time, Verified,
 };
 use consensus::hybrid::{Draft, Hybrid, Message, Safety};
-use consensus_sim::protocol::{Lie, Protocol, Rewrite, Slot};
 
 /// What goes wrong.
-pub(crate) trait Bug: 'static {
+pub(crate) trait Bug: Send + 'static {
     /// Spoils what the engine says after a step.
     fn spoil(output: &mut Output<Message, Draft>);
 }
@@ -84,6 +81,9 @@ impl Bug for None {
 pub(crate) struct Planted<B>(Hybrid, PhantomData<B>);
 
 impl<B: Bug> Engine for Planted<B> {
+    const NAME: &'static str = "hybrid with a planted bug";
+    const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
+
     type Message = Message;
     type Draft = Draft;
     type Record = Safety;
@@ -138,38 +138,5 @@ impl<B: Bug> Engine for Planted<B> {
 
     fn check_invariants(&self) {
         self.0.check_invariants();
-    }
-}
-
-impl<B: Bug> Protocol for Planted<B> {
-    const NAME: &'static str = "hybrid with a planted bug";
-
-    fn kind(message: &Message) -> &'static str {
-        Hybrid::kind(message)
-    }
-
-    fn statements(
-        sender: ValidatorIndex,
-        message: &Message,
-        chain_id: &Digest,
-        each: &mut dyn FnMut(Slot, Digest),
-    ) {
-        Hybrid::statements(sender, message, chain_id, each);
-    }
-
-    fn proposals(message: &Message) -> &[SealedBlock] {
-        Hybrid::proposals(message)
-    }
-
-    fn votes(message: &Message) -> &[Vote] {
-        Hybrid::votes(message)
-    }
-
-    fn rewrite(message: &Message, by: &mut dyn Rewrite) -> Message {
-        Hybrid::rewrite(message, by)
-    }
-
-    fn lie(message: &Message, lie: Lie, chain_id: &Digest, signer: &dyn Signer) -> Option<Message> {
-        Hybrid::lie(message, lie, chain_id, signer)
     }
 }

@@ -8,10 +8,10 @@ mod engine;
 
 use std::rc::Rc;
 
+use consensus::engine::Engine;
 use consensus::hybrid::{Hybrid, Safety};
 use consensus_sim::model::table::markdown;
 use consensus_sim::plan::Plan;
-use consensus_sim::protocol::Protocol;
 use consensus_sim::world::World;
 use consensus_sim::{runner, swarm};
 use engine::{
@@ -38,7 +38,7 @@ fn hunt(seeds: u64, run: impl Fn(Plan) -> Option<String>) -> (u64, Option<String
     (seeds, None)
 }
 
-fn broken<E: Protocol>(world: &mut World<E>) -> Option<String> {
+fn broken<E: Engine>(world: &mut World<E>) -> Option<String> {
     let report = runner::run_in(world, "planted");
     match report.violations.first() {
         Some(violation) => Some(violation.property.clone()),

@@ -77,7 +77,7 @@ fn votes_of_another_epoch_count_for_nothing() {
     }
     let certificate = lone.quill.certificate(
         VoteKind::Commit,
-        consensus::hybrid::select_tip::BlockRef { position, hash: block.hash() },
+        consensus::tree::BlockRef { position, hash: block.hash() },
         &[0, 1, 2, 3, 4],
     );
     lone.decide(certificate.clone());
@@ -261,7 +261,7 @@ fn final_blocks_need_a_final_certificate_of_the_last() {
     let finals = |lone: &Lone, kind, about: &SealedBlock, voters: &[usize]| {
         let certificate = lone.quill.certificate(kind, reference(about), voters);
         let proof = FinalityProof { certificate, headers: Vec::new() };
-        Message::Finals(Finals { blocks: vec![block.clone(), next.clone()], proof })
+        Message::Finals(Finals { blocks: vec![block.clone(), next.clone()], proof: Some(proof) })
     };
     let (commit, prepare) = (VoteKind::Commit, VoteKind::Prepare);
     let bad = [

@@ -79,7 +79,8 @@ fn a_final_block_with_a_wrong_signature_is_not_voted_for() {
         transactions: block.transactions.clone(),
     });
     let proof = FinalityProof { certificate, headers: Vec::new() };
-    let finals = |block| Message::Finals(Finals { blocks: vec![block], proof: proof.clone() });
+    let finals =
+        |block| Message::Finals(Finals { blocks: vec![block], proof: Some(proof.clone()) });
     lone.tell(LIAR, finals(forged));
     assert_eq!(lone.refused("a final block that its view's leader did not propose"), 1);
     assert!(!lone.voted_for(&block));
@@ -148,7 +149,7 @@ fn make_final(lone: &mut Lone, blocks: &[SealedBlock]) {
         let last = reference(run.last().expect("not empty"));
         let certificate = lone.quill.certificate(VoteKind::Prepare, last, &[0, 1, 2]);
         let proof = FinalityProof { certificate, headers: Vec::new() };
-        lone.tell(0, Message::Finals(Finals { blocks: run.to_vec(), proof }));
+        lone.tell(0, Message::Finals(Finals { blocks: run.to_vec(), proof: Some(proof) }));
     }
     assert_eq!(lone.status().final_height.get(), 400);
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chain::block::{Mode, SealedBlock};
 use chain::certificate::VoteKind;
 use chain::types::View;
-use consensus::hybrid::select_tip::BlockRef;
 use consensus::hybrid::{Message, NewView, Safety, ViewChange, ViewReport};
+use consensus::tree::BlockRef;
 use consensus_sim::disk::CrashPoint;
 use consensus_sim::plan::Fault;
 

@@ -13,11 +13,11 @@ use chain::evidence::Evidence;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest};
-use consensus::hybrid::select_tip::BlockRef;
 use consensus::hybrid::{
     LeaveReason, NewView, ReportAnchor, Suspect, ViewAck, ViewChange, ViewReport, ViewReports,
     VotedProposal,
 };
+use consensus::tree::BlockRef;
 use consensus_sim::application::{HashChain, Snapshot};
 use consensus_sim::genesis::Genesis;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chain::block::SealedBlock;
 use chain::certificate::{Certificate, VoteKind};
 use chain::types::View;
-use consensus::hybrid::select_tip::BlockRef;
 use consensus::hybrid::{Message, ReportAnchor, ViewChange, ViewReport, VotedProposal};
+use consensus::tree::BlockRef;
 
 use crate::lone::Lone;
 use crate::quill::{Special, reference, starting, voted};

@@ -3,26 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chain::block::{BlockKind, SealedBlock};
-use chain::certificate::Certificate;
+use chain::certificate::{Certificate, Position};
 use chain::types::{Digest, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 
-use super::select_tip::{Ancestry, BlockRef};
 use crate::application::Finals;
 use crate::engine::Time;
+
+/// A block by place and hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
+pub struct BlockRef {
+    pub position: Position,
+    pub hash: Digest,
+}
 
 /// Most blocks of one proposer that are kept above the last final one: one who signs many, in views
 /// to come, must not keep those of others out.
 const MAX_OF_PROPOSER: usize = 64;
 /// How far above the last final block a block may be.
-pub(super) const WINDOW: u64 = 256;
+pub(crate) const WINDOW: u64 = 256;
 const _: () = assert!(Finals::MAX_BLOCKS as u64 <= WINDOW);
 /// Final blocks remembered by hash.
 const RECENT_FINALS: u64 = 256;
 
 /// What execution said of a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Unknown,
     Valid,
     Invalid,
@@ -30,29 +36,29 @@ pub(super) enum Verdict {
 
 /// A block that is not final yet.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) block: SealedBlock,
-    pub(super) verdict: Verdict,
+pub(crate) struct Node {
+    pub(crate) block: SealedBlock,
+    pub(crate) verdict: Verdict,
     /// The prepare certificate with most signatures.
-    pub(super) certificate: Option<Certificate>,
+    pub(crate) certificate: Option<Certificate>,
     /// The set of the next epoch, where the block is a barrier and was executed.
-    pub(super) next_validators: Option<ValidatorSet>,
-    pub(super) received: Time,
+    pub(crate) next_validators: Option<ValidatorSet>,
+    pub(crate) received: Time,
     /// Its time is too far ahead of this node's clock until then.
-    pub(super) early_until: Time,
+    pub(crate) early_until: Time,
     /// On disk, or on its way there in this turn.
-    pub(super) stored: bool,
+    pub(crate) stored: bool,
 }
 
 impl Node {
-    pub(super) fn reference(&self) -> BlockRef {
+    pub(crate) fn reference(&self) -> BlockRef {
         BlockRef { position: self.block.header.position(), hash: self.block.hash() }
     }
 }
 
 /// The block tree. Its root is the last final block.
 #[derive(Clone, Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: BlockRef,
     nodes: BTreeMap<Digest, Node>,
     /// Invariant: holds the root; consecutive heights.
@@ -60,47 +66,47 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    pub(super) fn new(root: BlockRef, recent: impl IntoIterator<Item = BlockRef>) -> Self {
+    pub(crate) fn new(root: BlockRef, recent: impl IntoIterator<Item = BlockRef>) -> Self {
         let mut finals: BTreeMap<Height, BlockRef> =
             recent.into_iter().map(|block| (block.position.height, block)).collect();
         finals.insert(root.position.height, root);
         Self { root, nodes: BTreeMap::new(), finals }
     }
 
-    pub(super) fn root(&self) -> BlockRef {
+    pub(crate) fn root(&self) -> BlockRef {
         self.root
     }
 
-    pub(super) fn get(&self, hash: &Digest) -> Option<&Node> {
+    pub(crate) fn get(&self, hash: &Digest) -> Option<&Node> {
         self.nodes.get(hash)
     }
 
-    pub(super) fn get_mut(&mut self, hash: &Digest) -> Option<&mut Node> {
+    pub(crate) fn get_mut(&mut self, hash: &Digest) -> Option<&mut Node> {
         self.nodes.get_mut(hash)
     }
 
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
     }
 
-    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+    pub(crate) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
         self.nodes.values_mut()
     }
 
     /// Whether the block is known, final or not.
-    pub(super) fn knows(&self, hash: &Digest) -> bool {
+    pub(crate) fn knows(&self, hash: &Digest) -> bool {
         self.reference(hash).is_some()
     }
 
     /// Whether a block may be built and voted on: final, or executed and found valid.
-    pub(super) fn is_valid(&self, hash: &Digest) -> bool {
+    pub(crate) fn is_valid(&self, hash: &Digest) -> bool {
         *hash == self.root.hash
             || self.nodes.get(hash).is_some_and(|node| node.verdict == Verdict::Valid)
     }
 
     /// Whether a view may start on a block: valid, and not from the future as far as this node can
     /// tell. A quorum that voted for it could tell better.
-    pub(super) fn is_acceptable(&self, hash: &Digest, now: Time) -> bool {
+    pub(crate) fn is_acceptable(&self, hash: &Digest, now: Time) -> bool {
         let early = self
             .nodes
             .get(hash)
@@ -109,7 +115,7 @@ impl Tree {
     }
 
     /// The block's place, where it is known.
-    pub(super) fn reference(&self, hash: &Digest) -> Option<BlockRef> {
+    pub(crate) fn reference(&self, hash: &Digest) -> Option<BlockRef> {
         if let Some(node) = self.nodes.get(hash) {
             return Some(node.reference());
         }
@@ -117,13 +123,13 @@ impl Tree {
     }
 
     /// The final block at a height, if it is recent.
-    pub(super) fn final_at(&self, height: Height) -> Option<BlockRef> {
+    pub(crate) fn final_at(&self, height: Height) -> Option<BlockRef> {
         self.finals.get(&height).copied()
     }
 
     /// Adds a block whose signatures were checked. Refused where it is known, out of the window,
     /// or there is no room for its proposer.
-    pub(super) fn insert(&mut self, block: SealedBlock, now: Time) -> bool {
+    pub(crate) fn insert(&mut self, block: SealedBlock, now: Time) -> bool {
         let height = block.header.height.get();
         let root = self.root.position.height.get();
         if height <= root
@@ -138,7 +144,7 @@ impl Tree {
     }
 
     /// Adds a block that is proven final.
-    pub(super) fn insert_final(&mut self, block: SealedBlock, now: Time) {
+    pub(crate) fn insert_final(&mut self, block: SealedBlock, now: Time) {
         let node = Node {
             verdict: Verdict::Unknown,
             certificate: None,
@@ -168,7 +174,7 @@ impl Tree {
     }
 
     /// Forgets what came in earlier views and leads nowhere: whoever needs it can fetch it.
-    pub(super) fn drop_loose(&mut self, view: View) {
+    pub(crate) fn drop_loose(&mut self, view: View) {
         self.nodes.retain(|_, node| {
             let vouched_for = node.certificate.is_some() || node.verdict == Verdict::Valid;
             node.block.header.view >= view || node.stored || vouched_for
@@ -176,7 +182,7 @@ impl Tree {
     }
 
     /// Blocks that can be executed once `parent` is.
-    pub(super) fn waiting_children(&self, parent: &Digest) -> Vec<SealedBlock> {
+    pub(crate) fn waiting_children(&self, parent: &Digest) -> Vec<SealedBlock> {
         self.nodes
             .values()
             .filter(|node| node.block.header.parent == *parent && node.verdict == Verdict::Unknown)
@@ -186,7 +192,7 @@ impl Tree {
 
     /// From the block above the root up to `hash`; `None` where a link is missing or `hash` does
     /// not extend the root.
-    pub(super) fn path(&self, hash: &Digest) -> Option<Vec<&Node>> {
+    pub(crate) fn path(&self, hash: &Digest) -> Option<Vec<&Node>> {
         let mut path = Vec::new();
         let mut cursor = *hash;
         while cursor != self.root.hash {
@@ -199,7 +205,7 @@ impl Tree {
     }
 
     /// The lowest block on the way down from `hash` whose parent is not known.
-    pub(super) fn missing_parent(&self, hash: &Digest) -> Option<(Digest, Height)> {
+    pub(crate) fn missing_parent(&self, hash: &Digest) -> Option<(Digest, Height)> {
         let mut cursor = *hash;
         loop {
             let header = &self.nodes.get(&cursor)?.block.header;
@@ -211,7 +217,7 @@ impl Tree {
     }
 
     /// The barrier at or below `hash` that is not final, if there is one.
-    pub(super) fn open_barrier(&self, hash: &Digest) -> Option<&Node> {
+    pub(crate) fn open_barrier(&self, hash: &Digest) -> Option<&Node> {
         let mut cursor = *hash;
         while let Some(node) = self.nodes.get(&cursor) {
             if node.block.header.kind == BlockKind::Barrier {
@@ -223,7 +229,7 @@ impl Tree {
     }
 
     /// Makes a block of the tree the root and forgets what does not descend from it.
-    pub(super) fn set_root(&mut self, hash: &Digest) {
+    pub(crate) fn set_root(&mut self, hash: &Digest) {
         let path: Vec<BlockRef> = self
             .path(hash)
             .expect("a block becomes final only with its ancestors")
@@ -251,43 +257,7 @@ impl Tree {
     }
 
     /// Forgets everything above the root: a new epoch starts there.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.nodes.clear();
-    }
-}
-
-impl Ancestry for Tree {
-    fn parent(&self, hash: &Digest) -> Option<BlockRef> {
-        if let Some(node) = self.nodes.get(hash) {
-            return self.reference(&node.block.header.parent);
-        }
-        let block = self.reference(hash)?;
-        if block.position.height == Height::new(0) {
-            return None;
-        }
-        self.final_at(block.position.height.previous())
-    }
-
-    fn extends(&self, a: &BlockRef, b: &BlockRef) -> bool {
-        if a.hash == b.hash {
-            return true;
-        }
-        let mut cursor = a.hash;
-        while let Some(node) = self.nodes.get(&cursor) {
-            if node.block.header.height <= b.position.height {
-                return false;
-            }
-            cursor = node.block.header.parent;
-            if cursor == b.hash {
-                return true;
-            }
-        }
-        // Down on the final chain, or at an unknown block.
-        match self.reference(&cursor) {
-            Some(at) if at.position.height >= b.position.height => {
-                self.final_at(b.position.height).is_some_and(|block| block.hash == b.hash)
-            }
-            _ => false,
-        }
     }
 }

@@ -1,0 +1,105 @@
+//! Catching up on the final chain: whom to ask, how often, and how much to serve.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chain::types::{Height, ValidatorIndex};
+
+use crate::engine::Time;
+
+/// Most runs of final blocks for one peer within a heartbeat. Each is read from the disk.
+const MAX_RUNS: usize = 8;
+
+/// One node's side of it, as asker and as server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FinalsSync {
+    /// The highest final height that somebody showed, and who.
+    ahead: Option<(Height, ValidatorIndex)>,
+    asked: Option<Time>,
+    /// What each peer was served lately.
+    served: BTreeMap<ValidatorIndex, Served>,
+    /// Whom to ask next when the first choice does not answer.
+    turn: u16,
+}
+
+/// Final blocks that a peer was sent within one heartbeat.
+#[derive(Clone, Debug)]
+struct Served {
+    since: Time,
+    /// From which heights on.
+    from: Vec<Height>,
+}
+
+impl FinalsSync {
+    /// Somebody showed that a height is (about to be) final.
+    pub(crate) fn is_ahead(&mut self, source: ValidatorIndex, height: Height) {
+        if self.ahead.is_none_or(|(known, _)| known < height) {
+            self.ahead = Some((height, source));
+        }
+    }
+
+    /// Whom to ask for the final blocks above `root` now, if anyone. One who does not answer
+    /// within two heartbeats is followed by the next of the `n` validators.
+    pub(crate) fn ask(
+        &mut self,
+        root: Height,
+        now: Time,
+        heartbeat: Duration,
+        n: usize,
+    ) -> Option<ValidatorIndex> {
+        let (height, source) = self.ahead?;
+        if height <= root {
+            self.ahead = None;
+            self.asked = None;
+            return None;
+        }
+        if self.asked.is_some_and(|asked| now < asked + heartbeat * 2) {
+            return None;
+        }
+        let first = self.asked.replace(now).is_none();
+        Some(if first { source } else { self.next_peer(n) })
+    }
+
+    /// Peers one after the other.
+    pub(crate) fn next_peer(&mut self, n: usize) -> ValidatorIndex {
+        self.turn = self.turn.wrapping_add(1);
+        ValidatorIndex::new(self.turn % n as u16)
+    }
+
+    /// An answer came: more may follow, so the next question need not wait.
+    pub(crate) fn answered(&mut self) {
+        self.asked = None;
+    }
+
+    /// When [`ask`](Self::ask) has something to say again.
+    pub(crate) fn next_due(&self, heartbeat: Duration) -> Option<Time> {
+        self.ahead.map(|_| self.asked.map_or(Time::default(), |asked| asked + heartbeat * 2))
+    }
+
+    /// Whether to serve a peer final blocks from a height on: a few runs within a heartbeat, each
+    /// once.
+    pub(crate) fn may_serve(
+        &mut self,
+        to: ValidatorIndex,
+        from: Height,
+        now: Time,
+        heartbeat: Duration,
+    ) -> bool {
+        let fresh = Served { since: now, from: Vec::new() };
+        let served = self.served.entry(to).or_insert_with(|| fresh.clone());
+        if now >= served.since + heartbeat {
+            *served = fresh;
+        }
+        let may = served.from.len() < MAX_RUNS && !served.from.contains(&from);
+        if may {
+            served.from.push(from);
+        }
+        may
+    }
+
+    /// A new epoch: what was shown in the last one says nothing any more.
+    pub(crate) fn clear(&mut self) {
+        self.ahead = None;
+        self.asked = None;
+    }
+}

@@ -1,0 +1,119 @@
+//! What everybody may ask of a message, whatever engine it belongs to: the network to carry it,
+//! the simulator to count it and to hold honest keys to their word, a liar to twist it.
+
+use chain::block::SealedBlock;
+use chain::certificate::{Certificate, Position, Vote, VoteKind};
+use chain::codec::Bounded;
+use chain::crypto::Signature;
+use chain::types::{Digest, Epoch, ValidatorIndex, View};
+
+/// Sending and receiving order: where a link or the consensus thread is short of time, the first
+/// goes first and the last is dropped first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Votes, certificates, view changes, signs of life.
+    Votes,
+    /// New blocks.
+    Blocks,
+    /// Catching up.
+    Sync,
+}
+
+/// What is spread besides the direct streams, for those whom its sender does not reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gossip {
+    Evidence,
+    ViewChanges,
+}
+
+/// A place for which an honest key says one thing and never another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// A leader's proposal. In engines whose blocks outlive their view, the view is that of the
+    /// proposal and not of the block.
+    Proposal(Position),
+    Vote(VoteKind, Position),
+    ViewChange(Epoch, View),
+    NewView(Epoch, View),
+    ViewAck(Epoch, View),
+    /// Raft: the one candidate voted for in a term.
+    Election(Epoch, View),
+}
+
+/// A part of a report that its sender may leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// What was voted for or accepted.
+    Votes,
+    /// What is certified: prepared, or a quorum certificate.
+    Certificates,
+    /// What is final.
+    Finals,
+}
+
+/// How a twisted message differs from an honest one, part by part. The default changes nothing.
+pub trait Rewrite {
+    fn block(&mut self, block: &SealedBlock) -> SealedBlock {
+        block.clone()
+    }
+
+    fn vote(&mut self, vote: &Vote) -> Vote {
+        *vote
+    }
+
+    /// A block named by its hash alone.
+    fn reference(&mut self, hash: Digest) -> Digest {
+        hash
+    }
+
+    /// Whether a certificate stays in.
+    fn keeps(&mut self, _certificate: &Certificate) -> bool {
+        true
+    }
+
+    /// Whether the sender's report of what it knows says so much.
+    fn reports(&mut self, _claim: Claim) -> bool {
+        true
+    }
+
+    /// The sender's signature over what the message now says.
+    fn sign(&mut self, _digest: &Digest, signature: Signature) -> Signature {
+        signature
+    }
+}
+
+/// A message between validators.
+pub trait EngineMessage:
+    bincode::Encode + bincode::Decode<()> + Bounded + Clone + std::fmt::Debug + Send + Sync + 'static
+{
+    /// Name of the kind, for counting and traces.
+    fn kind(&self) -> &'static str;
+
+    fn lane(&self) -> Lane;
+
+    /// What gossip carries it as, if at all.
+    fn gossip(&self) -> Option<Gossip> {
+        None
+    }
+
+    /// The blocks that it carries and that are not final.
+    fn proposals(&self) -> &[SealedBlock];
+
+    /// The signed votes that its sender casts with it.
+    fn votes(&self) -> &[Vote] {
+        &[]
+    }
+
+    /// What `sender` commits itself to with it: slot, and what it says there.
+    fn statements(
+        &self,
+        sender: ValidatorIndex,
+        chain_id: &Digest,
+        each: &mut dyn FnMut(Slot, Digest),
+    );
+
+    /// The same message with its parts exchanged.
+    #[must_use]
+    fn rewrite(&self, chain_id: &Digest, by: &mut dyn Rewrite) -> Self;
+}
