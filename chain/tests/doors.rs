@@ -13,7 +13,7 @@ const DOORS: [(&str, &[&str]); 8] = [
     ("chain", &[]),
     ("consensus", &["chain"]),
     ("consensus-sim", &["chain", "consensus"]),
-    ("genesis", &["chain"]),
+    ("genesis", &["chain", "consensus"]),
     ("node-api", &["chain"]),
     ("node", &["chain", "consensus", "genesis", "node-api"]),
     ("wallet-cli", &["chain", "genesis", "node-api"]),

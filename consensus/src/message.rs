@@ -19,6 +19,17 @@ pub enum Lane {
     Sync,
 }
 
+impl Lane {
+    pub const COUNT: usize = 3;
+    /// In their order.
+    pub const ALL: [Self; Self::COUNT] = [Self::Votes, Self::Blocks, Self::Sync];
+
+    /// Place in [`ALL`](Self::ALL).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// What is spread besides the direct streams, for those whom its sender does not reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gossip {
@@ -95,6 +106,11 @@ pub trait EngineMessage:
     /// What gossip carries it as, if at all.
     fn gossip(&self) -> Option<Gossip> {
         None
+    }
+
+    /// Whether it is there to show what is final: a certificate alone, or final blocks.
+    fn shows_finality(&self) -> bool {
+        false
     }
 
     /// The blocks that it carries and that are not final.

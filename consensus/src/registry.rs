@@ -62,7 +62,8 @@ engines! {
 }
 
 impl EngineName {
-    fn list() -> String {
+    /// Every name, for people.
+    pub fn list() -> String {
         Self::ALL.iter().map(|engine| engine.as_str()).collect::<Vec<_>>().join(", ")
     }
 }

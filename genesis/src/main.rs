@@ -7,8 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use chain::types::Amount;
 use clap::{Args, Parser, Subcommand};
+use consensus::registry::EngineName;
 use genesis::network::{self, DerivedAccounts, Network, Plan};
-use genesis::spec::{ConsensusParameters, Engine, Genesis, Limits};
+use genesis::spec::{ConsensusParameters, Genesis, Limits};
 use genesis::tolerance::Tolerance;
 
 /// Makes and checks the birth certificate of a Catamaran chain.
@@ -57,7 +58,11 @@ struct New {
     /// Name of the chain.
     #[arg(long, default_value = "catamaran-local")]
     chain: String,
-    /// Byzantine validators to tolerate [default: as many as possible, (validators - 1) / 3].
+    #[arg(long, default_value_t = EngineName::Hybrid,
+          help = format!("The protocol that orders blocks: {}", EngineName::list()))]
+    engine: EngineName,
+    /// Byzantine validators to tolerate [default: as many as possible: (validators - 1) / 3, and
+    /// none under an engine that tolerates crashes alone].
     #[arg(long)]
     max_faulty: Option<u16>,
     /// First port for peers; every node takes one 10 above the last [default: from 26656, free
@@ -114,7 +119,7 @@ fn make(new: &New, json: bool) -> Result<()> {
     };
     let plan = Plan {
         chain: new.chain.clone(),
-        engine: Engine::Hybrid,
+        engine: new.engine,
         time_ms: u64::try_from(since.as_millis()).context("the clock is far in the future")?,
         consensus: ConsensusParameters { max_faulty: new.max_faulty, ..Default::default() },
         limits: Limits::default(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chain::crypto::{Keypair, PublicKey};
 use chain::types::{Address, Amount, Digest};
+use consensus::registry::EngineName;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts;
@@ -12,7 +13,7 @@ use crate::config::NodeConfig;
 use crate::files::{self, FileError};
 use crate::keyfile::{self, KeyFileError};
 use crate::peer_id::peer_id;
-use crate::spec::{ConsensusParameters, Engine, Genesis, GenesisBalance, GenesisValidator, Limits};
+use crate::spec::{ConsensusParameters, Genesis, GenesisBalance, GenesisValidator, Limits};
 use crate::validate::Problems;
 
 /// Distance between the ports of two nodes.
@@ -30,7 +31,7 @@ const MAX_DERIVED_ACCOUNTS: u32 = 100_000;
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub chain: String,
-    pub engine: Engine,
+    pub engine: EngineName,
     /// Unix milliseconds.
     pub time_ms: u64,
     pub consensus: ConsensusParameters,

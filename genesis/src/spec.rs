@@ -7,6 +7,8 @@ use chain::block::Block;
 use chain::crypto::{Domain, Hasher, PublicKey};
 use chain::quorum::Quorums;
 use chain::types::{Address, Amount, Digest};
+use consensus::engine::FaultModel;
+use consensus::registry::EngineName;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{self, FileError};
@@ -24,7 +26,8 @@ pub struct Genesis {
     pub chain: String,
     /// Unix milliseconds; the first block is later.
     pub time_ms: u64,
-    pub engine: Engine,
+    /// The protocol that orders blocks.
+    pub engine: EngineName,
     #[serde(default)]
     pub consensus: ConsensusParameters,
     #[serde(default)]
@@ -36,32 +39,12 @@ pub struct Genesis {
     pub balances: Vec<GenesisBalance>,
 }
 
-/// The protocol that orders blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    Hybrid,
-    Raft,
-    Paxos,
-    Pbft,
-}
-
-impl std::fmt::Display for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Hybrid => "hybrid",
-            Self::Raft => "raft",
-            Self::Paxos => "paxos",
-            Self::Pbft => "pbft",
-        })
-    }
-}
-
 /// Settings of the engine that every validator shares.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsensusParameters {
-    /// Byzantine validators tolerated; left out: as many as the number of validators allows.
+    /// Byzantine validators tolerated; left out: as many as the engine and the number of
+    /// validators allow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_faulty: Option<u16>,
     /// Smallest view timeout, in milliseconds.
@@ -190,9 +173,12 @@ impl Genesis {
 
     /// How many Byzantine validators the chain is to tolerate.
     pub fn max_faulty(&self) -> u16 {
-        self.consensus.max_faulty.unwrap_or_else(|| {
-            let most = Quorums::default_max_faulty(self.validators.len());
-            u16::try_from(most).unwrap_or(u16::MAX)
+        self.consensus.max_faulty.unwrap_or_else(|| match self.engine.fault_model() {
+            FaultModel::Crash => 0,
+            FaultModel::Byzantine => {
+                let most = Quorums::default_max_faulty(self.validators.len());
+                u16::try_from(most).unwrap_or(u16::MAX)
+            }
         })
     }
 }

@@ -8,8 +8,9 @@ use chain::crypto::PublicKey;
 use chain::quorum::{QuorumError, Quorums};
 use chain::types::Amount;
 use chain::validator::ValidatorSet;
+use consensus::engine::FaultModel;
 
-use crate::spec::{ConsensusParameters, Engine, Genesis, Limits};
+use crate::spec::{ConsensusParameters, Genesis, Limits};
 
 /// Longest name of a chain or a validator, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -58,9 +59,6 @@ fn check_identity(genesis: &Genesis, problems: &mut Vec<String>) {
     if genesis.time_ms == 0 {
         problems.push("time_ms is 0: set it to the time of creation in Unix milliseconds".into());
     }
-    if genesis.engine != Engine::Hybrid {
-        problems.push(format!("engine \"{}\" is not available in this version", genesis.engine));
-    }
 }
 
 fn check_name(what: &str, name: &str, problems: &mut Vec<String>) {
@@ -77,7 +75,16 @@ fn check_validators(genesis: &Genesis, problems: &mut Vec<String>) {
     if n > ValidatorSet::MAX {
         problems.push(format!("{n} validators where at most {} are supported", ValidatorSet::MAX));
     }
-    match Quorums::new(n, usize::from(genesis.max_faulty())) {
+    let max_faulty = genesis.max_faulty();
+    match Quorums::new(n, usize::from(max_faulty)) {
+        // Its quorums are majorities, which no liar may sit in.
+        _ if max_faulty > 0 && genesis.engine.fault_model() == FaultModel::Crash => {
+            problems.push(format!(
+                "consensus.max_faulty is {max_faulty}, but the engine {} tolerates crashes alone: \
+                 set it to 0, leave it out, or choose an engine that tolerates liars",
+                genesis.engine
+            ));
+        }
         Ok(_) => {}
         Err(error @ QuorumError::Empty) => problems.push(format!("validators: {error}")),
         Err(error) => problems.push(format!("consensus.max_faulty: {error}")),

@@ -12,9 +12,10 @@ use chain::types::Height;
 use consensus::application::{Application, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Event, Recovered, Status, Time};
+use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::network::{Inbox, NetworkHandle, Roster, SharedRoster, Waited, WireMessage};
+use crate::network::{Inbox, NetworkHandle, Roster, SharedRoster, Waited};
 
 /// Events that a slow subscriber may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -110,7 +111,7 @@ impl<M> Drop for ConsensusHost<M> {
     }
 }
 
-impl<M: WireMessage> ConsensusHost<M> {
+impl<M: EngineMessage> ConsensusHost<M> {
     /// Starts the thread, and returns once the engine took up its work.
     ///
     /// # Errors
@@ -178,7 +179,6 @@ struct Host<E: Engine, A, S> {
 impl<E, A, S> Host<E, A, S>
 where
     E: Engine,
-    E::Message: WireMessage,
     A: Application,
     S: Storage<E::Record>,
 {
@@ -253,7 +253,7 @@ where
 
     fn note(&self, event: &Event) {
         match event {
-            Event::Ordered { .. } => {}
+            Event::Ordered { .. } | Event::ReadReady { .. } => {}
             Event::ModeChanged { height, from, to, reason } => {
                 tracing::info!(%height, %from, %to, ?reason, "mode changed");
             }

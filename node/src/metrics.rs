@@ -278,7 +278,7 @@ impl ConsensusMetrics {
             Event::EvidenceFound { .. } => drop(self.evidence.inc()),
             Event::BlockRefused { .. } => drop(self.blocks_refused.inc()),
             Event::PeerFault { .. } => drop(self.peer_faults.inc()),
-            Event::Ordered { .. } | Event::EpochStarted { .. } => {}
+            Event::Ordered { .. } | Event::EpochStarted { .. } | Event::ReadReady { .. } => {}
         }
     }
 }

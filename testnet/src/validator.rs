@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
+use consensus::message::EngineMessage;
 use node::assembly::{self, LayerContext, MessageOutbox, Options, OutboxLayer};
 use node::config::Overrides;
 use node::home::Home;
@@ -23,7 +24,7 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
     let config = home.config(&Overrides::default())?;
     logging::init(&config.log)?;
     let control = Control::default();
-    let outbox_layer = Some(layer(control.clone()));
+    let outbox_layer = Faulty(control.clone());
     let runtime = assembly::runtime().context("the system starts no thread")?;
     runtime.block_on(async {
         let _socket = control::serve(home.directory(), control)?;
@@ -33,8 +34,15 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
     })
 }
 
-fn layer(control: Control) -> OutboxLayer {
-    Box::new(move |inner: MessageOutbox, context: LayerContext| {
+/// Puts the fault layer around the outbox of a validator.
+struct Faulty(Control);
+
+impl OutboxLayer for Faulty {
+    fn wrap<M: EngineMessage>(
+        self,
+        inner: MessageOutbox<M>,
+        context: LayerContext,
+    ) -> MessageOutbox<M> {
         // An observer says nothing that could be twisted.
         let Some(me) = context.me else {
             return inner;
@@ -46,10 +54,10 @@ fn layer(control: Control) -> OutboxLayer {
             chain_id: context.chain_id,
             key: Arc::new(context.key),
         };
-        let layer = FaultLayer::new(inner, identity, control)
+        let layer = FaultLayer::new(inner, identity, self.0)
             .expect("a process that starts can start one more thread");
         Box::new(layer)
-    })
+    }
 }
 
 async fn ended(lifeline: bool) {

@@ -55,6 +55,10 @@ impl EngineMessage for Message {
         }
     }
 
+    fn shows_finality(&self) -> bool {
+        matches!(self, Self::Decided(_) | Self::Finals(_))
+    }
+
     fn proposals(&self) -> &[SealedBlock] {
         match self {
             Self::Append(append) => &append.blocks,

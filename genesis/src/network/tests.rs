@@ -6,7 +6,7 @@ use super::*;
 fn plan(validators: u16) -> Plan {
     Plan {
         chain: "test".into(),
-        engine: Engine::Hybrid,
+        engine: EngineName::Hybrid,
         time_ms: 1_750_000_000_000,
         consensus: ConsensusParameters::default(),
         limits: Limits::default(),
@@ -72,11 +72,10 @@ fn a_directory_in_use_is_left_alone() {
 fn an_impossible_plan_writes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("net");
-    let changes: [fn(&mut Plan); 4] = [
+    let changes: [fn(&mut Plan); 3] = [
         |plan| plan.consensus.max_faulty = Some(2),
         |plan| plan.ports[1].rpc = plan.ports[0].p2p,
         |plan| plan.accounts = MAX_ACCOUNT_FILES + 1,
-        |plan| plan.engine = Engine::Raft,
     ];
     for change in changes {
         let mut plan = plan(4);

@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chain::transaction::{Body, Payload, SignedTransaction};
-use chain::types::{Amount, View};
+use chain::types::{Amount, Digest, Height, View};
+use consensus::driver::Outbox;
+use consensus::engine::Recipients;
+use consensus::hybrid::Hybrid;
+use consensus::message::EngineMessage;
+use consensus::registry::EngineName;
 use genesis::network::{DerivedAccounts, Plan};
-use genesis::spec::{ConsensusParameters, Engine, Limits};
+use genesis::spec::{ConsensusParameters, Limits};
+use tokio::sync::mpsc;
 
 use super::*;
 use crate::config::Overrides;
@@ -24,7 +30,7 @@ static MACHINE: Mutex<()> = Mutex::new(());
 struct Cluster {
     _directory: tempfile::TempDir,
     homes: Vec<PathBuf>,
-    nodes: Vec<Option<Node>>,
+    nodes: Vec<Option<Node<Hybrid>>>,
     chain_id: Digest,
     /// The next nonce of each account.
     nonces: Vec<u64>,
@@ -32,8 +38,13 @@ struct Cluster {
     _alone: MutexGuard<'static, ()>,
 }
 
-async fn start(options: Options) -> Result<Node, NodeError> {
-    Node::start(options, CancellationToken::new()).await
+async fn start(options: Options) -> Result<Node<Hybrid>, NodeError> {
+    start_until(options, CancellationToken::new()).await
+}
+
+async fn start_until(options: Options, stop: CancellationToken) -> Result<Node<Hybrid>, NodeError> {
+    let genesis = options.home.genesis()?;
+    Node::start(options, genesis, stop).await
 }
 
 impl Cluster {
@@ -43,7 +54,7 @@ impl Cluster {
         let directory = tempfile::tempdir().unwrap();
         let plan = Plan {
             chain: "test".into(),
-            engine: Engine::Hybrid,
+            engine: EngineName::Hybrid,
             time_ms: 1_700_000_000_000,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
@@ -74,7 +85,7 @@ impl Cluster {
     fn options(&self, place: usize) -> Options {
         let home = Home::new(&self.homes[place]);
         let config = home.config(&Overrides::default()).unwrap();
-        Options { home, config, outbox_layer: None }
+        Options { home, config, outbox_layer: Untouched }
     }
 
     async fn run(&mut self, place: usize) {
@@ -93,7 +104,7 @@ impl Cluster {
         }
     }
 
-    fn running(&self) -> impl Iterator<Item = &Node> {
+    fn running(&self) -> impl Iterator<Item = &Node<Hybrid>> {
         self.nodes.iter().flatten()
     }
 
@@ -147,7 +158,7 @@ impl Cluster {
 
     /// Where the leader of the running nodes' newest view is.
     fn leader(&self) -> usize {
-        let status = |node: &Node| node.consensus.handle.status().borrow().clone();
+        let status = |node: &Node<Hybrid>| node.consensus.handle.status().borrow().clone();
         let newest = self.running().map(status).max_by_key(|status| (status.epoch, status.view));
         newest.and_then(|status| status.leader).unwrap().as_usize()
     }
@@ -206,24 +217,31 @@ async fn all_nodes_stop_and_resume_where_they_were() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
     let cluster = Cluster::new();
-    let options = cluster.options(1);
+    let Options { home, config, .. } = cluster.options(1);
 
-    struct Counting(MessageOutbox, mpsc::Sender<&'static str>);
-    impl Outbox<Message> for Counting {
-        fn send(&mut self, to: engine::Recipients, message: &Message) {
+    struct Counting<M>(MessageOutbox<M>, mpsc::Sender<&'static str>);
+    impl<M: EngineMessage> Outbox<M> for Counting<M> {
+        fn send(&mut self, to: Recipients, message: &M) {
             let _ = self.1.try_send(message.kind());
             self.0.send(to, message);
         }
     }
+    struct Count(mpsc::Sender<&'static str>);
+    impl OutboxLayer for Count {
+        fn wrap<M: EngineMessage>(
+            self,
+            inner: MessageOutbox<M>,
+            context: LayerContext,
+        ) -> MessageOutbox<M> {
+            assert_eq!(context.validators.len(), usize::from(VALIDATORS));
+            assert_eq!(context.validators.index_of(&context.key.public()), context.me);
+            assert_eq!(context.validators.first_view, View::new(0));
+            Box::new(Counting(inner, self.0))
+        }
+    }
     let (seen, mut kinds) = mpsc::channel(1024);
-    let layer: OutboxLayer = Box::new(move |inner, context| {
-        assert_eq!(context.validators.len(), usize::from(VALIDATORS));
-        assert_eq!(context.validators.index_of(&context.key.public()), context.me);
-        assert_eq!(context.validators.first_view, View::new(0));
-        Box::new(Counting(inner, seen))
-    });
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let options = Options { outbox_layer: Some(layer), ..options };
+    let options = Options { home, config, outbox_layer: Count(seen) };
     let running = tokio::spawn(run(options, async {
         let _ = stopped.await;
     }));
@@ -259,7 +277,7 @@ async fn a_node_told_to_stop_while_it_starts_stops_and_lets_go_of_its_home() {
     // Told before it, at once, and somewhere on the way.
     let stop = CancellationToken::new();
     stop.cancel();
-    let stopped = Node::start(first, stop).await.unwrap_err();
+    let stopped = start_until(first, stop).await.unwrap_err();
     assert!(matches!(stopped, NodeError::Open(OpenError::Stopped)), "{stopped}");
     run(second, async {}).await.unwrap();
     run(third, tokio::task::yield_now()).await.unwrap();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::{Args, ValueEnum};
-use node::assembly::{self, NodeError, Options};
+use node::assembly::{self, NodeError, Options, Untouched};
 use node::config::{LogFormat, Overrides};
 use node::logging;
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,7 +64,7 @@ impl Run {
         };
         let config = home.config(&overrides).map_err(Failure::usage)?;
         logging::init(&config.log).map_err(Failure::usage)?;
-        let options = Options { home, config, outbox_layer: None };
+        let options = Options { home, config, outbox_layer: Untouched };
         let runtime = assembly::runtime().map_err(Failure::failed)?;
         runtime.block_on(async {
             let shutdown = shutdown().map_err(Failure::failed)?;
@@ -77,7 +77,6 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::Home(_)
-            | NodeError::Engine(_)
             | NodeError::Genesis(_)
             | NodeError::NetworkKey
             | NodeError::Address { .. } => Self::usage(error),

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use consensus::message::{EngineMessage, Lane};
 use libp2p::PeerId;
 use tokio::sync::Semaphore;
-
-use super::message::{Lane, WireMessage};
 
 /// Most messages of one peer in one turn of the consensus thread.
 const MAX_PER_PEER_AND_TURN: usize = 64;
@@ -52,13 +51,13 @@ pub enum Waited<M> {
     Stopped,
 }
 
-impl<M: WireMessage> Default for Inbox<M> {
+impl<M: EngineMessage> Default for Inbox<M> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<M: WireMessage> Inbox<M> {
+impl<M: EngineMessage> Inbox<M> {
     /// An inbox that holds at most two of the largest messages of each peer.
     pub fn new() -> Self {
         let permits = (2 * M::MAX_BYTES).div_ceil(BYTES_PER_PERMIT);

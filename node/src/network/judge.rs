@@ -10,6 +10,7 @@ use chain::crypto::Verifier;
 use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
+use consensus::message::EngineMessage;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use tokio::sync::{mpsc, watch};
@@ -18,7 +19,7 @@ use super::book::Book;
 use super::claims::Claims;
 use super::gossip::Topic;
 use super::inbox::Inbox;
-use super::message::WireMessage;
+use super::message;
 use super::score::{Bucket, Misbehaviour};
 use super::service::Command;
 use super::transactions::Batch;
@@ -140,7 +141,7 @@ pub(super) struct Judge<M> {
     pub(super) commands: mpsc::Sender<Command>,
 }
 
-impl<M: WireMessage> Judge<M> {
+impl<M: EngineMessage> Judge<M> {
     pub(super) async fn run(self, mut deliveries: mpsc::Receiver<Delivery>) {
         let mut rates: BTreeMap<PeerId, Rates> = BTreeMap::new();
         let mut claims = Claims::default();
@@ -234,7 +235,7 @@ impl<M: WireMessage> Judge<M> {
         let Ok(message) = codec::decode::<M>(data) else {
             return MessageAcceptance::Reject;
         };
-        if message.topic() != Some(topic) {
+        if message::topic(&message) != Some(topic) {
             return MessageAcceptance::Reject;
         }
         // Who has a stream to this node sends the same on it: gossip is for the others.

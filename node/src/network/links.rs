@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chain::codec;
+use consensus::message::EngineMessage;
 use futures::io::{BufReader, BufWriter};
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, StreamExt as _};
 use libp2p::{PeerId, Stream, StreamProtocol};
@@ -18,7 +19,6 @@ use super::book::{Book, Peer};
 use super::frames::{FrameError, read_frame, write_frame};
 use super::handshake::{HandshakeError, Hello, Mismatch};
 use super::inbox::Inbox;
-use super::message::WireMessage;
 use super::queue::OutQueue;
 use super::score::Misbehaviour;
 
@@ -180,7 +180,7 @@ async fn write_waiting<W: AsyncWrite + Unpin>(
 }
 
 /// Takes the streams that peers open, one per peer: a newer one replaces the older.
-pub(super) async fn accept_forever<M: WireMessage>(
+pub(super) async fn accept_forever<M: EngineMessage>(
     mut incoming: IncomingStreams,
     hello: Hello,
     book: Arc<Book>,
@@ -217,7 +217,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn receive<M: WireMessage>(
+async fn receive<M: EngineMessage>(
     peer: Arc<Peer>,
     mut stream: Stream,
     hello: Hello,
@@ -238,7 +238,7 @@ async fn receive<M: WireMessage>(
 }
 
 /// Reads messages until the stream ends. A peer whose place in the inbox is full is not read from.
-async fn receive_messages<M: WireMessage, R: AsyncRead + Unpin>(
+async fn receive_messages<M: EngineMessage, R: AsyncRead + Unpin>(
     peer: &Peer,
     stream: &mut R,
     book: &Book,

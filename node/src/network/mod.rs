@@ -52,6 +52,7 @@ use chain::crypto::{Keypair, Verifier};
 use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
+use consensus::message::EngineMessage;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -63,7 +64,6 @@ pub use identity::peer_id;
 pub use inbox::{Inbox, Waited};
 pub use judge::PeerTransactions;
 pub use libp2p::{Multiaddr, PeerId};
-pub use message::{Lane, WireMessage};
 pub use outbox::NetworkOutbox;
 pub use roster::{Roster, SharedRoster};
 
@@ -141,7 +141,7 @@ pub struct NetworkHandle {
     commands: mpsc::Sender<Command>,
 }
 
-impl<M: WireMessage> Network<M> {
+impl<M: EngineMessage> Network<M> {
     /// Listens, starts to connect, and returns once the listening socket is there, with what
     /// will arrive for the pool.
     ///

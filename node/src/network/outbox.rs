@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
+use consensus::message::EngineMessage;
 
-use super::message::{Frame, WireMessage};
+use super::message::{self, Frame};
 use super::roster::SharedRoster;
 use super::{NetworkHandle, gossip};
 
@@ -23,7 +24,7 @@ impl<M> NetworkOutbox<M> {
     }
 }
 
-impl<M: WireMessage> Outbox<M> for NetworkOutbox<M> {
+impl<M: EngineMessage> Outbox<M> for NetworkOutbox<M> {
     fn send(&mut self, to: Recipients, message: &M) {
         let frame = Frame::new(message);
         let roster = self.roster.get();
@@ -38,7 +39,7 @@ impl<M: WireMessage> Outbox<M> for NetworkOutbox<M> {
                     self.network.send(peer, frame.clone());
                 }
                 if let Some(topic) =
-                    message.topic().filter(|_| frame.bytes.len() <= gossip::MAX_BYTES)
+                    message::topic(message).filter(|_| frame.bytes.len() <= gossip::MAX_BYTES)
                 {
                     self.network.publish(topic, frame.bytes.to_vec());
                 }

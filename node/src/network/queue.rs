@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use consensus::message::Lane;
 use tokio::sync::Notify;
 
-use super::message::{Frame, Lane};
+use super::message::Frame;
 
 /// Most messages that wait for one peer.
 pub(super) const MAX_FRAMES: usize = 4096;

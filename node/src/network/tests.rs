@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bincode::{Decode, Encode};
+use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Position, Signatures, VoteKind};
 use chain::codec::Bounded;
 use chain::crypto::Ed25519;
@@ -10,6 +11,7 @@ use chain::types::{Epoch, ValidatorIndex, View};
 use chain::validator::Validator;
 use consensus::driver::Outbox as _;
 use consensus::engine::Recipients;
+use consensus::message::{Gossip, Lane, Rewrite, Slot};
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use tokio::io::AsyncWriteExt as _;
 
@@ -38,13 +40,27 @@ impl Bounded for Note {
     const MAX_BYTES: usize = 1024 * 1024;
 }
 
-impl WireMessage for Note {
+impl EngineMessage for Note {
+    fn kind(&self) -> &'static str {
+        "note"
+    }
+
     fn lane(&self) -> Lane {
         Lane::ALL[usize::from(self.lane % 3)]
     }
 
-    fn topic(&self) -> Option<Topic> {
-        self.gossip.then_some(Topic::ViewChanges)
+    fn gossip(&self) -> Option<Gossip> {
+        self.gossip.then_some(Gossip::ViewChanges)
+    }
+
+    fn proposals(&self) -> &[SealedBlock] {
+        &[]
+    }
+
+    fn statements(&self, _: ValidatorIndex, _: &Digest, _: &mut dyn FnMut(Slot, Digest)) {}
+
+    fn rewrite(&self, _: &Digest, _: &mut dyn Rewrite) -> Self {
+        self.clone()
     }
 }
 

@@ -117,6 +117,6 @@ pub(super) fn event(event: &Event, chain_id: &Digest) -> Option<ConsensusEvent> 
             block: *block,
             reason: reason.clone(),
         },
-        Event::Ordered { .. } | Event::PeerFault { .. } => return None,
+        Event::Ordered { .. } | Event::ReadReady { .. } | Event::PeerFault { .. } => return None,
     })
 }

@@ -8,9 +8,9 @@ use super::Store;
 use super::error::StoreError;
 
 impl Store {
-    /// Final blocks from a height on, of one epoch, ending at one with a proof: up to
-    /// [`Finals::MAX_BLOCKS`] and about `max_bytes` of encoding, but at least up to the first
-    /// proof. `None` above the final tip.
+    /// Final blocks from a height on, of one epoch: up to [`Finals::MAX_BLOCKS`] and about
+    /// `max_bytes` of encoding, but at least one. On a chain with proofs they end at one with a
+    /// proof, and go at least up to the first. `None` above the final tip.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails or a block is missing.
@@ -21,24 +21,25 @@ impl Store {
         }
         let mut blocks = Vec::new();
         let mut bytes = 0;
-        // The longest run so far that ends at a proof.
-        let mut proven = None;
+        // The longest run so far that may be served: on a chain with proofs it ends at one.
+        let mut longest = None;
         for height in (from.get()..=last.get()).take(Finals::MAX_BLOCKS).map(Height::new) {
             let block = self.final_block(height)?;
             bytes += block.encoded().len();
-            if bytes > max_bytes && proven.is_some() {
+            if bytes > max_bytes && longest.is_some() {
                 break;
             }
             let closes_epoch = block.header.kind == BlockKind::Barrier;
             blocks.push(block);
-            if let Some(proof) = self.proof(height)? {
-                proven = Some((blocks.len(), proof));
+            let proof = self.proof(height)?;
+            if proof.is_some() || !self.has_proofs() {
+                longest = Some((blocks.len(), proof));
             }
             if closes_epoch {
                 break;
             }
         }
-        Ok(proven.map(|(len, proof)| {
+        Ok(longest.map(|(len, proof)| {
             blocks.truncate(len);
             Finals { blocks, proof }
         }))

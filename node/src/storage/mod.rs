@@ -25,6 +25,7 @@ use chain::block::{Mode, SealedBlock};
 use chain::state::{RecordKey, RecordValue};
 use chain::types::{Digest, Epoch, Height, View};
 use consensus::application::{Finals, Storage, StorageError};
+use consensus::engine::FaultModel;
 use rocksdb::{ColumnFamily, DB};
 
 pub use error::{OpenError, StoreError};
@@ -47,6 +48,7 @@ struct Inner {
     chain_id: Digest,
     /// The first epoch, which is in the genesis file and not in the store.
     genesis: EpochStart,
+    fault_model: FaultModel,
     policy: CheckpointPolicy,
     writer: Mutex<Writer>,
     recent: RwLock<Recent>,
@@ -77,6 +79,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     pub fn chain_id(&self) -> Digest {
         self.0.chain_id
+    }
+
+    /// Whether finality is a certificate here, which every run of committed blocks then ends with.
+    fn has_proofs(&self) -> bool {
+        self.0.fault_model == FaultModel::Byzantine
     }
 
     fn column(&self, name: &str) -> &ColumnFamily {

@@ -81,10 +81,14 @@ impl Store {
     }
 
     /// Proof that the block at a height is final, from the next stored one and the headers between.
+    /// `None` on a chain without proofs.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails or a block is missing.
     pub fn prove(&self, height: Height) -> Result<Option<FinalityProof>, StoreError> {
+        if !self.has_proofs() {
+            return Ok(None);
+        }
         let last = self.final_tip().0;
         let mut between = Vec::new();
         let mut at = height;

@@ -11,7 +11,7 @@ use chain::crypto::Verifier;
 use chain::ledger::{Ledger, Tip};
 use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height, View};
-use consensus::engine::{RECENT_HEADERS, Recovered};
+use consensus::engine::{FaultModel, RECENT_HEADERS, Recovered};
 use rocksdb::{DB, IteratorMode};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ pub struct GenesisState {
     pub chain_id: Digest,
     /// Unix milliseconds.
     pub time_ms: u64,
+    /// Of the engine: whether what is final has proofs.
+    pub fault_model: FaultModel,
     pub state: State,
 }
 
@@ -39,8 +41,12 @@ impl GenesisState {
     /// # Errors
     /// [`chain::genesis::GenesisError`] where its accounts or validators make no state.
     pub fn new(genesis: &genesis::Genesis) -> Result<Self, chain::genesis::GenesisError> {
-        let (chain_id, time_ms) = (genesis.hash(), genesis.time_ms);
-        Ok(Self { chain_id, time_ms, state: genesis.state()? })
+        Ok(Self {
+            chain_id: genesis.hash(),
+            time_ms: genesis.time_ms,
+            fault_model: genesis.engine.fault_model(),
+            state: genesis.state()?,
+        })
     }
 
     fn tip(&self) -> Tip {
@@ -135,6 +141,7 @@ impl Store {
             db,
             chain_id: genesis.chain_id,
             genesis: start,
+            fault_model: genesis.fault_model,
             policy,
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),
@@ -242,13 +249,12 @@ impl Store {
         let opening = self
             .epoch_start(epoch)?
             .ok_or_else(|| StoreError::damaged(format!("the start of epoch {epoch}")))?;
-        let final_block = if final_height == self.0.genesis.height {
-            None
-        } else {
-            let what = || StoreError::damaged(format!("height {final_height}: its proof"));
-            let proof = self.proof(final_height)?.ok_or_else(what)?;
-            Some((self.final_block(final_height)?, proof))
-        };
+        let begun = final_height > self.0.genesis.height;
+        let final_block = begun.then(|| self.final_block(final_height)).transpose()?;
+        let final_proof = self.proof(final_height)?;
+        if begun && self.has_proofs() && final_proof.is_none() {
+            return Err(StoreError::damaged(format!("height {final_height}: its proof")));
+        }
         let oldest = final_height.get().saturating_sub(RECENT_HEADERS as u64);
         let recent = (oldest + 1..=final_height.get())
             .map(|height| Ok(self.final_block(Height::new(height))?.header.clone()))
@@ -264,6 +270,7 @@ impl Store {
             final_height,
             final_hash,
             final_block,
+            final_proof,
             opening_height: opening.height,
             opening_hash: opening.hash,
             opening_mode: opening.mode,

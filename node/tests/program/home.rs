@@ -7,8 +7,9 @@ use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use chain::types::{Amount, Digest};
+use consensus::registry::EngineName;
 use genesis::network::{DerivedAccounts, Plan, Ports};
-use genesis::spec::{ConsensusParameters, Engine, Limits};
+use genesis::spec::{ConsensusParameters, Limits};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -59,7 +60,7 @@ impl Home {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let plan = Plan {
             chain: "program".into(),
-            engine: Engine::Hybrid,
+            engine: EngineName::Hybrid,
             time_ms: 1_700_000_000_000,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),

@@ -1,45 +1,38 @@
 //! A validator that votes for two blocks at one height.
 
-use chain::certificate::{Ballot, VoteKind};
+use chain::block::SealedBlock;
+use chain::certificate::Vote;
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
-use consensus::hybrid::Votes;
+use consensus::message::{EngineMessage, Rewrite};
 
 use super::{Identity, Misbehaviour, Sent};
 
-/// Adds to each of its votes one for a block that does not exist.
+/// Adds to each of its votes one for a block that does not exist. A leader's proposal is its vote:
+/// it makes a second one.
 #[derive(Debug)]
 pub(super) struct DoubleVote;
 
-impl Misbehaviour for DoubleVote {
-    fn twist(&mut self, me: &Identity, to: Recipients, message: &Message) -> Option<Sent> {
-        let honest: Vec<Ballot> = match message {
-            Message::Votes(votes) => votes.votes.iter().map(|vote| vote.ballot).collect(),
-            // A leader's own vote may never leave it as a vote: it shows this one as well.
-            Message::Append(append) => append
-                .blocks
-                .iter()
-                .filter(|block| me.proposed(block))
-                .map(|block| Ballot {
-                    kind: VoteKind::Prepare,
-                    position: block.header.position(),
-                    block: block.hash(),
-                })
-                .collect(),
-            _ => return None,
-        };
-        if honest.is_empty() {
+struct Second<'a>(&'a Identity);
+
+impl Rewrite for Second<'_> {
+    fn block(&mut self, block: &SealedBlock) -> SealedBlock {
+        if self.0.proposed(block) { self.0.twin(block) } else { block.clone() }
+    }
+
+    fn vote(&mut self, vote: &Vote) -> Vote {
+        let mut other = vote.ballot.block;
+        other.0[0] ^= 1;
+        self.0.vote_for(vote, other)
+    }
+}
+
+impl<M: EngineMessage> Misbehaviour<M> for DoubleVote {
+    fn twist(&mut self, me: &Identity, to: Recipients, message: &M) -> Option<Sent<M>> {
+        let votes = message.votes().iter().any(|vote| vote.voter == me.me);
+        if !votes && !message.proposals().iter().any(|block| me.proposed(block)) {
             return None;
         }
-        let mut sent = vec![(to, message.clone())];
-        for ballot in honest {
-            let mut other = ballot;
-            other.block.0[0] ^= 1;
-            for ballot in [ballot, other] {
-                let votes = Votes { votes: vec![me.vote(ballot)], header: None, again: false };
-                sent.push((to, Message::Votes(votes)));
-            }
-        }
-        Some(sent)
+        let second = message.rewrite(&me.chain_id, &mut Second(me));
+        Some(vec![(to, message.clone()), (to, second)])
     }
 }

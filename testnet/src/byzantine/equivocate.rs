@@ -1,12 +1,10 @@
 //! A leader that proposes two blocks at one height.
 
 use chain::block::SealedBlock;
-use chain::certificate::Ballot;
+use chain::certificate::Vote;
 use chain::types::{Digest, ValidatorIndex};
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
-use consensus::tree::BlockRef;
-use consensus::hybrid::{Append, Votes};
+use consensus::message::{EngineMessage, Rewrite};
 
 use super::{Identity, Misbehaviour, Sent};
 
@@ -25,20 +23,46 @@ struct Fork {
     twin: SealedBlock,
 }
 
+/// Says of the twin what was said of the original.
+struct OnTwin<'a> {
+    me: &'a Identity,
+    fork: &'a Fork,
+}
+
+impl Rewrite for OnTwin<'_> {
+    fn block(&mut self, block: &SealedBlock) -> SealedBlock {
+        if block.hash() == self.fork.original { self.fork.twin.clone() } else { block.clone() }
+    }
+
+    fn vote(&mut self, vote: &Vote) -> Vote {
+        if vote.ballot.block == self.fork.original {
+            self.me.vote_for(vote, self.fork.twin.hash())
+        } else {
+            *vote
+        }
+    }
+
+    fn reference(&mut self, hash: Digest) -> Digest {
+        if hash == self.fork.original { self.fork.twin.hash() } else { hash }
+    }
+}
+
 impl Equivocate {
-    fn fork_on(&mut self, me: &Identity, block: &SealedBlock) -> &Fork {
+    fn fork_on(&mut self, me: &Identity, block: &SealedBlock) {
         let same_view = |fork: &Fork| {
             (fork.twin.header.epoch, fork.twin.header.view)
                 == (block.header.epoch, block.header.view)
         };
         if !self.fork.as_ref().is_some_and(same_view) {
-            self.fork = None;
+            self.fork = Some(Fork { original: block.hash(), twin: me.twin(block) });
         }
-        self.fork.get_or_insert_with(|| {
-            let mut twin = (**block).clone();
-            twin.header.timestamp_ms += 1;
-            Fork { original: block.hash(), twin: me.seal(twin) }
-        })
+    }
+}
+
+impl Fork {
+    fn concerns(&self, message: &impl EngineMessage) -> bool {
+        message.proposals().iter().any(|block| block.hash() == self.original)
+            || message.votes().iter().any(|vote| vote.ballot.block == self.original)
     }
 }
 
@@ -49,69 +73,13 @@ fn is_victim(me: &Identity, to: ValidatorIndex) -> bool {
     last.iter().rev().take(victims).any(|victim| *victim == to)
 }
 
-impl Fork {
-    fn twin_ref(&self) -> BlockRef {
-        BlockRef { position: self.twin.header.position(), hash: self.twin.hash() }
-    }
-
-    /// The same message about the twin.
-    fn on_twin(&self, me: &Identity, append: &Append) -> Append {
-        let mut append = append.clone();
-        for block in &mut append.blocks {
-            if block.hash() == self.original {
-                *block = self.twin.clone();
-            }
+impl<M: EngineMessage> Misbehaviour<M> for Equivocate {
+    fn twist(&mut self, me: &Identity, to: Recipients, message: &M) -> Option<Sent<M>> {
+        if let Some(own) = message.proposals().iter().find(|block| me.proposed(block)) {
+            self.fork_on(me, own);
         }
-        if append.head.hash == self.original {
-            append.head = self.twin_ref();
-        }
-        for vote in &mut append.votes {
-            if vote.ballot.block == self.original {
-                *vote = me.vote(Ballot { block: self.twin.hash(), ..vote.ballot });
-            }
-        }
-        append
-    }
-
-    fn vote_on_twin(&self, me: &Identity, votes: &Votes) -> Votes {
-        let mut votes = votes.clone();
-        for vote in &mut votes.votes {
-            if vote.ballot.block == self.original {
-                *vote = me.vote(Ballot { block: self.twin.hash(), ..vote.ballot });
-                votes.header = votes.header.as_ref().map(|_| self.twin.signed_header());
-            }
-        }
-        votes
-    }
-}
-
-impl Misbehaviour for Equivocate {
-    fn twist(&mut self, me: &Identity, to: Recipients, message: &Message) -> Option<Sent> {
-        let fork = match message {
-            Message::Append(append) => {
-                let own = append.blocks.iter().find(|block| me.proposed(block))?;
-                self.fork_on(me, own)
-            }
-            Message::Votes(_) => self.fork.as_ref()?,
-            _ => return None,
-        };
-        let about_fork = match message {
-            Message::Append(append) => {
-                append.blocks.iter().any(|block| block.hash() == fork.original)
-            }
-            Message::Votes(votes) => {
-                votes.votes.iter().any(|vote| vote.ballot.block == fork.original)
-            }
-            _ => false,
-        };
-        if !about_fork {
-            return None;
-        }
-        let twisted = match message {
-            Message::Append(append) => Message::Append(fork.on_twin(me, append)),
-            Message::Votes(votes) => Message::Votes(fork.vote_on_twin(me, votes)),
-            _ => return None,
-        };
+        let fork = self.fork.as_ref().filter(|fork| fork.concerns(message))?;
+        let twisted = message.rewrite(&me.chain_id, &mut OnTwin { me, fork });
         let send = |to: ValidatorIndex| {
             let message = if is_victim(me, to) { &twisted } else { message };
             (Recipients::One(to), message.clone())

@@ -1,8 +1,12 @@
 //! A leader whose blocks claim a false state.
 
+use std::collections::BTreeMap;
+
+use chain::block::{Block, SealedBlock};
+use chain::certificate::Vote;
+use chain::types::Digest;
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
-use consensus::tree::BlockRef;
+use consensus::message::{EngineMessage, Rewrite};
 
 use super::{Identity, Misbehaviour, Sent};
 
@@ -10,27 +14,43 @@ use super::{Identity, Misbehaviour, Sent};
 #[derive(Debug)]
 pub(super) struct InvalidBlock;
 
-impl Misbehaviour for InvalidBlock {
-    fn twist(&mut self, me: &Identity, to: Recipients, message: &Message) -> Option<Sent> {
-        let Message::Append(append) = message else {
+struct Forge<'a> {
+    me: &'a Identity,
+    /// What the blocks of this message became.
+    forged: BTreeMap<Digest, Digest>,
+}
+
+impl Rewrite for Forge<'_> {
+    fn block(&mut self, block: &SealedBlock) -> SealedBlock {
+        if !self.me.proposed(block) {
+            return block.clone();
+        }
+        let mut forged: Block = (**block).clone();
+        forged.header.state_root.0[0] ^= 1;
+        forged.header.parent = self.reference(forged.header.parent);
+        let forged = self.me.propose(forged);
+        self.forged.insert(block.hash(), forged.hash());
+        forged
+    }
+
+    fn vote(&mut self, vote: &Vote) -> Vote {
+        match self.forged.get(&vote.ballot.block) {
+            Some(forged) => self.me.vote_for(vote, *forged),
+            None => *vote,
+        }
+    }
+
+    fn reference(&mut self, hash: Digest) -> Digest {
+        self.forged.get(&hash).copied().unwrap_or(hash)
+    }
+}
+
+impl<M: EngineMessage> Misbehaviour<M> for InvalidBlock {
+    fn twist(&mut self, me: &Identity, to: Recipients, message: &M) -> Option<Sent<M>> {
+        if !message.proposals().iter().any(|block| me.proposed(block)) {
             return None;
-        };
-        if !append.blocks.iter().any(|block| me.proposed(block)) {
-            return None;
         }
-        let mut append = append.clone();
-        for block in &mut append.blocks {
-            if me.proposed(block) {
-                let mut false_block = (**block).clone();
-                false_block.header.state_root.0[0] ^= 1;
-                *block = me.seal(false_block);
-            }
-        }
-        if let Some(last) = append.blocks.last() {
-            append.head = BlockRef { position: last.header.position(), hash: last.hash() };
-        }
-        // Its vote is for the true block, which nobody is to see.
-        append.votes.clear();
-        Some(vec![(to, Message::Append(append))])
+        let mut forge = Forge { me, forged: BTreeMap::new() };
+        Some(vec![(to, message.rewrite(&me.chain_id, &mut forge))])
     }
 }

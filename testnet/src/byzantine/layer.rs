@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
+use consensus::message::EngineMessage;
+use node::assembly::MessageOutbox;
 
 use super::control::{Behaviour, Control};
 use super::delayed::DelayQueue;
@@ -15,41 +16,42 @@ use super::invalid_block::InvalidBlock;
 use super::withhold::Withhold;
 use super::{Identity, Misbehaviour, Silent};
 
-/// The outbox that a node would use by itself.
-pub type InnerOutbox = Box<dyn Outbox<Message> + Send>;
-
 /// How late a validator with [`Behaviour::Delay`] sends.
 const BYZANTINE_DELAY: Duration = Duration::from_millis(500);
 
 /// A node's outbox with faults that can be switched on.
-pub struct FaultLayer {
-    inner: Arc<Mutex<InnerOutbox>>,
-    delayed: DelayQueue<(Recipients, Message)>,
+pub struct FaultLayer<M> {
+    inner: Arc<Mutex<MessageOutbox<M>>>,
+    delayed: DelayQueue<(Recipients, M)>,
     control: Control,
     identity: Identity,
     /// What is on, with its memory.
-    active: (Behaviour, Option<Box<dyn Misbehaviour>>),
+    active: (Behaviour, Option<Box<dyn Misbehaviour<M>>>),
 }
 
-impl std::fmt::Debug for FaultLayer {
+impl<M> std::fmt::Debug for FaultLayer<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FaultLayer").field("active", &self.active.0).finish_non_exhaustive()
     }
 }
 
-impl FaultLayer {
+impl<M: EngineMessage> FaultLayer<M> {
     /// # Errors
     /// Where no thread can be started.
-    pub fn new(inner: InnerOutbox, identity: Identity, control: Control) -> std::io::Result<Self> {
+    pub fn new(
+        inner: MessageOutbox<M>,
+        identity: Identity,
+        control: Control,
+    ) -> std::io::Result<Self> {
         let inner = Arc::new(Mutex::new(inner));
         let late = Arc::clone(&inner);
-        let delayed = DelayQueue::new(move |(to, message): (Recipients, Message)| {
+        let delayed = DelayQueue::new(move |(to, message): (Recipients, M)| {
             late.lock().unwrap_or_else(PoisonError::into_inner).send(to, &message);
         })?;
         Ok(Self { inner, delayed, control, identity, active: (Behaviour::Off, None) })
     }
 
-    fn forward(&self, delay: Duration, to: Recipients, message: &Message) {
+    fn forward(&self, delay: Duration, to: Recipients, message: &M) {
         if delay.is_zero() {
             self.inner.lock().unwrap_or_else(PoisonError::into_inner).send(to, message);
         } else {
@@ -58,7 +60,7 @@ impl FaultLayer {
     }
 }
 
-fn start(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour>> {
+fn start<M: EngineMessage>(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour<M>>> {
     match behaviour {
         Behaviour::Off | Behaviour::Delay => None,
         Behaviour::Equivocate => Some(Box::<Equivocate>::default()),
@@ -69,8 +71,8 @@ fn start(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour>> {
     }
 }
 
-impl Outbox<Message> for FaultLayer {
-    fn send(&mut self, to: Recipients, message: &Message) {
+impl<M: EngineMessage> Outbox<M> for FaultLayer<M> {
+    fn send(&mut self, to: Recipients, message: &M) {
         let faults = self.control.faults();
         if self.active.0 != faults.behaviour {
             self.active = (faults.behaviour, start(faults.behaviour));

@@ -16,12 +16,15 @@ use std::sync::Arc;
 
 use chain::block::{Block, SealedBlock, proposal_digest};
 use chain::certificate::{Ballot, Vote};
-use chain::crypto::{Keypair, Signer};
+use chain::crypto::{Keypair, Signature, Signer};
 use chain::types::{Digest, ValidatorIndex};
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
+use consensus::message::EngineMessage;
 
-pub use layer::{FaultLayer, InnerOutbox};
+pub use layer::FaultLayer;
+
+/// On blocks of engines that do not sign them.
+const UNSIGNED: Signature = Signature([0; 64]);
 
 /// Who the faulty validator is, and with what it signs.
 #[derive(Clone, Debug)]
@@ -53,32 +56,43 @@ impl Identity {
         block.header.proposer == self.me
     }
 
-    /// Seals a changed block with a signature that matches.
-    fn seal(&self, mut block: Block) -> SealedBlock {
-        let hash = block.header.hash(&self.chain_id);
-        block.signature = self.key.sign(&proposal_digest(&self.chain_id, &hash));
+    /// Seals a changed block with a signature that matches, where its engine signs blocks.
+    fn propose(&self, mut block: Block) -> SealedBlock {
+        if block.signature != UNSIGNED {
+            let hash = block.header.hash(&self.chain_id);
+            block.signature = self.key.sign(&proposal_digest(&self.chain_id, &hash));
+        }
         SealedBlock::new(block)
     }
 
-    fn vote(&self, ballot: Ballot) -> Vote {
+    /// Another block in the place of one: the same but a millisecond later.
+    fn twin(&self, block: &SealedBlock) -> SealedBlock {
+        let mut twin: Block = (**block).clone();
+        twin.header.timestamp_ms += 1;
+        self.propose(twin)
+    }
+
+    /// The same vote for another block.
+    fn vote_for(&self, vote: &Vote, block: Digest) -> Vote {
+        let ballot = Ballot { block, ..vote.ballot };
         Vote { ballot, voter: self.me, signature: self.key.sign(&ballot.digest(&self.chain_id)) }
     }
 }
 
 /// What leaves in place of a message.
-type Sent = Vec<(Recipients, Message)>;
+type Sent<M> = Vec<(Recipients, M)>;
 
 /// One way to twist a validator's messages.
-trait Misbehaviour: Send {
+trait Misbehaviour<M>: Send {
     /// What leaves in place of `message`; `None` if it leaves as it is.
-    fn twist(&mut self, me: &Identity, to: Recipients, message: &Message) -> Option<Sent>;
+    fn twist(&mut self, me: &Identity, to: Recipients, message: &M) -> Option<Sent<M>>;
 }
 
 /// Sends nothing.
 struct Silent;
 
-impl Misbehaviour for Silent {
-    fn twist(&mut self, _: &Identity, _: Recipients, _: &Message) -> Option<Sent> {
+impl<M: EngineMessage> Misbehaviour<M> for Silent {
+    fn twist(&mut self, _: &Identity, _: Recipients, _: &M) -> Option<Sent<M>> {
         Some(Vec::new())
     }
 }

@@ -8,14 +8,14 @@ use chain::crypto::Signature;
 use chain::evidence::Evidence;
 use chain::types::{Epoch, Height, View};
 use consensus::driver::Outbox;
+use consensus::hybrid::{Append, Message, Votes};
 use consensus::tree::BlockRef;
-use consensus::hybrid::{Append, Votes};
 
 use super::control::{Behaviour, Control, Request};
 use super::*;
 
 #[derive(Clone, Default)]
-struct Recorder(Arc<Mutex<Sent>>);
+struct Recorder(Arc<Mutex<Sent<Message>>>);
 
 impl Outbox<Message> for Recorder {
     fn send(&mut self, to: Recipients, message: &Message) {
@@ -54,11 +54,21 @@ fn block(height: u64) -> SealedBlock {
         justification_hash: zero,
     };
     let justification = Justification::default();
-    me.seal(Block { header, signature: Signature([0; 64]), justification, transactions: vec![] })
+    SealedBlock::new(Block {
+        header,
+        signature: Signature([0; 64]),
+        justification,
+        transactions: vec![],
+    })
 }
 
 fn ballot(block: &SealedBlock) -> Ballot {
     Ballot { kind: VoteKind::Prepare, position: block.header.position(), block: block.hash() }
+}
+
+fn vote(ballot: Ballot) -> Vote {
+    let me = identity();
+    Vote { ballot, voter: me.me, signature: me.key.sign(&ballot.digest(&me.chain_id)) }
 }
 
 fn append(block: &SealedBlock) -> Message {
@@ -69,7 +79,7 @@ fn append(block: &SealedBlock) -> Message {
         view_certificate: None,
         certificates: vec![],
         blocks: vec![block.clone()],
-        votes: vec![identity().vote(ballot(block))],
+        votes: vec![vote(ballot(block))],
     })
 }
 
@@ -78,7 +88,7 @@ fn certificate(block: &SealedBlock) -> Certificate {
 }
 
 /// What leaves a validator with this behaviour, and how often it misbehaved.
-fn run(behaviour: Behaviour, messages: &[(Recipients, Message)]) -> (Sent, u64) {
+fn run(behaviour: Behaviour, messages: &[(Recipients, Message)]) -> (Sent<Message>, u64) {
     let recorder = Recorder::default();
     let control = Control::default();
     let mut layer =
@@ -125,7 +135,7 @@ fn equivocation_sends_two_signed_blocks_and_both_votes() {
         (Recipients::One(to), Message::Append(append)) => {
             assert_eq!(*to, ValidatorIndex::new(3));
             assert_eq!(append.head.hash, twin.hash());
-            assert_eq!(append.votes, vec![me.vote(ballot(twin))]);
+            assert_eq!(append.votes, vec![vote(ballot(twin))]);
         }
         other => panic!("an append to one follower, not {other:?}"),
     }
@@ -181,8 +191,8 @@ fn an_invalid_block_is_signed_but_false() {
 
 #[test]
 fn a_double_vote_is_evidence() {
-    let vote = identity().vote(ballot(&block(1)));
-    let message = Message::Votes(Votes { votes: vec![vote], header: None, again: false });
+    let honest = vote(ballot(&block(1)));
+    let message = Message::Votes(Votes { votes: vec![honest], header: None, again: false });
     let to = Recipients::One(ValidatorIndex::new(1));
     let (sent, acts) = run(Behaviour::DoubleVote, &[(to, message)]);
     assert_eq!(acts, 1);
@@ -194,6 +204,6 @@ fn a_double_vote_is_evidence() {
         })
         .collect();
     let chain_id = identity().chain_id;
-    let evidence = votes.iter().find_map(|other| Evidence::from_votes(&vote, other, &chain_id));
+    let evidence = votes.iter().find_map(|other| Evidence::from_votes(&honest, other, &chain_id));
     assert!(evidence.is_some(), "two votes of one kind at one position");
 }

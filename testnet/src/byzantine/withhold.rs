@@ -1,32 +1,38 @@
 //! A leader that streams blocks and keeps their certificates to itself.
 
+use chain::certificate::Certificate;
 use consensus::engine::Recipients;
-use consensus::hybrid::Message;
+use consensus::message::{EngineMessage, Rewrite};
 
 use super::{Identity, Misbehaviour, Sent};
 
-/// Takes the certificates out of what it sends. A block that carries one on chain is held back:
-/// without it the block would be another block.
+/// Takes the certificates out of what it sends. What is there to show finality is held back, and
+/// so is a block that carries a certificate on chain: without it it would be another block.
 #[derive(Debug)]
 pub(super) struct Withhold;
 
-impl Misbehaviour for Withhold {
-    fn twist(&mut self, me: &Identity, to: Recipients, message: &Message) -> Option<Sent> {
-        match message {
-            Message::Append(append) => {
-                let tells = |block: &chain::block::SealedBlock| {
-                    me.proposed(block) && block.justification.certificate.is_some()
-                };
-                if append.certificates.is_empty() && !append.blocks.iter().any(tells) {
-                    return None;
-                }
-                let mut append = append.clone();
-                append.certificates.clear();
-                append.blocks.retain(|block| !tells(block));
-                Some(vec![(to, Message::Append(append))])
-            }
-            Message::Decided(_) | Message::Finals(_) => Some(Vec::new()),
-            _ => None,
+#[derive(Default)]
+struct Strip {
+    stripped: bool,
+}
+
+impl Rewrite for Strip {
+    fn keeps(&mut self, _: &Certificate) -> bool {
+        self.stripped = true;
+        false
+    }
+}
+
+impl<M: EngineMessage> Misbehaviour<M> for Withhold {
+    fn twist(&mut self, me: &Identity, to: Recipients, message: &M) -> Option<Sent<M>> {
+        let tells = |block: &chain::block::SealedBlock| {
+            me.proposed(block) && block.justification.certificate.is_some()
+        };
+        if message.shows_finality() || message.proposals().iter().any(tells) {
+            return Some(Vec::new());
         }
+        let mut strip = Strip::default();
+        let bare = message.rewrite(&me.chain_id, &mut strip);
+        strip.stripped.then(|| vec![(to, bare)])
     }
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use chain::types::Amount;
+use consensus::registry::EngineName;
 use genesis::network::{DerivedAccounts, Plan, Ports};
-use genesis::spec::{ConsensusParameters, Engine, Limits};
+use genesis::spec::{ConsensusParameters, Limits};
 use nix::sys::signal::Signal;
 
 use manifest::{Manifest, NodeEntry};
@@ -62,7 +63,7 @@ impl Cluster {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let plan = Plan {
             chain: "testnet".into(),
-            engine: Engine::Hybrid,
+            engine: EngineName::Hybrid,
             time_ms: u64::try_from(since_1970.as_millis())?,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
@@ -84,7 +85,7 @@ impl Cluster {
                 process: None,
             })
             .collect();
-        let engine = Engine::Hybrid.to_string();
+        let engine = EngineName::Hybrid.to_string();
         Manifest::new(&engine, network.chain_id, "accounts".into(), nodes).save(dir)?;
         Self::open(dir)
     }

@@ -1,10 +1,12 @@
 use std::time::Duration;
 
 use bincode::{Decode, Encode};
+use chain::block::SealedBlock;
 use chain::codec::Bounded;
+use chain::types::{Digest, ValidatorIndex};
+use consensus::message::{Rewrite, Slot};
 
 use super::*;
-use crate::network::Topic;
 
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 struct Note(u8, u32);
@@ -13,13 +15,23 @@ impl Bounded for Note {
     const MAX_BYTES: usize = 4096;
 }
 
-impl WireMessage for Note {
+impl EngineMessage for Note {
+    fn kind(&self) -> &'static str {
+        "note"
+    }
+
     fn lane(&self) -> Lane {
         Lane::ALL[usize::from(self.0)]
     }
 
-    fn topic(&self) -> Option<Topic> {
-        None
+    fn proposals(&self) -> &[SealedBlock] {
+        &[]
+    }
+
+    fn statements(&self, _: ValidatorIndex, _: &Digest, _: &mut dyn FnMut(Slot, Digest)) {}
+
+    fn rewrite(&self, _: &Digest, _: &mut dyn Rewrite) -> Self {
+        self.clone()
     }
 }
 

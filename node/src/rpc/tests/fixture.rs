@@ -14,8 +14,9 @@ use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit, FinalityProof};
 use ::consensus::engine::{Event, Role, Status};
+use ::consensus::registry::EngineName;
 use genesis::Genesis;
-use genesis::spec::{Engine, GenesisBalance, GenesisValidator};
+use genesis::spec::{GenesisBalance, GenesisValidator};
 use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use node_api::HexBytes;
@@ -77,7 +78,7 @@ fn genesis_of(validator: &Keypair) -> Genesis {
         format_version: Genesis::FORMAT_VERSION,
         chain: "test".into(),
         time_ms: 1_700_000_000_000,
-        engine: Engine::Hybrid,
+        engine: EngineName::Hybrid,
         consensus: Default::default(),
         limits: Default::default(),
         validators: vec![GenesisValidator {

@@ -16,7 +16,7 @@ use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::{Validator, ValidatorSet};
 use consensus::application::FinalityProof;
-use consensus::engine::RECENT_HEADERS;
+use consensus::engine::{FaultModel, RECENT_HEADERS};
 use rocksdb::DB;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -82,7 +82,7 @@ pub(super) fn genesis(chain_id: Digest) -> GenesisState {
     };
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
     let state = genesis_state(balances, validators).unwrap();
-    GenesisState { chain_id, time_ms: 1_700_000_000_000, state }
+    GenesisState { chain_id, time_ms: 1_700_000_000_000, fault_model: FaultModel::Byzantine, state }
 }
 
 impl Chain {
@@ -168,9 +168,9 @@ impl Chain {
         let headers: Vec<Header> =
             self.blocks[oldest..].iter().map(|block| block.header.clone()).collect();
         assert_eq!(recovered.recent, headers);
-        let final_block = recovered.final_block.as_ref();
-        assert_eq!(final_block.map(|(block, _)| block), self.blocks.last());
-        if let Some((block, proof)) = final_block {
+        assert_eq!(recovered.final_block.as_ref(), self.blocks.last());
+        assert_eq!(recovered.final_proof.is_some(), recovered.final_block.is_some());
+        if let (Some(block), Some(proof)) = (&recovered.final_block, &recovered.final_proof) {
             self.assert_proves(proof, block);
         }
         assert_eq!(recovered.blocks, self.proposals);

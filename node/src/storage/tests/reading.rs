@@ -119,7 +119,7 @@ fn served(chain: &Chain, from: u64, max_bytes: usize) -> Option<std::ops::RangeI
         chain.store().final_run(Height::new(from), max_bytes).unwrap()?;
     let heights: Vec<_> = blocks.iter().map(|block| block.header.height.get()).collect();
     let last = blocks.last().unwrap();
-    chain.assert_proves(&proof, last);
+    chain.assert_proves(&proof.unwrap(), last);
     assert_eq!(heights, (from..=last.header.height.get()).collect::<Vec<_>>());
     for block in &blocks {
         assert_eq!(block, &chain.blocks[block.header.height.get() as usize - 1]);

@@ -1,0 +1,271 @@
+//! One running node, of any engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chain::crypto::{Ed25519, Keypair, Verifier};
+use chain::ledger::{BuildLimits, Ledger};
+use chain::mempool::{MempoolLimits, VerifiedTransaction};
+use chain::types::{Digest, Height, ValidatorIndex};
+use chain::validator::ValidatorSet;
+use consensus::engine::{self, Engine};
+use consensus::message::EngineMessage;
+use genesis::Genesis;
+use genesis::config::{MempoolConfig, NodeConfig};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::gossip;
+use super::layer::{LayerContext, OutboxLayer};
+use super::observer::ChainObserver;
+use super::{NodeError, Options};
+use crate::admin::{AdminListener, AdminSocket};
+use crate::application::NodeApplication;
+use crate::chain_view::ChainView;
+use crate::consensus_host::{ConsensusHost, Parts};
+use crate::home::{Home, Keys};
+use crate::metrics::{Metrics, Sources};
+use crate::network::{
+    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster, SharedRoster,
+};
+use crate::pool::{PoolHooks, TransactionPool};
+use crate::rpc::{self, RpcListener, RpcServer};
+use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
+
+/// Groups of new transactions that wait to be gossiped; the pool offers again what finds no room.
+const GOSSIP_GROUPS: usize = 256;
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node<E: Engine> {
+    pub rpc: RpcServer,
+    pub view: ChainView,
+    pub pool: TransactionPool,
+    pub consensus: ConsensusHost<E::Message>,
+    pub network: Network<E::Message>,
+    admin: AdminSocket,
+    /// Gossip between the pool and the network.
+    pub(super) gossip: JoinSet<()>,
+}
+
+impl<E: Engine> Node<E> {
+    /// Starts every part; returns once clients and peers can connect, or early where `stop` is
+    /// cancelled while the store executes blocks again.
+    ///
+    /// # Errors
+    /// [`NodeError`] with what to do about it.
+    ///
+    /// # Panics
+    /// Where the genesis names another engine.
+    pub async fn start<L: OutboxLayer>(
+        options: Options<L>,
+        genesis: Genesis,
+        stop: CancellationToken,
+    ) -> Result<Self, NodeError> {
+        assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
+        let Options { home, config, outbox_layer } = options;
+        let keys = home.keys()?;
+        let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
+        let metrics = Arc::new(Metrics::default());
+        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
+        let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
+        let Opened { store, recovered, ledger, replayed } = opened;
+        let (chain_id, height) = (store.chain_id(), recovered.final_height);
+        let validators = recovered.validators.clone();
+        let me = own_place(&validators, &keys)?;
+        // What others may have taken is found out before anything is promised to anybody.
+        let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
+        let admin_listener = AdminListener::bind(home.directory())?;
+
+        let (network, peers_transactions) =
+            start_network(&config, chain_id, &keys, &validators, Arc::clone(&verifier)).await?;
+        let view = ChainView::new(store.clone(), ledger.state().clone())?;
+        let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
+        let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
+
+        let roster = SharedRoster::new(Roster::new(&validators, &keys.validator.public()));
+        let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
+        let key = Keypair::from_seed(&keys.validator.seed());
+        let runtime = tokio::runtime::Handle::current();
+        let outbox =
+            outbox_layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
+        let application = NodeApplication::new(
+            ledger,
+            store.clone(),
+            pool.clone(),
+            view.clone(),
+            build_limits(&genesis),
+        );
+        let execution = application.counters();
+        let consensus = ConsensusHost::start::<E, _, _>(Parts {
+            config: engine_config(&genesis, &keys, verifier),
+            recovered,
+            signer: Box::new(keys.validator),
+            application,
+            storage: metrics.timed(store),
+            outbox,
+            inbox: Arc::clone(&network.inbox),
+            network: network.handle.clone(),
+            roster,
+            observer: Box::new(ChainObserver::new(view.clone(), metrics.observer())),
+        })
+        .await?;
+
+        let mut gossip = JoinSet::new();
+        gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
+        gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
+        gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
+        let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
+        let status = consensus.handle.status();
+        metrics.add_sources(Sources {
+            status: status.clone(),
+            pool: pool.clone(),
+            peers: Arc::clone(&peers),
+            execution,
+        });
+        let admin = AdminSocket::start(admin_listener, network.handle.clone(), status);
+        let context = rpc::Context {
+            identity,
+            view: view.clone(),
+            pool: pool.clone(),
+            consensus: consensus.handle.clone(),
+            peers,
+            metrics,
+        };
+        let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
+        let node = Self { rpc, view, pool, consensus, network, admin, gossip };
+        node.log_start(height, replayed, me);
+        Ok(node)
+    }
+
+    fn log_start(&self, height: Height, replayed: u64, me: Option<ValidatorIndex>) {
+        let p2p = self.network.addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let chain = match height.get() {
+            0 => "new chain".to_owned(),
+            height => format!("resuming at height {height}"),
+        };
+        let role = match me {
+            Some(index) => format!("validator {index}"),
+            None => "observer: not in the validator set".to_owned(),
+        };
+        let (p2p, rpc) = (p2p.join(" "), self.rpc.address);
+        tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
+    }
+
+    /// Waits until a part ends that should not: the rest is worth little without it.
+    pub(super) async fn failed(&mut self) -> NodeError {
+        tokio::select! {
+            error = self.consensus.failed() => error.into(),
+            () = self.network.failed() => NodeError::Ended("the network"),
+            () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
+            () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
+        }
+    }
+
+    /// Stops every part: first what brings work, last the store.
+    pub async fn stop(self) {
+        let Self { rpc, view, pool, consensus, network, admin, gossip } = self;
+        drop(admin);
+        rpc.stop().await;
+        drop(gossip);
+        consensus.stop().await;
+        drop(network);
+        drop((pool, view));
+    }
+}
+
+/// Opens the store, which may have to execute blocks again, without holding up the runtime.
+async fn open<E: Engine>(
+    home: &Home,
+    config: &NodeConfig,
+    genesis: &Genesis,
+    verifier: Arc<dyn Verifier>,
+    stop: CancellationToken,
+) -> Result<Opened<E::Record>, NodeError> {
+    let state = GenesisState::new(genesis)?;
+    let data = home.data_path();
+    let policy = CheckpointPolicy::from(&config.storage);
+    let opening =
+        tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy, &stop));
+    Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
+}
+
+/// Where the node stands in the validator set; `None` for an observer.
+fn own_place(validators: &ValidatorSet, keys: &Keys) -> Result<Option<ValidatorIndex>, NodeError> {
+    let me = validators.index_of(&keys.validator.public());
+    match me.and_then(|index| validators.get(index)) {
+        Some(validator) if validator.network_key != keys.network.public() => {
+            Err(NodeError::NetworkKey)
+        }
+        _ => Ok(me),
+    }
+}
+
+async fn start_network<M: EngineMessage>(
+    config: &NodeConfig,
+    chain_id: Digest,
+    keys: &Keys,
+    validators: &ValidatorSet,
+    verifier: Arc<dyn Verifier>,
+) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
+    let parse = |text: &String| {
+        text.parse::<Multiaddr>()
+            .map_err(|error| NodeError::Address { what: text.clone(), error: error.to_string() })
+    };
+    let network = NetworkConfig {
+        chain_id,
+        key: Keypair::from_seed(&keys.network.seed()),
+        listen: parse(&config.p2p.listen)?,
+        peers: config.p2p.peers.iter().map(parse).collect::<Result<_, _>>()?,
+        validators: validators.clone(),
+        verifier,
+    };
+    Ok(Network::start(network).await?)
+}
+
+fn start_pool<M: EngineMessage>(
+    config: &MempoolConfig,
+    ledger: &Ledger,
+    network: &Network<M>,
+    verifier: Arc<dyn Verifier>,
+    gossip: mpsc::Sender<Vec<Arc<VerifiedTransaction>>>,
+) -> Result<TransactionPool, NodeError> {
+    let limits = MempoolLimits {
+        transactions: config.max_transactions,
+        bytes: config.max_bytes,
+        per_sender: config.max_per_sender,
+        nonce_gap: config.max_per_sender as u64,
+        lifetime: MempoolLimits::LIFETIME,
+    };
+    let inbox = Arc::clone(&network.inbox);
+    let hooks = PoolHooks { wake: Box::new(move || inbox.wake()), gossip };
+    let (state, height) = (ledger.state().clone(), ledger.tip().height);
+    TransactionPool::start(*ledger.chain_id(), limits, state, height, verifier, hooks)
+        .map_err(NodeError::Thread)
+}
+
+fn build_limits(genesis: &Genesis) -> BuildLimits {
+    BuildLimits {
+        transaction_bytes: genesis.limits.block_bytes as usize,
+        transactions: genesis.limits.block_transactions as usize,
+    }
+}
+
+fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {
+    let consensus = &genesis.consensus;
+    engine::Config {
+        chain_id: genesis.hash(),
+        me: keys.validator.public(),
+        verifier,
+        timeout_min: Duration::from_millis(consensus.timeout_min_ms),
+        timeout_max: Duration::from_millis(consensus.timeout_max_ms),
+        heartbeat: Duration::from_millis(consensus.heartbeat_ms),
+        grace: Duration::from_millis(consensus.grace_ms),
+        block_interval: Duration::from_millis(consensus.block_interval_ms),
+        batch: consensus.batch as usize,
+        pipeline: u64::from(consensus.pipeline),
+    }
+}
