@@ -1,8 +1,6 @@
 //! The engines that there are. A new one is a folder beside these and one line in here.
 
 use crate::engine::{Engine, FaultModel};
-use crate::hybrid::Hybrid;
-use crate::raft::Raft;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -59,9 +57,11 @@ macro_rules! engines {
 
 engines! {
     /// Fast like Raft in calm weather, robust like PBFT in any other.
-    Hybrid: Hybrid,
+    Hybrid: crate::hybrid::Hybrid,
     /// A leader and its majority: survives crashes, not lies.
-    Raft: Raft,
+    Raft: crate::raft::Raft,
+    /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
+    Paxos: crate::paxos::Paxos,
 }
 
 impl EngineName {
