@@ -9,6 +9,7 @@ mod honest_evidence;
 mod no_double_vote;
 mod ordered_survives;
 mod state_roots;
+mod value_stability;
 
 use std::rc::Rc;
 
@@ -91,6 +92,7 @@ impl Invariants {
             Box::new(no_double_vote::NoDoubleVote::default()),
             Box::new(ordered_survives::OrderedSurvives::default()),
             Box::new(state_roots::StateRoots::default()),
+            Box::new(value_stability::ValueStability::new(&facts)),
         ];
         Self { facts, properties, violations: Vec::new() }
     }
