@@ -46,8 +46,8 @@ use self::timers::Timers;
 use self::votes::VoteBook;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
-    Config, Engine, Fault, FaultModel, Input, Output, Reason, Recovered, Role, Status, Time,
-    Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Promised, Reason, Recovered, Role, Status,
+    Time, Verified, Voted,
 };
 use crate::evidence_pool::EvidencePool;
 use crate::propose::Work;
@@ -218,6 +218,7 @@ impl Hybrid {
 impl Engine for Hybrid {
     const NAME: &'static str = "hybrid";
     const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
+    const SWITCHES_MODES: bool = true;
 
     type Message = Message;
     type Draft = Draft;
@@ -266,6 +267,15 @@ impl Engine for Hybrid {
 
     fn record(&self) -> Safety {
         self.ahead.as_ref().unwrap_or(&self.safety).clone()
+    }
+
+    fn promised(record: &Safety) -> Option<Promised> {
+        let voted = record.last_vote.as_ref().map(|vote| Voted {
+            view: vote.block.position.view,
+            height: vote.block.position.height,
+            block: vote.block.hash,
+        });
+        Some(Promised { epoch: record.epoch, view: record.view, led: record.led, voted })
     }
 
     fn status(&self) -> Status {
