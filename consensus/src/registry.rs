@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
+use crate::paxos::Paxos;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -66,6 +67,8 @@ macro_rules! engines {
 engines! {
     /// Fast like Raft in calm weather, robust like PBFT in any other.
     Hybrid: Hybrid,
+    /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
+    Paxos: Paxos,
 }
 
 impl EngineName {
