@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::types::{Digest, Height, View};
-use consensus::registry::EngineName;
 use comfy_table::{Table, presets};
+use consensus::registry::EngineName;
 use futures::future::join_all;
 use node_api::consensus::Role;
 use node_api::{ChainApiClient, ConsensusApiClient};

@@ -69,15 +69,7 @@ pub struct TxStatus {
 impl TxStatus {
     /// The status of a transaction that is in no block.
     pub const fn outside(hash: Digest, status: TxState) -> Self {
-        Self {
-            hash,
-            status,
-            height: None,
-            index: None,
-            block: None,
-            receipt: None,
-            finality: None,
-        }
+        Self { hash, status, height: None, index: None, block: None, receipt: None, finality: None }
     }
 }
 

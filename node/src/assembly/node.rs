@@ -78,8 +78,7 @@ impl<E: Engine> Node<E> {
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
-        let (network, peers_transactions) =
-            start_network(
+        let (network, peers_transactions) = start_network(
             &config,
             chain_id,
             &keys,

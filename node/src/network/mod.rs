@@ -154,7 +154,8 @@ impl<M: EngineMessage> Network<M> {
     pub async fn start(
         config: NetworkConfig,
     ) -> Result<(Self, mpsc::Receiver<PeerTransactions>), NetworkError> {
-        let NetworkConfig { chain_id, key, listen, peers, validators, fault_model, verifier } = config;
+        let NetworkConfig { chain_id, key, listen, peers, validators, fault_model, verifier } =
+            config;
         let addresses = peers.into_iter().map(with_peer_id).collect::<Result<Vec<_>, _>>()?;
         let key = identity::keypair(&key);
         let me = key.public().to_peer_id();

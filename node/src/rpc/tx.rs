@@ -71,8 +71,7 @@ impl TxRpc {
             return Ok(TxStatus::outside(hash, TxState::Pending));
         }
         let found = view.transaction(&hash).await.map_err(|error| errors::store(&error))?;
-        Ok(self.told(hash, &found)
-            .unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
+        Ok(self.told(hash, &found).unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
     }
 }
 

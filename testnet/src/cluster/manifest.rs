@@ -56,7 +56,12 @@ impl NodeEntry {
 }
 
 impl Manifest {
-    pub fn new(engine: EngineName, chain_id: Digest, accounts: PathBuf, nodes: Vec<NodeEntry>) -> Self {
+    pub fn new(
+        engine: EngineName,
+        chain_id: Digest,
+        accounts: PathBuf,
+        nodes: Vec<NodeEntry>,
+    ) -> Self {
         Self { version: VERSION, engine, chain_id, accounts, nodes }
     }
 

@@ -19,11 +19,7 @@ use story::Story;
 ///
 /// # Errors
 /// Where no network can be made, or the engine has no such story.
-pub async fn run(
-    engine: EngineName,
-    dir: Option<PathBuf>,
-    json: bool,
-) -> anyhow::Result<Report> {
+pub async fn run(engine: EngineName, dir: Option<PathBuf>, json: bool) -> anyhow::Result<Report> {
     if !engine.switches_modes() {
         bail!(
             "the demo tells how a network goes from one mode to the other and back, and {engine} \

@@ -47,7 +47,8 @@ impl<'a> Story<'a> {
     pub(super) fn new(
         engine: EngineName,
         dir: &Path,
-        narrator: &'a Narrator) -> anyhow::Result<Self> {
+        narrator: &'a Narrator,
+    ) -> anyhow::Result<Self> {
         let spec = Spec { engine, validators: VALIDATORS as u16, accounts: DEFAULT_ACCOUNTS };
         let cluster = Cluster::create(dir, spec)?.attach(true);
         Ok(Self { cluster, narrator, report: Report::default(), load: None })
@@ -91,8 +92,7 @@ impl<'a> Story<'a> {
         let state = client.state().await?;
         let leader = state.leader.map_or(0, |leader| leader.as_usize());
         let mode = state.mode.map_or_else(String::new, |mode| mode.to_string());
-        let detail =
-            format!("block {first} is final, validator {leader} leads, mode {mode}");
+        let detail = format!("block {first} is final, validator {leader} leads, mode {mode}");
         self.check("blocks become final", state.mode == Some(Mode::Fast), detail);
         Ok(())
     }
