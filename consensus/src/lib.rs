@@ -25,5 +25,6 @@ pub mod hybrid;
 pub mod message;
 pub mod paxos;
 mod propose;
+pub mod raft;
 pub mod registry;
 pub mod tree;

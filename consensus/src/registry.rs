@@ -3,6 +3,7 @@
 use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
 use crate::paxos::Paxos;
+use crate::raft::Raft;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -69,6 +70,8 @@ engines! {
     Hybrid: Hybrid,
     /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
     Paxos: Paxos,
+    /// A leader and its majority: survives crashes, not lies.
+    Raft: Raft,
 }
 
 impl EngineName {
