@@ -23,6 +23,8 @@ mod evidence_pool;
 mod finals;
 pub mod hybrid;
 pub mod message;
+pub mod pbft;
 mod propose;
 pub mod registry;
 pub mod tree;
+mod votes;
