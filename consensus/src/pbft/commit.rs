@@ -90,6 +90,7 @@ impl<R: Rules> Pbft<R> {
         self.tree.set_root(&last.block.hash());
         self.book.prune(height);
         self.accepted.retain(|accepted, _| *accepted > height);
+        self.ordered.retain(|ordered, _| *ordered > height);
         self.headers.retain(|position, _| position.height > height);
         self.pending_finals.retain(|pending, _| *pending > height);
         self.log_finals(chain, certificate, out);
@@ -133,6 +134,7 @@ impl<R: Rules> Pbft<R> {
         self.headers.clear();
         self.pending_finals.clear();
         self.changes.clear();
+        self.ordered.clear();
         self.checkpoints.clear();
         self.catch_up.clear();
         self.timers.enter_epoch(self.now);

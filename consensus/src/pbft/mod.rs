@@ -85,6 +85,8 @@ pub struct Pbft<R: Rules = Paper> {
     headers: BTreeMap<Position, SignedHeader>,
     /// Final blocks whose ancestors are not all here and executed: the highest and the lowest.
     pending_finals: BTreeMap<Height, (BlockRef, FinalityProof)>,
+    /// Blocks above the last final one that f+1 replicas hold prepared.
+    ordered: BTreeMap<Height, Digest>,
     checkpoints: Checkpoints,
     evidence: EvidencePool,
 
@@ -228,7 +230,7 @@ impl<R: Rules> Engine for Pbft<R> {
 
     fn status(&self) -> Status {
         let root = self.tree.root();
-        let ordered = self.promises.prepared.last().map(Prepared::height).unwrap_or_default();
+        let ordered = self.ordered.keys().next_back().copied().unwrap_or_default();
         let valid = self.tree.nodes().filter(|node| self.tree.is_valid(&node.block.hash()));
         let head = valid.map(|node| node.block.header.height).max().unwrap_or_default();
         let mode_reason = if self.active() {

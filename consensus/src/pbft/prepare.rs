@@ -3,7 +3,7 @@
 //! docs/protocol/pbft.md, lines B5 to B7.
 
 use chain::certificate::{Ballot, Certificate, Vote, VoteKind};
-use chain::types::{Height, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{Draft, Prepared};
 use super::rules::Rules;
@@ -40,12 +40,24 @@ impl<R: Rules> Pbft<R> {
         match ballot.kind {
             VoteKind::PbftPrepare if ballot.position.view == self.view() => self.try_commit(out),
             VoteKind::Commit => {
+                self.note_ordered(ballot, out);
                 // B7: of whatever view.
                 if let Some(certificate) = self.certificate(ballot) {
                     self.note_final(certificate, out);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A weak certificate: f+1 replicas hold the prepare certificate on their disks. Every set of
+    /// n-f reports has one of them, so as long as nobody lies the block stays. Prepared at one
+    /// replica alone it would not.
+    fn note_ordered(&mut self, ballot: &Ballot, out: &mut Out) {
+        let (height, block) = (ballot.position.height, ballot.block);
+        let weak = self.book.certificate(ballot, self.set.len(), self.quorums.f + 1);
+        if weak.is_some() && self.ordered.insert(height, block) != Some(block) {
+            out.events.push(Event::Ordered { height, block });
         }
     }
 
@@ -60,7 +72,7 @@ impl<R: Rules> Pbft<R> {
         }
         let mut all_below = true;
         for (height, hash) in self.accepted.clone() {
-            let prepared = self.try_prepared(height, hash, out);
+            let prepared = self.try_prepared(height, hash);
             if R::may_commit(prepared, all_below)
                 && self.promises.vote(VoteKind::Commit, height).is_none()
             {
@@ -74,12 +86,7 @@ impl<R: Rules> Pbft<R> {
     }
 
     /// B5: whether an accepted block is prepared in this view.
-    fn try_prepared(
-        &mut self,
-        height: Height,
-        hash: chain::types::Digest,
-        out: &mut Out,
-    ) -> bool {
+    fn try_prepared(&mut self, height: Height, hash: Digest) -> bool {
         let view = self.view();
         if self.promises.prepared_at(height).is_some_and(|held| held.view() == view) {
             return true;
@@ -93,7 +100,6 @@ impl<R: Rules> Pbft<R> {
         let header = node.block.header.clone();
         self.promises.prepare(Prepared { header, certificate });
         self.timers.progressed(self.now);
-        out.events.push(Event::Ordered { height, block: hash });
         true
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn recover<R: Rules>(
         final_proof: recovered.final_proof,
         headers: BTreeMap::new(),
         pending_finals: BTreeMap::new(),
+        ordered: BTreeMap::new(),
         checkpoints: Checkpoints::default(),
         evidence: EvidencePool::default(),
         selection: Selection::opening(opening.position.height, opening.hash),
