@@ -4,6 +4,7 @@ use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
 use crate::paxos::Paxos;
 use crate::raft::Raft;
+use crate::pbft::Pbft;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -72,6 +73,8 @@ engines! {
     Paxos: Paxos,
     /// A leader and its majority: survives crashes, not lies.
     Raft: Raft,
+    /// The classic: every vote to everyone, every view change with its proofs.
+    Pbft: Pbft,
 }
 
 impl EngineName {

@@ -21,7 +21,6 @@ mod timers;
 mod verify;
 mod view_change;
 mod vote;
-mod votes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,7 +42,6 @@ use self::policy::History;
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
-use self::votes::VoteBook;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Reason, Recovered, Role, Status,
@@ -52,6 +50,7 @@ use crate::engine::{
 use crate::evidence_pool::EvidencePool;
 use crate::propose::Work;
 use crate::tree::{BlockRef, Tree};
+use crate::votes::VoteBook;
 
 type Out = Output<Message, Draft>;
 
