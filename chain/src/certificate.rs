@@ -18,6 +18,10 @@ pub enum VoteKind {
     Prepare,
     /// "I hold a prepare certificate for this block."
     Commit,
+    /// PBFT's prepare: "I accepted the pre-prepare of this block at this height of this view." The
+    /// view is that of the pre-prepare, which may be younger than the block. Makes nothing final.
+    #[serde(rename = "pbft_prepare")]
+    PbftPrepare,
 }
 
 /// Where a block stands: compared epoch first, then view, then height.
@@ -156,7 +160,8 @@ pub enum Finality {
 }
 
 impl Certificate {
-    /// `Final` with a fast quorum of prepare votes or a quorum of commit votes, else `Ordered`.
+    /// `Final` with a fast quorum of prepare votes or a quorum of commit votes, else `Ordered`; so
+    /// is any number of PBFT's prepares.
     /// Meaningful only for a certificate that [`verify`](Self::verify)s.
     pub fn finality(&self, set: &ValidatorSet) -> Finality {
         match self.ballot.kind {
@@ -164,7 +169,7 @@ impl Certificate {
             VoteKind::Prepare if self.signatures.count() >= set.quorums().fast_quorum => {
                 Finality::Final
             }
-            VoteKind::Prepare => Finality::Ordered,
+            VoteKind::Prepare | VoteKind::PbftPrepare => Finality::Ordered,
         }
     }
 

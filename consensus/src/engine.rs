@@ -292,11 +292,33 @@ pub struct Status {
     pub evidence_pending: usize,
 }
 
+/// What a safety record says, for people who look into a store.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Promised {
+    pub epoch: Epoch,
+    /// No lower one is taken part in any more.
+    pub view: View,
+    /// The view that was led last.
+    pub led: Option<View>,
+    pub voted: Option<Voted>,
+}
+
+/// The newest block that was voted for, or accepted.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Voted {
+    pub view: View,
+    pub height: Height,
+    pub block: Digest,
+}
+
 /// A consensus protocol as a state machine without IO.
 pub trait Engine: Sized + Send + 'static {
     /// As in genesis and on command lines.
     const NAME: &'static str;
     const FAULT_MODEL: FaultModel;
+    /// Whether it has more than one way to order blocks. The mode says nothing in those that have
+    /// one.
+    const SWITCHES_MODES: bool = false;
 
     /// What travels between validators.
     type Message: EngineMessage;
@@ -347,6 +369,11 @@ pub trait Engine: Sized + Send + 'static {
 
     /// The promises as they stand.
     fn record(&self) -> Self::Record;
+
+    /// What a record says, in words that all engines share.
+    fn promised(_record: &Self::Record) -> Option<Promised> {
+        None
+    }
 
     fn status(&self) -> Status;
 

@@ -62,6 +62,8 @@ engines! {
     Raft: crate::raft::Raft,
     /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
     Paxos: crate::paxos::Paxos,
+    /// The classic: every vote to everyone, every view change with its proofs.
+    Pbft: crate::pbft::Pbft,
 }
 
 impl EngineName {

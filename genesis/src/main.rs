@@ -161,10 +161,14 @@ fn print_network(network: &Network) {
     if let Some(derived) = &network.derived {
         println!("{} accounts derived from a phrase funded", derived.count);
     }
-    for sentence in Tolerance::of(&network.genesis.validator_set().quorums()).explanation {
+    for sentence in tolerance(&network.genesis).explanation {
         println!("{sentence}");
     }
     println!("Start each with: node run --home HOME");
+}
+
+fn tolerance(genesis: &Genesis) -> Tolerance {
+    Tolerance::of(genesis.engine, &genesis.validator_set().quorums())
 }
 
 fn valid(file: &Path) -> Result<Genesis> {
@@ -177,7 +181,7 @@ fn valid(file: &Path) -> Result<Genesis> {
 
 fn check(file: &Path, json: bool) -> Result<()> {
     let genesis = valid(file)?;
-    let tolerance = Tolerance::of(&genesis.validator_set().quorums());
+    let tolerance = tolerance(&genesis);
     if json {
         let report = serde_json::json!({
             "chain": genesis.chain,

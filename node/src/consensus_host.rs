@@ -11,7 +11,7 @@ use chain::crypto::Signer;
 use chain::types::Height;
 use consensus::application::{Application, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
-use consensus::engine::{Config, Engine, Event, Recovered, Status, Time};
+use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Time};
 use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -289,13 +289,14 @@ where
     /// Tells the network how far the chain is, now and then.
     fn announce(&mut self, status: &Status) {
         let (at, height) = self.announced;
-        let Some(certificate) = &status.certificate else {
-            return;
-        };
         let pause = if status.final_height > height { ANNOUNCE_EVERY } else { ANNOUNCE_AGAIN };
         if at.elapsed() >= pause {
             self.announced = (Instant::now(), status.final_height);
-            self.network.announce_final(certificate);
+            match (E::FAULT_MODEL, &status.certificate) {
+                (FaultModel::Crash, _) => self.network.claim_final(status.final_height),
+                (FaultModel::Byzantine, Some(shown)) => self.network.announce_final(shown),
+                (FaultModel::Byzantine, None) => {}
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
 use crate::load::Rate;
@@ -29,6 +30,23 @@ Examples:
 
 Exit codes: 0 done and everything held, 1 it failed or something did not hold, 2 wrong arguments.";
 
+/// The protocol of a new network.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct EngineChoice {
+    #[arg(long, help = format!(
+        "The consensus protocol of a new network: {} [default: hybrid]",
+        EngineName::list()
+    ))]
+    pub engine: Option<EngineName>,
+}
+
+impl EngineChoice {
+    /// What was chosen, or the default.
+    pub fn get(self) -> EngineName {
+        self.engine.unwrap_or(EngineName::Hybrid)
+    }
+}
+
 /// Which testnet a command is about.
 #[derive(Args, Clone, Debug)]
 pub struct Target {
@@ -44,6 +62,7 @@ pub enum Command {
 Examples:
   testnet up                                   four validators, until Ctrl-C
   testnet up --validators 7 --dir /tmp/seven --detach
+  testnet up --engine raft --dir /tmp/raft     another protocol: a network of its own
   testnet up                                   again: resumes the same chain")]
     Up(Up),
     /// Stop every validator of a network
@@ -92,12 +111,14 @@ the partition; validators that are not named form a group of their own.")]
     #[command(after_help = "\
 Behaviours:
   equivocate     as leader: propose two blocks at one height, one to some, one to the rest
-  withhold       as leader: keep the certificates of its blocks to itself
+  withhold       as leader: keep the certificates of its blocks to itself, where there are any
   silent         send nothing
   delay          send everything half a second late
   invalid-block  as leader: propose blocks with a false state root
   double-vote    vote for two blocks at one height
   off            be correct again
+
+Engines that tolerate crashes alone promise nothing against a liar: there it may undo final blocks.
 
 A behaviour of leaders waits for its turn: where the validator does not lead, others are silenced
 for a moment until it does.
@@ -124,6 +145,8 @@ cores / (validators x time per signature in a batch of 1024), measured before an
 Transactions become final; the leader equivocates, is caught and jailed; the network goes from fast
 to pbft and back; validators die and return; nothing final is lost. Exit code 0 only if all held.")]
     Demo {
+        #[command(flatten)]
+        engine: EngineChoice,
         /// Keep the network's files here [default: a temporary directory, removed on success]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
@@ -145,6 +168,8 @@ Example:
         /// Which validators are killed, and when
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        #[command(flatten)]
+        engine: EngineChoice,
         /// Keep the network's files here [default: a temporary directory, removed on success]
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
@@ -159,9 +184,8 @@ pub struct Up {
     /// How many validators
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=32))]
     pub validators: u16,
-    /// The consensus protocol
-    #[arg(long, value_enum, default_value_t = EngineName::Hybrid)]
-    pub engine: EngineName,
+    #[command(flatten)]
+    pub engine: EngineChoice,
     /// Where the network's files are, or are to be [default: ~/.catamaran/testnet]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
@@ -172,12 +196,6 @@ pub struct Up {
     #[arg(long, default_value_t = crate::cluster::DEFAULT_ACCOUNTS,
           value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub accounts: u32,
-}
-
-/// Engines that a network can run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EngineName {
-    Hybrid,
 }
 
 #[derive(Args, Debug)]

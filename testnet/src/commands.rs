@@ -44,15 +44,16 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Byzantine { on, behaviour } => byzantine(on, behaviour).await?,
         Command::Load(arguments) => return measure(arguments).await,
-        Command::Demo { dir, json } => {
-            let report = demo::run(dir, json).await?;
+        Command::Demo { engine, dir, json } => {
+            let report = demo::run(engine.get(), dir, json).await?;
             if json {
                 print_json(&report)?;
             }
             return Ok(exit_code(report.ok));
         }
-        Command::Soak { kills, seed, dir, json } => {
-            return endure(soak::Options { kills, seed, dir }, json).await;
+        Command::Soak { kills, seed, engine, dir, json } => {
+            let options = soak::Options { engine: engine.get(), kills, seed, dir };
+            return endure(options, json).await;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -83,11 +84,20 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         if !cluster.processes()?.is_empty() {
             bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
         }
-        eprintln!("resuming the {validators} validators in {}", dir.display());
+        let engine = cluster.manifest()?.engine;
+        if arguments.engine.engine.is_some_and(|wanted| wanted != engine) {
+            bail!("the testnet in {} is one of {engine}: give --dir for another", dir.display());
+        }
+        eprintln!("resuming the {validators} validators of {engine} in {}", dir.display());
         cluster
     } else {
-        eprintln!("making {} validators in {}", arguments.validators, dir.display());
-        let spec = Spec { validators: arguments.validators, accounts: arguments.accounts };
+        let (validators, engine) = (arguments.validators, arguments.engine.get());
+        eprintln!("making {validators} validators of {engine} in {}", dir.display());
+        let spec = Spec {
+            engine: arguments.engine.get(),
+            validators: arguments.validators,
+            accounts: arguments.accounts,
+        };
         Cluster::create(&dir, spec)?
     };
     last::remember(&dir)?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chain::block::Mode;
 use chain::types::{Digest, Height, View};
 use comfy_table::{Table, presets};
+use consensus::registry::EngineName;
 use futures::future::join_all;
 use node_api::consensus::Role;
 use node_api::{ChainApiClient, ConsensusApiClient};
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
     pub dashboard: String,
-    pub engine: String,
+    pub engine: EngineName,
     pub nodes: Vec<NodeStatus>,
 }
 
@@ -35,6 +36,7 @@ pub struct NodeStatus {
     /// Stopped by `testnet pause`.
     pub paused: bool,
     pub role: Option<Role>,
+    /// `null` also where the engine has one way to order blocks.
     pub mode: Option<Mode>,
     pub mode_reason: Option<String>,
     pub view: Option<View>,
@@ -81,7 +83,7 @@ async fn ask(node: &NodeEntry) -> NodeStatus {
     }
     if let Ok(consensus) = consensus {
         status.role = Some(consensus.role);
-        status.mode = Some(consensus.mode);
+        status.mode = consensus.mode;
         status.mode_reason = Some(consensus.mode_reason);
         status.view = Some(consensus.view);
     }

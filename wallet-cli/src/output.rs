@@ -1,6 +1,7 @@
 //! What commands print.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use node_api::block::Finality;
 use serde::Serialize;
 
 /// Prints results as text or as JSON.
@@ -40,6 +41,14 @@ fn line(text: &str) {
     if write(&mut std::io::stdout(), text).is_err() {
         // Whoever read our output has gone, as in `wallet-cli watch | head`: nothing left to do.
         std::process::exit(0);
+    }
+}
+
+/// What a finality is worth, in words.
+pub(crate) const fn worth(finality: Finality) -> &'static str {
+    match finality {
+        Finality::Certified => "proven by the votes of a quorum, even if some validators lie",
+        Finality::CrashFinal => "a majority has it; holds through crashes, not against liars",
     }
 }
 

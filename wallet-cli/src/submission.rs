@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::args::{Global, Sending, Until};
 use crate::connection::Node;
 use crate::failure::{Failure, Kind, Outcome};
-use crate::output::{Output, facts, printable};
+use crate::output::{Output, facts, printable, worth};
 use crate::signing::Selected;
 
 /// What became of a transaction that this program sent.
@@ -78,7 +78,12 @@ pub(crate) async fn run(
     let sent = Sent { status, chain_id: chain.chain_id, from, nonce, expiry, elapsed_ms };
     output.result(&sent, || {
         let place = place(&sent.status);
-        format!("{}{place} after {} ms", state_name(sent.status.status), sent.elapsed_ms)
+        let state = state_name(sent.status.status);
+        let finality = sent
+            .status
+            .finality
+            .map_or_else(String::new, |finality| format!(" ({finality}: {})", worth(finality)));
+        format!("{state}{place} after {} ms{finality}", sent.elapsed_ms)
     });
     Ok(())
 }

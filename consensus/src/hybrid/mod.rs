@@ -21,7 +21,6 @@ mod timers;
 mod verify;
 mod view_change;
 mod vote;
-mod votes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -43,15 +42,15 @@ use self::policy::History;
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
-use self::votes::VoteBook;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
-    Config, Engine, Fault, FaultModel, Input, Output, Reason, Recovered, Role, Status, Time,
-    Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Promised, Reason, Recovered, Role, Status,
+    Time, Verified, Voted,
 };
 use crate::evidence_pool::EvidencePool;
 use crate::propose::Work;
 use crate::tree::{BlockRef, Tree};
+use crate::votes::VoteBook;
 
 type Out = Output<Message, Draft>;
 
@@ -218,6 +217,7 @@ impl Hybrid {
 impl Engine for Hybrid {
     const NAME: &'static str = "hybrid";
     const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
+    const SWITCHES_MODES: bool = true;
 
     type Message = Message;
     type Draft = Draft;
@@ -266,6 +266,15 @@ impl Engine for Hybrid {
 
     fn record(&self) -> Safety {
         self.ahead.as_ref().unwrap_or(&self.safety).clone()
+    }
+
+    fn promised(record: &Safety) -> Option<Promised> {
+        let voted = record.last_vote.as_ref().map(|vote| Voted {
+            view: vote.block.position.view,
+            height: vote.block.position.height,
+            block: vote.block.hash,
+        });
+        Some(Promised { epoch: record.epoch, view: record.view, led: record.led, voted })
     }
 
     fn status(&self) -> Status {

@@ -13,12 +13,12 @@ use super::propose::Proposing;
 use super::reports::DeepFinals;
 use super::safety::Safety;
 use super::timers::Timers;
-use super::votes::VoteBook;
 use super::{Hybrid, Out};
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
 use crate::propose::Work;
 use crate::tree::{BlockRef, Tree};
+use crate::votes::VoteBook;
 
 /// Where genesis stands.
 fn genesis_position() -> Position {

@@ -10,11 +10,11 @@ use super::message::{Append, Draft, Message, ReportAnchor, VotedProposal, Votes}
 use super::propose::{commit_ballot, is_seal};
 use super::safety::LastVote;
 use super::select_tip::Ancestry;
-use super::votes::Added;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Executed, InvalidBlock};
 use crate::engine::{Event, Outgoing, Recipients, Request, Time};
 use crate::tree::{BlockRef, Verdict};
+use crate::votes::Added;
 
 /// After this many blocks in a row without a fast quorum the commit phase starts at once.
 const SLOW_STREAK: u32 = 4;

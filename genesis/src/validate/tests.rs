@@ -1,4 +1,5 @@
 use chain::types::Address;
+use consensus::registry::EngineName;
 
 use super::*;
 use crate::spec::GenesisBalance;
@@ -71,6 +72,20 @@ fn every_fault_is_named() {
         assert_eq!(lines.len(), 1, "{expected}: {lines:?}");
         assert!(lines[0].contains(expected), "{expected}: {lines:?}");
         assert!(!lines[0].contains('\n'), "{lines:?}");
+    }
+}
+
+#[test]
+fn engines_that_tolerate_crashes_alone_tolerate_no_liar() {
+    let engines = EngineName::ALL.iter().filter(|e| e.fault_model() == FaultModel::Crash);
+    for engine in engines.copied() {
+        let mut genesis = Genesis { engine, ..example(4) };
+        assert_eq!((genesis.max_faulty(), genesis.validator_set().quorums().quorum), (0, 3));
+        genesis.validate().unwrap();
+        genesis.consensus.max_faulty = Some(1);
+        let Problems(lines) = genesis.validate().unwrap_err();
+        let expected = format!("max_faulty is 1, but the engine {engine} tolerates crashes alone");
+        assert!(lines.len() == 1 && lines[0].contains(&expected), "{lines:?}");
     }
 }
 

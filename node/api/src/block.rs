@@ -109,8 +109,28 @@ pub enum Detail {
 pub enum BlockStatus {
     /// Has a prepare certificate: survives crashes.
     Ordered,
-    /// Survives the tolerated number of Byzantine validators, for ever.
+    /// Stays for ever, whatever the tolerated validators do: see [`Finality`].
     Final,
+}
+
+/// What finality is worth on a chain: it follows from the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finality {
+    /// Proven by the votes of a quorum, to anyone; holds though up to f validators lie.
+    Certified,
+    /// A majority has it on disk: holds whoever crashes, as long as no validator lies. Nothing
+    /// proves it.
+    CrashFinal,
+}
+
+impl fmt::Display for Finality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Certified => "certified",
+            Self::CrashFinal => "crash-final",
+        })
+    }
 }
 
 /// Answer of `chain_block`. The fields of the header stand beside `hash`.
@@ -118,6 +138,9 @@ pub enum BlockStatus {
 pub struct Block {
     pub hash: Digest,
     pub status: BlockStatus,
+    /// What its finality is worth; absent where it is not final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finality: Option<Finality>,
     #[serde(flatten)]
     pub header: Header,
     /// Length of its encoding in bytes.
@@ -127,7 +150,8 @@ pub struct Block {
     pub transaction_hashes: Option<Vec<Digest>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<Vec<TxInBlock>>,
-    /// What makes it final: votes on it, or on a descendant.
+    /// What makes it final: votes on it, or on a descendant. Absent where finality is
+    /// [`Finality::CrashFinal`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateSummary>,
 }

@@ -8,7 +8,7 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 use serde::{Deserialize, Serialize};
 
-use crate::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail};
+use crate::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail, Finality};
 use crate::bytes::HexBytes;
 
 /// Answer of `chain_status`.
@@ -20,6 +20,8 @@ pub struct ChainStatus {
     pub name: String,
     /// The protocol that orders blocks, like `hybrid`.
     pub engine: String,
+    /// What finality is worth under this engine.
+    pub finality: Finality,
     /// Version of the node's program.
     pub version: String,
     /// Name of the node.
@@ -39,7 +41,8 @@ pub struct ChainStatus {
     pub height_ordered: Height,
     pub epoch: Epoch,
     pub view: View,
-    pub mode: Mode,
+    /// `null`: the engine has one way to order blocks.
+    pub mode: Option<Mode>,
     /// `null` between two views.
     pub leader: Option<ValidatorIndex>,
     /// Validators in the current set.

@@ -7,7 +7,7 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 use serde::{Deserialize, Serialize};
 
-use crate::block::CertificateSummary;
+use crate::block::{CertificateSummary, Finality};
 use crate::chain::EvidenceKind;
 
 /// What a node does in its view.
@@ -53,11 +53,14 @@ pub struct ConsensusState {
     pub epoch: Epoch,
     pub view: View,
     pub leader: Option<ValidatorIndex>,
-    pub mode: Mode,
+    /// `null`: the engine has one way to order blocks.
+    pub mode: Option<Mode>,
     /// Why this mode, in a sentence.
     pub mode_reason: String,
     /// Current view timeout.
     pub timeout_ms: u64,
+    /// What finality is worth under this engine.
+    pub finality: Finality,
     pub height_final: Height,
     /// Highest block with a prepare certificate.
     pub height_ordered: Height,
@@ -68,7 +71,7 @@ pub struct ConsensusState {
     pub pending: u64,
     /// Evidence held that is not on the final chain yet.
     pub evidence_pending: u64,
-    /// Newest final certificate: who takes part.
+    /// Newest final certificate: who takes part. `null` where finality has none.
     pub certificate: Option<CertificateSummary>,
     /// The last changes of mode, oldest first.
     pub mode_history: Vec<ModeChange>,

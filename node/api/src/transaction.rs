@@ -5,6 +5,7 @@ use chain::transaction::{Body, Transaction};
 use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use serde::{Deserialize, Serialize};
 
+use crate::block::Finality;
 use crate::bytes::HexBytes;
 
 /// What became of a transaction.
@@ -60,12 +61,15 @@ pub struct TxStatus {
     pub block: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<Receipt>,
+    /// What the finality of its block is worth; absent where that is not final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finality: Option<Finality>,
 }
 
 impl TxStatus {
     /// The status of a transaction that is in no block.
     pub const fn outside(hash: Digest, status: TxState) -> Self {
-        Self { hash, status, height: None, index: None, block: None, receipt: None }
+        Self { hash, status, height: None, index: None, block: None, receipt: None, finality: None }
     }
 }
 

@@ -4,7 +4,7 @@ use chain::block::Mode;
 use chain::crypto::{Ed25519, Keypair};
 use chain::types::{Digest, Epoch, Height, View};
 use chain::validator::{Validator, ValidatorSet};
-use consensus::engine::Role;
+use consensus::engine::{FaultModel, Role};
 use consensus::hybrid::Message;
 
 use super::*;
@@ -60,6 +60,7 @@ impl World {
                 max_faulty: 0,
                 validators: (0..3).map(validator).collect(),
             },
+            fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
         })
         .await

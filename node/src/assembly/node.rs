@@ -8,7 +8,7 @@ use chain::ledger::{BuildLimits, Ledger};
 use chain::mempool::{MempoolLimits, VerifiedTransaction};
 use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
-use consensus::engine::{self, Engine};
+use consensus::engine::{self, Engine, FaultModel};
 use consensus::message::EngineMessage;
 use genesis::Genesis;
 use genesis::config::{MempoolConfig, NodeConfig};
@@ -78,8 +78,15 @@ impl<E: Engine> Node<E> {
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
-        let (network, peers_transactions) =
-            start_network(&config, chain_id, &keys, &validators, Arc::clone(&verifier)).await?;
+        let (network, peers_transactions) = start_network(
+            &config,
+            chain_id,
+            &keys,
+            &validators,
+            E::FAULT_MODEL,
+            Arc::clone(&verifier),
+        )
+        .await?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
@@ -209,6 +216,7 @@ async fn start_network<M: EngineMessage>(
     chain_id: Digest,
     keys: &Keys,
     validators: &ValidatorSet,
+    fault_model: FaultModel,
     verifier: Arc<dyn Verifier>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
     let parse = |text: &String| {
@@ -221,6 +229,7 @@ async fn start_network<M: EngineMessage>(
         listen: parse(&config.p2p.listen)?,
         peers: config.p2p.peers.iter().map(parse).collect::<Result<_, _>>()?,
         validators: validators.clone(),
+        fault_model,
         verifier,
     };
     Ok(Network::start(network).await?)

@@ -1,10 +1,13 @@
 //! `node inspect`.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use chain::types::{Digest, Epoch, Height, View};
+use chain::types::{Digest, Epoch, Height};
 use clap::Args;
-use consensus::hybrid::Safety;
+use consensus::engine::{Engine, Promised};
+use consensus::registry::Visitor;
+use node::storage::OpenError;
 use node::storage::inspect::{self, ColumnSize, Contents};
 use serde::Serialize;
 
@@ -37,43 +40,36 @@ struct Inspected {
     epoch: Epoch,
     checkpoint: Height,
     proposals: u64,
-    /// `null` where the validator has promised nothing yet.
+    /// `null` where the validator has promised nothing yet, or its engine does not sum it up.
     promised: Option<Promised>,
+    /// The whole record, as text; `null` where the validator has promised nothing yet.
+    record: Option<String>,
     columns: Vec<ColumnSize>,
-}
-
-/// What the safety record says.
-#[derive(Serialize)]
-struct Promised {
-    epoch: Epoch,
-    view: View,
-    led: Option<View>,
-    voted: Option<Voted>,
-}
-
-/// A prepare vote.
-#[derive(Serialize)]
-struct Voted {
-    view: View,
-    height: Height,
-    block: Digest,
-}
-
-impl From<&Safety> for Promised {
-    fn from(record: &Safety) -> Self {
-        let voted = record.last_vote.as_ref().map(|vote| Voted {
-            view: vote.block.position.view,
-            height: vote.block.position.height,
-            block: vote.block.hash,
-        });
-        Self { epoch: record.epoch, view: record.view, led: record.led, voted }
-    }
 }
 
 impl Inspect {
     pub(super) fn execute(self) -> Result<Report, Failure> {
         let home = self.home.home();
-        let chain_id = home.genesis().map_err(Failure::usage)?.hash();
+        let genesis = home.genesis().map_err(Failure::usage)?;
+        let found = genesis
+            .engine
+            .visit(Look { data: &home.data_path(), chain_id: genesis.hash() })
+            .map_err(Failure::failed)?;
+        let text = describe(&found);
+        Ok(Report::new(&found, text))
+    }
+}
+
+/// A store to look into, once it is known whose record is in it.
+struct Look<'a> {
+    data: &'a Path,
+    chain_id: Digest,
+}
+
+impl Visitor for Look<'_> {
+    type Output = Result<Inspected, OpenError>;
+
+    fn visit<E: Engine>(self) -> Self::Output {
         let Contents {
             schema,
             final_height,
@@ -83,21 +79,19 @@ impl Inspect {
             proposals,
             record,
             columns,
-        } = inspect::inspect::<Safety>(&home.data_path(), chain_id).map_err(Failure::failed)?;
-        let promised = record.as_ref().map(Promised::from);
-        let found = Inspected {
-            chain_id,
+        } = inspect::inspect::<E::Record>(self.data, self.chain_id)?;
+        Ok(Inspected {
+            chain_id: self.chain_id,
             schema,
             final_height,
             final_hash,
             epoch,
             checkpoint,
             proposals,
-            promised,
+            promised: record.as_ref().and_then(E::promised),
+            record: record.map(|record| format!("{record:?}")),
             columns,
-        };
-        let text = describe(&found);
-        Ok(Report::new(&found, text))
+        })
     }
 }
 
@@ -113,14 +107,15 @@ fn describe(found: &Inspected) -> String {
         found.final_height.get() - found.checkpoint.get(),
         found.proposals,
     );
-    let promised = match &found.promised {
-        None => "nothing yet".to_owned(),
-        Some(Promised { epoch, view, voted, .. }) => {
+    let promised = match (&found.promised, &found.record) {
+        (Some(Promised { epoch, view, voted, .. }), _) => {
             let vote = voted.as_ref().map_or("no vote".to_owned(), |vote| {
                 format!("voted for block {} at height {}", vote.block, vote.height)
             });
             format!("epoch {epoch}, view {view}, {vote}")
         }
+        (None, Some(record)) => record.clone(),
+        (None, None) => "nothing yet".to_owned(),
     };
     let _ = writeln!(text, "promised    {promised}\n\nschema {}", found.schema);
     for ColumnSize { name, entries, bytes } in &found.columns {

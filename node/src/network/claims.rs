@@ -2,8 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use bincode::{Decode, Encode};
+use chain::codec::Bounded;
 use chain::types::Height;
 use libp2p::PeerId;
+
+/// What members tell where finality is no certificate: the height of their last final block. Who
+/// tells it has signed the gossip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Claim(pub(super) Height);
+
+impl Bounded for Claim {
+    const MAX_BYTES: usize = 16;
+}
 
 /// The highest final height that each member claimed. What a certificate of the present epoch
 /// proves needs none of this; one of another epoch cannot be checked here, and a node that is far

@@ -10,13 +10,14 @@ use chain::crypto::Verifier;
 use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
+use consensus::engine::FaultModel;
 use consensus::message::EngineMessage;
 use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use tokio::sync::{mpsc, watch};
 
 use super::book::Book;
-use super::claims::Claims;
+use super::claims::{Claim, Claims};
 use super::gossip::Topic;
 use super::inbox::Inbox;
 use super::message;
@@ -133,6 +134,7 @@ impl Rates {
 pub(super) struct Judge<M> {
     pub(super) chain_id: Digest,
     pub(super) validators: Arc<RwLock<ValidatorSet>>,
+    pub(super) fault_model: FaultModel,
     pub(super) verifier: Arc<dyn Verifier>,
     pub(super) book: Arc<Book>,
     pub(super) inbox: Arc<Inbox<M>>,
@@ -174,7 +176,10 @@ impl<M: EngineMessage> Judge<M> {
         }
         match topic {
             Topic::Transactions => self.judge_transactions(author, &data, rates, verdict),
-            Topic::Finals => verdict.give(self.judge_final(author, &data, claims)),
+            Topic::Finals => verdict.give(match self.fault_model {
+                FaultModel::Crash => self.judge_claim(author, &data, claims),
+                FaultModel::Byzantine => self.judge_final(author, &data, claims),
+            }),
             Topic::Evidence | Topic::ViewChanges => {
                 verdict.give(self.judge_consensus(topic, author, &data));
             }
@@ -197,6 +202,16 @@ impl<M: EngineMessage> Judge<M> {
         }
         // A pool that lags behind refuses what it cannot take: dropping the batch says "ignore".
         let _ = self.transactions.try_send(PeerTransactions { author, transactions, verdict });
+    }
+
+    /// Nobody lies about it where validators only crash.
+    fn judge_claim(&self, author: PeerId, data: &[u8], claims: &mut Claims) -> MessageAcceptance {
+        let Ok(Claim(height)) = codec::decode(data) else {
+            return MessageAcceptance::Reject;
+        };
+        claims.note(author, height);
+        self.raise_best_final(claims.credible(0));
+        MessageAcceptance::Accept
     }
 
     fn judge_final(&self, author: PeerId, data: &[u8], claims: &mut Claims) -> MessageAcceptance {

@@ -52,6 +52,7 @@ use chain::crypto::{Keypair, Verifier};
 use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
+use consensus::engine::FaultModel;
 use consensus::message::EngineMessage;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::{mpsc, watch};
@@ -68,6 +69,7 @@ pub use outbox::NetworkOutbox;
 pub use roster::{Roster, SharedRoster};
 
 use book::Book;
+use claims::Claim;
 use gossip::Topics;
 use handshake::Hello;
 use judge::Judge;
@@ -95,6 +97,8 @@ pub struct NetworkConfig {
     /// Where other members are, each address ending in `/p2p/` and the peer id.
     pub peers: Vec<Multiaddr>,
     pub validators: ValidatorSet,
+    /// Of the chain's engine: whether a member's word is enough.
+    pub fault_model: FaultModel,
     /// The signature rule of the chain.
     pub verifier: Arc<dyn Verifier>,
 }
@@ -150,7 +154,8 @@ impl<M: EngineMessage> Network<M> {
     pub async fn start(
         config: NetworkConfig,
     ) -> Result<(Self, mpsc::Receiver<PeerTransactions>), NetworkError> {
-        let NetworkConfig { chain_id, key, listen, peers, validators, verifier } = config;
+        let NetworkConfig { chain_id, key, listen, peers, validators, fault_model, verifier } =
+            config;
         let addresses = peers.into_iter().map(with_peer_id).collect::<Result<Vec<_>, _>>()?;
         let key = identity::keypair(&key);
         let me = key.public().to_peer_id();
@@ -181,6 +186,7 @@ impl<M: EngineMessage> Network<M> {
         let judge = Judge {
             chain_id,
             validators: validators.clone(),
+            fault_model,
             verifier,
             book: book.clone(),
             inbox: inbox.clone(),
@@ -253,9 +259,14 @@ impl NetworkHandle {
         self.batcher.add(transactions)
     }
 
-    /// Tells everyone how far this node's chain is.
+    /// Shows everyone how far this node's chain is.
     pub fn announce_final(&self, certificate: &Certificate) {
         self.publish(Topic::Finals, codec::encode(certificate));
+    }
+
+    /// Tells everyone how far this node's chain is, on a chain where its word is enough.
+    pub fn claim_final(&self, height: Height) {
+        self.publish(Topic::Finals, codec::encode(&Claim(height)));
     }
 
     /// How far the chain is: the greatest height that a final certificate of the present epoch showed,

@@ -121,6 +121,7 @@ impl Node {
             listen,
             peers,
             validators: validators(n),
+            fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
         })
         .await

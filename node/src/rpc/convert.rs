@@ -2,8 +2,8 @@
 
 use chain::receipt::{Outcome, Receipt};
 use chain::types::Digest;
-use consensus::engine::{Event, Reason, Role};
-use node_api::block::BlockStatus;
+use consensus::engine::{Event, FaultModel, Reason, Role};
+use node_api::block::{BlockStatus, Finality};
 use node_api::chain::EvidenceKind;
 use node_api::consensus::{self as api, ConsensusEvent};
 use node_api::transaction::{self as tx, TxState};
@@ -23,7 +23,11 @@ pub(super) fn receipt(receipt: &Receipt) -> tx::Receipt {
 }
 
 /// The status of a transaction that the chain knows; `None` where it does not.
-pub(super) fn tx_status(hash: Digest, status: &chain_view::TxStatus) -> Option<tx::TxStatus> {
+pub(super) fn tx_status(
+    hash: Digest,
+    status: &chain_view::TxStatus,
+    finality: Finality,
+) -> Option<tx::TxStatus> {
     match status {
         chain_view::TxStatus::Unknown => None,
         chain_view::TxStatus::Ordered { height, block } => Some(tx::TxStatus {
@@ -40,8 +44,16 @@ pub(super) fn tx_status(hash: Digest, status: &chain_view::TxStatus) -> Option<t
                 index: Some(at.index),
                 block: Some(at.block),
                 receipt: Some(receipt(&at.receipt)),
+                finality: Some(finality),
             })
         }
+    }
+}
+
+pub(super) const fn finality(model: FaultModel) -> Finality {
+    match model {
+        FaultModel::Crash => Finality::CrashFinal,
+        FaultModel::Byzantine => Finality::Certified,
     }
 }
 

@@ -46,9 +46,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ::chain::block::Mode;
 use ::chain::crypto::PublicKey;
 use ::chain::types::{Digest, Height};
+use ::consensus::engine::Status;
 use jsonrpsee::RpcModule;
+use node_api::block::Finality;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
     RpcApiServer as _, TxApiServer as _,
@@ -101,6 +104,10 @@ pub struct Identity {
     pub genesis_time_ms: u64,
     /// The protocol that orders blocks, like `hybrid`.
     pub engine: String,
+    /// What finality is worth under it.
+    pub finality: Finality,
+    /// Whether it has more than one way to order blocks.
+    pub switches_modes: bool,
     /// Name of the node.
     pub moniker: String,
     /// libp2p peer id of the node.
@@ -118,6 +125,8 @@ impl Identity {
             chain: genesis.chain.clone(),
             genesis_time_ms: genesis.time_ms,
             engine: genesis.engine.to_string(),
+            finality: convert::finality(genesis.engine.fault_model()),
+            switches_modes: genesis.engine.switches_modes(),
             moniker: moniker.to_owned(),
             peer_id: genesis::peer_id::peer_id(network_key),
             validator_names: names.collect(),
@@ -142,6 +151,11 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
+    /// The mode, where there is more than one.
+    fn mode(&self, status: &Status) -> Option<Mode> {
+        self.identity.switches_modes.then_some(status.mode)
+    }
+
     /// Peer ids of the connected peers.
     fn connected(&self) -> BTreeSet<String> {
         self.peers.peers().into_iter().filter(|peer| peer.connected).map(|peer| peer.id).collect()

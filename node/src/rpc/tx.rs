@@ -56,9 +56,14 @@ impl TxRpc {
         }
     }
 
+    /// What clients hear of a transaction that the chain knows; `None` where it does not.
+    fn told(&self, hash: Digest, status: &chain_view::TxStatus) -> Option<TxStatus> {
+        convert::tx_status(hash, status, self.context.identity.finality)
+    }
+
     async fn look(&self, hash: Digest) -> Result<TxStatus, ApiError> {
         let Context { view, pool, .. } = self.context.as_ref();
-        if let Some(status) = convert::tx_status(hash, &view.recent_transaction(&hash)) {
+        if let Some(status) = self.told(hash, &view.recent_transaction(&hash)) {
             return Ok(status);
         }
         // What waits in the pool is in no final block. It may move there until the next look.
@@ -66,8 +71,7 @@ impl TxRpc {
             return Ok(TxStatus::outside(hash, TxState::Pending));
         }
         let found = view.transaction(&hash).await.map_err(|error| errors::store(&error))?;
-        Ok(convert::tx_status(hash, &found)
-            .unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
+        Ok(self.told(hash, &found).unwrap_or_else(|| TxStatus::outside(hash, TxState::Unknown)))
     }
 }
 
@@ -128,7 +132,7 @@ impl TxApiServer for TxRpc {
         match tokio::time::timeout(timeout, self.context.view.wait(&hash, status)).await {
             Ok(Ok(found)) => {
                 let unknown = || TxStatus::outside(hash, TxState::Unknown);
-                Ok(convert::tx_status(hash, &found).unwrap_or_else(unknown))
+                Ok(self.told(hash, &found).unwrap_or_else(unknown))
             }
             Ok(Err(error)) => Err(errors::store(&error).into()),
             Err(_) => Ok(self.look(hash).await?),

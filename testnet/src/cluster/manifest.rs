@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use chain::types::Digest;
+use consensus::registry::EngineName;
 use serde::{Deserialize, Serialize};
 
 use super::process::ProcessId;
@@ -18,7 +19,7 @@ const VERSION: u32 = 1;
 pub struct Manifest {
     /// Of this file's format.
     pub version: u32,
-    pub engine: String,
+    pub engine: EngineName,
     /// Hash of the genesis.
     pub chain_id: Digest,
     /// The developer accounts, relative to the directory.
@@ -55,8 +56,13 @@ impl NodeEntry {
 }
 
 impl Manifest {
-    pub fn new(engine: &str, chain_id: Digest, accounts: PathBuf, nodes: Vec<NodeEntry>) -> Self {
-        Self { version: VERSION, engine: engine.to_owned(), chain_id, accounts, nodes }
+    pub fn new(
+        engine: EngineName,
+        chain_id: Digest,
+        accounts: PathBuf,
+        nodes: Vec<NodeEntry>,
+    ) -> Self {
+        Self { version: VERSION, engine, chain_id, accounts, nodes }
     }
 
     /// Whether `dir` holds a testnet.
@@ -163,7 +169,7 @@ mod tests {
             p2p_port: 20_001,
             process: Some(ProcessId { pid: 7, started: 9 }),
         };
-        Manifest::new("hybrid", Digest([7; 32]), "accounts.json".into(), vec![node])
+        Manifest::new(EngineName::Hybrid, Digest([7; 32]), "accounts.json".into(), vec![node])
     }
 
     #[test]

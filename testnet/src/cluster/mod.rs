@@ -32,6 +32,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// What network to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
+    pub engine: EngineName,
     pub validators: u16,
     /// Accounts derived from the development seed.
     pub accounts: u32,
@@ -63,7 +64,7 @@ impl Cluster {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let plan = Plan {
             chain: "testnet".into(),
-            engine: EngineName::Hybrid,
+            engine: spec.engine,
             time_ms: u64::try_from(since_1970.as_millis())?,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
@@ -85,8 +86,7 @@ impl Cluster {
                 process: None,
             })
             .collect();
-        let engine = EngineName::Hybrid.to_string();
-        Manifest::new(&engine, network.chain_id, "accounts".into(), nodes).save(dir)?;
+        Manifest::new(spec.engine, network.chain_id, "accounts".into(), nodes).save(dir)?;
         Self::open(dir)
     }
 

@@ -6,6 +6,9 @@ mod story;
 
 use std::path::PathBuf;
 
+use anyhow::bail;
+use consensus::registry::EngineName;
+
 use crate::scratch::Scratch;
 use narrator::Narrator;
 pub use report::{Report, Step};
@@ -15,11 +18,18 @@ use story::Story;
 /// did not hold, or where `dir` was given.
 ///
 /// # Errors
-/// Where no network can be made.
-pub async fn run(dir: Option<PathBuf>, json: bool) -> anyhow::Result<Report> {
+/// Where no network can be made, or the engine has no such story.
+pub async fn run(engine: EngineName, dir: Option<PathBuf>, json: bool) -> anyhow::Result<Report> {
+    if !engine.switches_modes() {
+        bail!(
+            "the demo tells how a network goes from one mode to the other and back, and {engine} \
+             has one: leave --engine out, or see {engine} at work with `testnet up --engine \
+             {engine}` and `testnet kill`"
+        );
+    }
     let narrator = Narrator::new(json);
     let mut scratch = Scratch::new(dir, "demo")?;
-    let mut story = Story::new(scratch.path(), &narrator)?;
+    let mut story = Story::new(engine, scratch.path(), &narrator)?;
     let ended = tokio::select! {
         ended = story.play() => ended,
         signal = crate::signals::ended() => signal.and_then(|name| anyhow::bail!("ended by {name}")),

@@ -7,6 +7,7 @@ use anyhow::{Context, bail, ensure};
 use chain::block::Mode;
 use chain::certificate::VoteKind;
 use chain::types::Height;
+use consensus::registry::EngineName;
 use node_api::block::{BlockRef, Detail};
 use node_api::chain::EvidenceRecord;
 use node_api::consensus::{ModeChange, Reason};
@@ -43,8 +44,12 @@ pub(super) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(super) fn new(dir: &Path, narrator: &'a Narrator) -> anyhow::Result<Self> {
-        let spec = Spec { validators: VALIDATORS as u16, accounts: DEFAULT_ACCOUNTS };
+    pub(super) fn new(
+        engine: EngineName,
+        dir: &Path,
+        narrator: &'a Narrator,
+    ) -> anyhow::Result<Self> {
+        let spec = Spec { engine, validators: VALIDATORS as u16, accounts: DEFAULT_ACCOUNTS };
         let cluster = Cluster::create(dir, spec)?.attach(true);
         Ok(Self { cluster, narrator, report: Report::default(), load: None })
     }
@@ -86,9 +91,9 @@ impl<'a> Story<'a> {
         let client = rpc::http(&self.node(0)?, rpc::PATIENCE)?;
         let state = client.state().await?;
         let leader = state.leader.map_or(0, |leader| leader.as_usize());
-        let detail =
-            format!("block {first} is final, validator {leader} leads, mode {}", state.mode);
-        self.check("blocks become final", state.mode == Mode::Fast, detail);
+        let mode = state.mode.map_or_else(String::new, |mode| mode.to_string());
+        let detail = format!("block {first} is final, validator {leader} leads, mode {mode}");
+        self.check("blocks become final", state.mode == Some(Mode::Fast), detail);
         Ok(())
     }
 

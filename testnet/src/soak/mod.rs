@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use consensus::registry::EngineName;
 use node_api::ConsensusApiClient;
 use serde::Serialize;
 
@@ -31,6 +32,7 @@ const TIMEOUTS: u64 = 4;
 /// What to do.
 #[derive(Clone, Debug)]
 pub struct Options {
+    pub engine: EngineName,
     pub kills: u32,
     pub seed: u64,
     pub dir: Option<PathBuf>,
@@ -84,7 +86,7 @@ async fn soak(
     scratch: &Scratch,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
     let mut cluster = Cluster::create(scratch.path(), spec)?.attach(true);
     cluster.start_all()?;
     live::all_answer(&cluster).await?;

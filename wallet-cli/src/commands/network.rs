@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::connection::Node;
 use crate::failure::Outcome;
-use crate::output::{Output, facts, printable, table, yes_no};
+use crate::output::{Output, facts, printable, table, worth, yes_no};
 
 /// What `status` prints.
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ struct ValidatorsReport {
     #[serde(flatten)]
     list: ValidatorList,
     leader_name: Option<String>,
-    mode: Mode,
+    mode: Option<Mode>,
     height_final: Height,
 }
 
@@ -58,8 +58,9 @@ fn describe_status(report: &StatusReport) -> String {
     };
     facts([
         ("chain", format!("{} ({})", printable(&chain.name), chain.chain_id)),
-        ("engine", chain.engine.clone()),
-        ("mode", format!("{}: {}", chain.mode, printable(&report.mode_reason))),
+        ("engine", printable(&chain.engine)),
+        ("finality", format!("{}: {}", chain.finality, worth(chain.finality))),
+        ("mode", mode(chain.mode, &printable(&report.mode_reason))),
         ("leader", leader),
         ("epoch / view", format!("{} / {}", chain.epoch, chain.view)),
         ("final height", chain.height_final.to_string()),
@@ -77,6 +78,11 @@ fn describe_status(report: &StatusReport) -> String {
         ("its peers", chain.peers.to_string()),
         ("synced", yes_no(chain.synced)),
     ])
+}
+
+/// The mode with its reason; the reason alone where the engine has one way.
+fn mode(mode: Option<Mode>, reason: &str) -> String {
+    mode.map_or_else(|| reason.to_owned(), |mode| format!("{mode}: {reason}"))
 }
 
 pub(super) async fn validators(global: &Global) -> Outcome<()> {
@@ -105,9 +111,9 @@ fn describe_validators(report: &ValidatorsReport) -> String {
     });
     let titles = ["index", "name", "leads", "jailed", "signed last", "connected", "consensus key"];
     format!(
-        "epoch {}, mode {}, final height {}; n = {}, f = {}, quorum {}, fast quorum {}\n{}",
+        "epoch {}, {}final height {}; n = {}, f = {}, quorum {}, fast quorum {}\n{}",
         list.epoch,
-        report.mode,
+        report.mode.map_or_else(String::new, |mode| format!("mode {mode}, ")),
         report.height_final,
         quorums.n,
         quorums.f,

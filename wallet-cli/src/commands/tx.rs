@@ -5,7 +5,7 @@ use node_api::transaction::TxStatus;
 use crate::args::{Global, TxCommand};
 use crate::connection::Node;
 use crate::failure::Outcome;
-use crate::output::{Output, facts};
+use crate::output::{Output, facts, worth};
 use crate::submission::{settle, state_name};
 
 pub(super) async fn run(global: &Global, command: TxCommand) -> Outcome<()> {
@@ -30,6 +30,9 @@ fn describe(status: &TxStatus) -> String {
     }
     if let Some(block) = status.block {
         rows.push(("block", block.to_string()));
+    }
+    if let Some(finality) = status.finality {
+        rows.push(("finality", format!("{finality}: {}", worth(finality))));
     }
     let reason = status.receipt.as_ref().and_then(|receipt| receipt.reason.clone());
     if let Some(reason) = reason {

@@ -174,9 +174,12 @@ fn status_and_validators_tell_who_leads_and_why() {
     assert_eq!((&status["leader"], &status["leader_name"]), (&3.into(), &"node3".into()));
     assert_eq!((&status["mode"], &status["height_final"]), (&"pbft".into(), &10.into()));
     assert_eq!(status["mode_reason"], "view 2 timed out");
+    assert_eq!(status["finality"], "certified");
     let text = wallet.run(&["status"]).stdout;
     assert!(
-        text.contains("node3 (validator 3)") && text.contains("pbft: view 2 timed out"),
+        text.contains("node3 (validator 3)")
+            && text.contains("pbft: view 2 timed out")
+            && text.contains("certified: proven by"),
         "{text}"
     );
 

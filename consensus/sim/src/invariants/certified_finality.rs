@@ -1,5 +1,6 @@
 //! Nothing is final without a certificate: every proof is counted again here, signer by signer.
-//! docs/protocol/hybrid.md, "Numbers": final takes n-p prepare votes or ⌈(n+f+1)/2⌉ commit votes.
+//! docs/protocol/hybrid.md, "Numbers": final takes n-p prepare votes or ⌈(n+f+1)/2⌉ commit votes;
+//! docs/protocol/pbft.md: none but commit votes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +39,7 @@ impl CertifiedFinality {
         let needed = match ballot.kind {
             VoteKind::Prepare => n - silent,
             VoteKind::Commit => (n + f) / 2 + 1,
+            VoteKind::PbftPrepare => return Err("PBFT's prepares make nothing final".to_owned()),
         };
         let digest = ballot.digest(&facts.genesis.chain_id);
         let verifier = facts.genesis.rule.verifier();

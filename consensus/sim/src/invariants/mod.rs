@@ -8,6 +8,7 @@ mod exactly_once;
 mod honest_evidence;
 mod no_double_vote;
 mod ordered_survives;
+mod prepared_survives;
 mod state_roots;
 mod value_stability;
 
@@ -91,6 +92,7 @@ impl Invariants {
             Box::new(honest_evidence::HonestEvidence),
             Box::new(no_double_vote::NoDoubleVote::default()),
             Box::new(ordered_survives::OrderedSurvives::default()),
+            Box::new(prepared_survives::PreparedSurvives::default()),
             Box::new(state_roots::StateRoots::default()),
             Box::new(value_stability::ValueStability::new(&facts)),
         ];

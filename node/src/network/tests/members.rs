@@ -157,6 +157,7 @@ async fn mistakes_in_the_configuration_are_named() {
             listen: listen.parse().unwrap(),
             peers,
             validators: validators(1),
+            fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
         })
     };

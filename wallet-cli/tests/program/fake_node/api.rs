@@ -11,7 +11,7 @@ use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View}
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
-use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail};
+use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
 use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::kv::{KvEntry, KvPage, KvValue};
@@ -52,6 +52,7 @@ impl ChainApiServer for Api {
             chain_id: CHAIN,
             name: "fake".into(),
             engine: "hybrid".into(),
+            finality: Finality::Certified,
             version: "0.0.0".into(),
             moniker: "node1".into(),
             peer_id: "12D3KooWfake".into(),
@@ -63,7 +64,7 @@ impl ChainApiServer for Api {
             height_ordered: height,
             epoch: Epoch::new(0),
             view: View::new(3),
-            mode: Mode::Pbft,
+            mode: Some(Mode::Pbft),
             leader: Some(ValidatorIndex::new(3)),
             validators: 4,
             peers: 3,
@@ -92,6 +93,7 @@ impl ChainApiServer for Api {
         Ok(Block {
             hash: Digest([height as u8; 32]),
             status: BlockStatus::Final,
+            finality: Some(Finality::Certified),
             header: ledger.header(height),
             size_bytes: 1000,
             transaction_count: transactions.len() as u32,
@@ -255,9 +257,10 @@ impl ConsensusApiServer for Api {
             epoch: Epoch::new(0),
             view: View::new(3),
             leader: Some(ValidatorIndex::new(3)),
-            mode: Mode::Pbft,
+            mode: Some(Mode::Pbft),
             mode_reason: "view 2 timed out".into(),
             timeout_ms: 500,
+            finality: Finality::Certified,
             height_final: height,
             height_ordered: height,
             height_head: height,

@@ -8,6 +8,7 @@ use chain::mempool::MempoolLimits;
 use chain::transaction::{Body, SignedTransaction};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
+use node_api::block::Finality;
 use node_api::transaction::{Receipt, TxState, TxStatus};
 use node_api::{ApiError, ErrorCode, HexBytes};
 
@@ -87,6 +88,7 @@ impl Ledger {
                 (TxState::Unknown, None)
             }
         };
+        status.finality = status.status.is_settled().then_some(Finality::CrashFinal);
         self.transactions.insert(hash, (status, transaction));
     }
 

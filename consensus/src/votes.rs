@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 
 use chain::certificate::{Ballot, Certificate, Position, Signatures, Vote, VoteKind};
 use chain::evidence::Evidence;
-use chain::types::{Digest, Height, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 
 /// Most positions in which votes of one validator are kept.
 const MAX_POSITIONS_PER_VOTER: usize = 256;
 
 /// The votes on blocks that are not final yet.
 #[derive(Clone, Debug, Default)]
-pub(super) struct VoteBook {
+pub(crate) struct VoteBook {
     /// At most two votes of one validator for one kind and position: the second is evidence.
     votes: BTreeMap<(VoteKind, Position), BTreeMap<ValidatorIndex, Vec<Vote>>>,
 }
 
 /// What a vote changed.
 #[derive(Debug)]
-pub(super) enum Added {
+pub(crate) enum Added {
     Known,
     New,
     Conflict(Box<Evidence>),
@@ -26,7 +26,7 @@ pub(super) enum Added {
 
 impl VoteBook {
     /// Adds a vote whose signature was checked.
-    pub(super) fn add(&mut self, vote: Vote, chain_id: &Digest) -> Added {
+    pub(crate) fn add(&mut self, vote: Vote, chain_id: &Digest) -> Added {
         let key = (vote.ballot.kind, vote.ballot.position);
         let known = self.votes.get(&key).and_then(|voters| voters.get(&vote.voter));
         if known.is_none() {
@@ -74,7 +74,7 @@ impl VoteBook {
     }
 
     /// A certificate from the votes held, if there are at least `quorum`.
-    pub(super) fn certificate(
+    pub(crate) fn certificate(
         &self,
         ballot: &Ballot,
         n: usize,
@@ -85,12 +85,18 @@ impl VoteBook {
             .then(|| Certificate { ballot: *ballot, signatures: Signatures::new(n, &voters) })
     }
 
+    /// The votes of one validator in a view.
+    pub(crate) fn cast_by(&self, voter: ValidatorIndex, view: View) -> Vec<Vote> {
+        let in_view = self.votes.iter().filter(|((_, position), _)| position.view == view);
+        in_view.filter_map(|(_, voters)| voters.get(&voter)?.first().copied()).collect()
+    }
+
     /// Forgets votes at or below a final height.
-    pub(super) fn prune(&mut self, height: Height) {
+    pub(crate) fn prune(&mut self, height: Height) {
         self.votes.retain(|(_, position), _| position.height > height);
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.votes.clear();
     }
 }
