@@ -117,7 +117,7 @@ impl<E: Engine> World<E> {
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
             for transaction in &sealed.transactions {
                 let hash = transaction.hash(&self.genesis.chain_id);
-                if let Some((since, _)) = self.clients.open.remove(&hash) {
+                if let Some(since) = self.clients.close(&hash) {
                     self.record.latencies.push(self.now.since(since));
                 }
             }
