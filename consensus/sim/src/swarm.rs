@@ -24,7 +24,7 @@ pub fn plan(seed: u64, n: usize) -> Plan {
         _ if max_faulty == 0 => {}
         0..=3 => {}
         4 => twins.push(liar),
-        _ => byzantine.push((liar, *dice.pick(&BehaviourKind::ALL))),
+        _ => byzantine.push((liar, *dice.pick(BehaviourKind::ALL))),
     }
     let sync = if dice.below(2) == 0 { Duration::ZERO } else { MS * dice.between(1, 6) as u32 };
     let options = EngineOptions {

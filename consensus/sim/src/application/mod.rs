@@ -18,6 +18,7 @@ use consensus::engine::Time;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
+pub(crate) use hash_chain::MAX_TRANSACTIONS;
 pub use hash_chain::{HashChain, HashChainState};
 
 /// What executes the blocks.

@@ -20,7 +20,7 @@ use consensus::engine::{Engine, FaultModel, Recipients, Time};
 use consensus::message::EngineMessage;
 
 use crate::application::{Snapshot, transaction};
-use crate::byzantine::Hand;
+use crate::byzantine::{Hand, Said};
 use crate::dice::{Dice, Purpose};
 use crate::disk::Disk;
 use crate::genesis::Genesis;
@@ -382,9 +382,13 @@ impl<E: Engine> World<E> {
 
     fn offer(&mut self, transaction: &SignedTransaction) {
         for node in 0..self.nodes.len() {
-            let Some(driver) = &mut self.nodes[node].driver else {
+            let target = &mut self.nodes[node];
+            let Some(driver) = &mut target.driver else {
                 continue;
             };
+            if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
+                continue;
+            }
             if driver.application_mut().submit(transaction.clone()) {
                 self.want_turn(node);
             }
@@ -506,9 +510,9 @@ impl<E: Engine> World<E> {
         for to in recipients {
             behaviour.send(to, &message, hand, &mut said);
         }
-        for (to, message) in said {
+        for Said { to, delay, message } in said {
             let (digest, bytes) = self.digest_of(&message);
-            self.post(node, departure, to, &Rc::new(message), digest, bytes);
+            self.post(node, departure + delay, to, &Rc::new(message), digest, bytes);
         }
     }
 
@@ -576,6 +580,7 @@ fn node_of<E: Engine>(
             me: validator,
             chain_id: genesis.chain_id,
             signer: Genesis::signer(plan.signatures, plan.seed, index),
+            timeout: plan.options.timeout_min,
             dice: Dice::new(plan.seed ^ index as u64, Purpose::Byzantine),
         };
         (kind.start(), hand)
