@@ -104,6 +104,7 @@ pub type Tap<M> = Box<dyn FnMut(&Envelope<'_, M>) -> bool>;
 struct Clients {
     signers: Vec<Box<dyn chain::crypto::Signer + Send>>,
     submitted: u64,
+    reads: u64,
     /// Sent and not final anywhere honest.
     open: BTreeMap<Digest, (Time, SignedTransaction)>,
 }
@@ -150,7 +151,7 @@ impl<E: Engine> World<E> {
                 !plan.twins.contains(&index) && plan.byzantine.iter().all(|(who, _)| *who != index)
             })
             .collect();
-        let facts = Facts { genesis: Rc::clone(&genesis), honest };
+        let facts = Facts { genesis: Rc::clone(&genesis), honest, now: Time::default() };
         let signers = (0..plan.load.senders.max(1))
             .map(|sender| Genesis::signer(plan.signatures, plan.seed, 1000 + sender))
             .collect();
@@ -162,7 +163,7 @@ impl<E: Engine> World<E> {
             queue: BinaryHeap::new(),
             network,
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
-            clients: Clients { signers, submitted: 0, open: BTreeMap::new() },
+            clients: Clients { signers, submitted: 0, reads: 0, open: BTreeMap::new() },
             invariants: Invariants::new(facts),
             trace: Trace::new(lines),
             record: Record::default(),
@@ -282,6 +283,9 @@ impl<E: Engine> World<E> {
         assert!(next.at >= self.now, "time runs forward");
         self.now = next.at;
         self.act(next.action);
+        if !self.crashes_allowed && !self.clients.open.is_empty() {
+            self.invariants.observe(self.now, &Observation::Waited);
+        }
         true
     }
 
@@ -347,6 +351,11 @@ impl<E: Engine> World<E> {
             Action::Fault(fault) => self.strike(fault),
             Action::Submit => {
                 self.submit();
+                if E::FAULT_MODEL == FaultModel::Crash {
+                    // Where liars are expected, clients ask for proofs and not for reads.
+                    let turn = usize::try_from(self.clients.submitted).expect("a count of calls");
+                    self.read(turn % self.plan.validators);
+                }
                 if self.clients.submitted < self.plan.load.transactions {
                     self.schedule(self.now + self.plan.load.interval, Action::Submit);
                 }
@@ -381,6 +390,8 @@ impl<E: Engine> World<E> {
     }
 
     fn offer(&mut self, transaction: &SignedTransaction) {
+        let submitted = Observation::Submitted { transaction: transaction.hash() };
+        self.invariants.observe(self.now, &submitted);
         for node in 0..self.nodes.len() {
             let target = &mut self.nodes[node];
             let Some(driver) = &mut target.driver else {
@@ -393,6 +404,24 @@ impl<E: Engine> World<E> {
                 self.want_turn(node);
             }
         }
+    }
+
+    /// A client asks a node for a state as new as now, where the engine answers such questions.
+    pub fn read(&mut self, node: usize) {
+        if self.nodes[node].driver.is_none() || !self.is_honest(node) {
+            return;
+        }
+        self.clients.reads += 1;
+        let id = self.clients.reads;
+        self.trace.event(self.now, b'r', node, &id.to_le_bytes());
+        self.invariants.observe(self.now, &Observation::ReadAsked { id });
+        let turned = self.nodes[node].read(self.now, id);
+        self.digest_turn(node, turned);
+    }
+
+    /// Tells the invariants that nothing more will happen.
+    pub fn end(&mut self, recovered: bool) {
+        self.invariants.observe(self.now, &Observation::Ended { recovered });
     }
 
     /// A message from outside the simulated validators' own engines, for scripts.
@@ -489,6 +518,9 @@ impl<E: Engine> World<E> {
                 let stated = Observation::Stated { validator: me, slot, digest };
                 invariants.observe(now, &stated);
             });
+            for certificate in message.certificates() {
+                self.invariants.observe(now, &Observation::Certified { node, certificate });
+            }
         }
         self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;
