@@ -4,7 +4,7 @@
 use chain::block::SealedBlock;
 use chain::certificate::{Certificate, Position, Vote, VoteKind};
 use chain::codec::Bounded;
-use chain::crypto::Signature;
+use chain::crypto::{Signature, Signer};
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
 /// Sending and receiving order: where a link or the consensus thread is short of time, the first
@@ -78,9 +78,20 @@ pub trait Rewrite {
         hash
     }
 
-    /// Whether a certificate stays in.
-    fn keeps(&mut self, _certificate: &Certificate) -> bool {
+    /// Whether a block travels, or only its hash where the message names that too.
+    fn carries(&mut self, _block: &SealedBlock) -> bool {
         true
+    }
+
+    /// What stands in a certificate's place; `None` leaves it out, where the message can do
+    /// without.
+    fn certificate(&mut self, certificate: &Certificate) -> Option<Certificate> {
+        Some(certificate.clone())
+    }
+
+    /// Whether a report of this sender, alone or in a new view, is there to be changed.
+    fn speaks_for(&mut self, _sender: ValidatorIndex) -> bool {
+        false
     }
 
     /// Whether the sender's report of what it knows says so much.
@@ -121,6 +132,11 @@ pub trait EngineMessage:
         &[]
     }
 
+    /// The certificates that it carries.
+    fn certificates(&self) -> Vec<&Certificate> {
+        Vec::new()
+    }
+
     /// What `sender` commits itself to with it: slot, and what it says there.
     fn statements(
         &self,
@@ -132,4 +148,14 @@ pub trait EngineMessage:
     /// The same message with its parts exchanged.
     #[must_use]
     fn rewrite(&self, chain_id: &Digest, by: &mut dyn Rewrite) -> Self;
+
+    /// What a validator can say, without a cause, to end a view.
+    fn alarms(
+        _chain_id: &Digest,
+        _sender: ValidatorIndex,
+        _place: (Epoch, View),
+        _signer: &dyn Signer,
+    ) -> Vec<Self> {
+        Vec::new()
+    }
 }

@@ -83,6 +83,15 @@ struct State<R> {
     /// Writes that a crash left in part.
     torn: u64,
     tamper: Option<Tamper<R>>,
+    backup: Backup,
+}
+
+/// What a disk held once; nothing before the first copy was made.
+#[derive(Clone, Default)]
+struct Backup {
+    record: Option<Vec<u8>>,
+    blocks: BTreeMap<Digest, SealedBlock>,
+    finals: usize,
 }
 
 #[derive(Clone)]
@@ -148,6 +157,7 @@ impl<R> Disk<R> {
             syncs: 0,
             torn: 0,
             tamper: None,
+            backup: Backup::default(),
         })))
     }
 
@@ -268,6 +278,25 @@ impl<R> Disk<R> {
     /// Deletes the chain and keeps what was promised, as an operator's reset does.
     pub fn forget_chain(&self) {
         self.0.borrow_mut().finals.clear();
+    }
+
+    /// Copies everything on a settled disk.
+    pub fn back_up(&self) {
+        let mut state = self.0.borrow_mut();
+        state.backup = Backup {
+            record: state.record.clone(),
+            blocks: state.blocks.clone(),
+            finals: state.finals.len(),
+        };
+    }
+
+    /// Puts the copy back: what was promised since is forgotten.
+    pub fn restore(&self) {
+        let mut state = self.0.borrow_mut();
+        let Backup { record, blocks, finals } = state.backup.clone();
+        state.record = record;
+        state.blocks = blocks;
+        state.finals.truncate(finals);
     }
 
     /// Height of the last final block that is written, synced or not.

@@ -8,6 +8,8 @@
 //! * [`plan`] says what a run is, [`scenarios`] gives named ones, [`swarm`] one per seed;
 //! * [`world`] carries it out over [`network`] and [`disk`];
 //! * [`byzantine`] holds one way to lie per file, [`invariants`] one property per file;
+//! * [`linearizability`] judges what clients saw, [`twins`] runs two copies of one validator through
+//!   every partition;
 //! * [`runner`] runs a plan in two phases, faults and recovery, and makes the [`report`].
 //!
 //! [`model`] is apart from this: a search of the selection rules without an engine.
@@ -19,6 +21,7 @@ pub mod dice;
 pub mod disk;
 pub mod genesis;
 pub mod invariants;
+pub mod linearizability;
 pub mod model;
 pub mod network;
 pub mod plan;
@@ -30,4 +33,5 @@ pub mod signatures;
 pub mod span;
 pub mod swarm;
 pub mod trace;
+pub mod twins;
 pub mod world;

@@ -70,6 +70,7 @@ pub fn run_in<E: Engine>(world: &mut World<E>, name: &str) -> Report {
     let plan = world.plan().clone();
     world.run_until(Time::default() + plan.faults_end, |_| false);
     let liveness = recover(world, &plan);
+    world.end(liveness.recovered);
     Report::of(world, &plan, name, liveness)
 }
 

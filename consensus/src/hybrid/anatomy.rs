@@ -1,11 +1,13 @@
 //! What the network, the simulator and a liar may ask of the hybrid's messages.
 
 use chain::block::SealedBlock;
-use chain::certificate::Vote;
-use chain::crypto::{Domain, Hasher};
-use chain::types::{Digest, ValidatorIndex};
+use chain::certificate::{Certificate, Vote};
+use chain::crypto::Signer;
+use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
-use super::message::{Append, Message, ViewChange, Votes};
+use super::message::{
+    Append, Draft, LeaveReason, Message, NewView, ReportAnchor, ViewChange, ViewReport, Votes,
+};
 use crate::message::{Claim, EngineMessage, Gossip, Lane, Rewrite, Slot};
 
 impl EngineMessage for Message {
@@ -95,18 +97,34 @@ impl EngineMessage for Message {
         match self {
             Self::ViewChange(change) if change.sender == sender => {
                 let report = &change.report;
-                let digest = Hasher::on_chain(Domain::ViewChange, chain_id).value(report).finish();
-                each(Slot::ViewChange(report.epoch, report.view), digest);
+                each(Slot::ViewChange(report.epoch, report.view), report.digest(chain_id));
             }
             Self::NewView(new_view) => {
                 let start = &new_view.start;
-                let digest = Hasher::on_chain(Domain::NewView, chain_id).value(start).finish();
-                each(Slot::NewView(start.epoch, start.view), digest);
+                each(Slot::NewView(start.epoch, start.view), start.digest(chain_id));
             }
             Self::ViewAck(ack) if ack.sender == sender => {
                 each(Slot::ViewAck(ack.start.epoch, ack.start.view), ack.start.digest(chain_id));
             }
             _ => {}
+        }
+    }
+
+    fn certificates(&self) -> Vec<&Certificate> {
+        match self {
+            Self::Append(append) => append
+                .blocks
+                .iter()
+                .filter_map(|block| block.justification.certificate.as_ref())
+                .chain(&append.certificates)
+                .collect(),
+            Self::Decided(certificate) => vec![certificate],
+            Self::Finals(finals) => finals.proof.iter().map(|proof| &proof.certificate).collect(),
+            Self::ViewChange(change) => reported(&change.report).collect(),
+            Self::NewView(new_view) => {
+                new_view.start.reports.iter().flat_map(|change| reported(&change.report)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -117,36 +135,93 @@ impl EngineMessage for Message {
                 votes: votes.votes.iter().map(|vote| by.vote(vote)).collect(),
                 ..votes.clone()
             }),
-            Self::Blocks(blocks) => {
-                Self::Blocks(blocks.iter().map(|block| by.block(block)).collect())
-            }
+            Self::Blocks(blocks) => Self::Blocks(rewrite_blocks(blocks, by)),
             Self::ViewChange(change) => Self::ViewChange(rewrite_view_change(change, chain_id, by)),
+            Self::NewView(new_view) => Self::NewView(rewrite_new_view(new_view, chain_id, by)),
+            Self::Decided(certificate) => {
+                Self::Decided(by.certificate(certificate).unwrap_or_else(|| certificate.clone()))
+            }
+            Self::Finals(finals) => {
+                let mut finals = finals.clone();
+                if let Some(proof) = &mut finals.proof
+                    && let Some(certificate) = by.certificate(&proof.certificate)
+                {
+                    proof.certificate = certificate;
+                }
+                Self::Finals(finals)
+            }
             other => other.clone(),
         }
     }
+
+    /// A suspicion, and a view change that reports nothing.
+    fn alarms(
+        chain_id: &Digest,
+        sender: ValidatorIndex,
+        (epoch, view): (Epoch, View),
+        signer: &dyn Signer,
+    ) -> Vec<Self> {
+        let report = ViewReport {
+            epoch,
+            view: view.next(),
+            high_qc: None,
+            last_vote: None,
+            final_certificate: None,
+            reason: LeaveReason::Timeout,
+        };
+        [Draft::Suspect { epoch, view }, Draft::ViewChange(report)]
+            .map(|draft| draft.sign(sender, chain_id, signer))
+            .into()
+    }
+}
+
+fn reported(report: &ViewReport) -> impl Iterator<Item = &Certificate> {
+    let anchor = report.last_vote.as_ref().and_then(|vote| match &vote.anchor {
+        ReportAnchor::Certificate(certificate) => Some(certificate),
+        ReportAnchor::View(_) | ReportAnchor::Opening => None,
+    });
+    report.high_qc.iter().chain(&report.final_certificate).chain(anchor)
+}
+
+fn rewrite_blocks(blocks: &[SealedBlock], by: &mut dyn Rewrite) -> Vec<SealedBlock> {
+    // Every block is rewritten, left out or not: the next ones build on it.
+    let rewritten: Vec<SealedBlock> = blocks.iter().map(|block| by.block(block)).collect();
+    rewritten.into_iter().filter(|block| by.carries(block)).collect()
 }
 
 fn rewrite_append(append: &Append, by: &mut dyn Rewrite) -> Append {
-    let blocks = append.blocks.iter().map(|block| by.block(block)).collect();
+    let blocks = rewrite_blocks(&append.blocks, by);
     let mut head = append.head;
     head.hash = by.reference(head.hash);
     let votes = append.votes.iter().map(|vote| by.vote(vote)).collect();
-    let certificates = append.certificates.iter().filter(|held| by.keeps(held)).cloned().collect();
+    let certificates = append.certificates.iter().filter_map(|held| by.certificate(held)).collect();
     Append { head, blocks, votes, certificates, ..append.clone() }
 }
 
 fn rewrite_view_change(change: &ViewChange, chain_id: &Digest, by: &mut dyn Rewrite) -> ViewChange {
+    if !by.speaks_for(change.sender) {
+        return change.clone();
+    }
     let mut report = change.report.clone();
     if !by.reports(Claim::Votes) {
         report.last_vote = None;
     }
-    if !by.reports(Claim::Certificates) {
-        report.high_qc = None;
+    let (high_qc, final_certificate) = (report.high_qc.take(), report.final_certificate.take());
+    if by.reports(Claim::Certificates) {
+        report.high_qc = high_qc.and_then(|held| by.certificate(&held));
     }
-    if !by.reports(Claim::Finals) {
-        report.final_certificate = None;
+    if by.reports(Claim::Finals) {
+        report.final_certificate = final_certificate.and_then(|held| by.certificate(&held));
     }
-    let digest = Hasher::on_chain(Domain::ViewChange, chain_id).value(&report).finish();
-    let signature = by.sign(&digest, change.signature);
+    let signature = by.sign(&report.digest(chain_id), change.signature);
     ViewChange { report, sender: change.sender, signature }
+}
+
+fn rewrite_new_view(new_view: &NewView, chain_id: &Digest, by: &mut dyn Rewrite) -> NewView {
+    let mut start = new_view.start.clone();
+    for change in &mut start.reports {
+        *change = rewrite_view_change(change, chain_id, by);
+    }
+    let signature = by.sign(&start.digest(chain_id), new_view.signature);
+    NewView { start, signature }
 }

@@ -1,10 +1,11 @@
 //! What the network, the simulator and a liar may ask of PBFT's messages.
 
 use chain::block::SealedBlock;
-use chain::certificate::{Position, Vote};
-use chain::types::{Digest, ValidatorIndex};
+use chain::certificate::{Certificate, Position, Vote};
+use chain::crypto::Signer;
+use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
-use super::message::{Message, NewView, PrePrepare, ViewChange};
+use super::message::{Draft, Message, NewView, PrePrepare, Prepared, Report, ViewChange};
 use crate::message::{Claim, EngineMessage, Gossip, Lane, Rewrite, Slot};
 
 impl EngineMessage for Message {
@@ -91,6 +92,15 @@ impl EngineMessage for Message {
         }
     }
 
+    fn certificates(&self) -> Vec<&Certificate> {
+        match self {
+            Self::ViewChange(change) => reported(change).collect(),
+            Self::NewView(new_view) => new_view.start.changes.iter().flat_map(reported).collect(),
+            Self::Finals(finals) => finals.proof.iter().map(|proof| &proof.certificate).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn rewrite(&self, chain_id: &Digest, by: &mut dyn Rewrite) -> Self {
         match self {
             Self::PrePrepare(pre_prepare) => Self::PrePrepare(PrePrepare {
@@ -98,22 +108,51 @@ impl EngineMessage for Message {
                 prepare: pre_prepare.prepare.as_ref().map(|vote| by.vote(vote)),
             }),
             Self::Votes(votes) => Self::Votes(votes.iter().map(|vote| by.vote(vote)).collect()),
-            Self::Blocks(blocks) => {
-                Self::Blocks(blocks.iter().map(|block| by.block(block)).collect())
-            }
+            Self::Blocks(blocks) => Self::Blocks(
+                blocks
+                    .iter()
+                    .map(|block| by.block(block))
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .filter(|block| by.carries(block))
+                    .collect(),
+            ),
             Self::ViewChange(change) => Self::ViewChange(rewrite_view_change(change, chain_id, by)),
             Self::NewView(new_view) => Self::NewView(rewrite_new_view(new_view, chain_id, by)),
+            Self::Finals(finals) => {
+                let mut finals = finals.clone();
+                if let Some(proof) = &mut finals.proof
+                    && let Some(certificate) = by.certificate(&proof.certificate)
+                {
+                    proof.certificate = certificate;
+                }
+                Self::Finals(finals)
+            }
             other => other.clone(),
         }
     }
+
+    /// A view change that reports nothing.
+    fn alarms(
+        chain_id: &Digest,
+        sender: ValidatorIndex,
+        (epoch, view): (Epoch, View),
+        signer: &dyn Signer,
+    ) -> Vec<Self> {
+        let (final_certificate, prepared) = (None, Vec::new());
+        let report = Report { epoch, view: view.next(), final_certificate, prepared };
+        vec![Draft::ViewChange(report).sign(sender, chain_id, signer)]
+    }
+}
+
+fn reported(change: &ViewChange) -> impl Iterator<Item = &Certificate> {
+    let report = &change.report;
+    let prepared = report.prepared.iter().map(|prepared| &prepared.certificate);
+    prepared.chain(&report.final_certificate)
 }
 
 /// A new-view message is the pre-prepare of all that it chooses.
-fn new_view_statements(
-    new_view: &NewView,
-    chain_id: &Digest,
-    each: &mut dyn FnMut(Slot, Digest),
-) {
+fn new_view_statements(new_view: &NewView, chain_id: &Digest, each: &mut dyn FnMut(Slot, Digest)) {
     let start = &new_view.start;
     each(Slot::NewView(start.epoch, start.view), start.digest(chain_id));
     let mut height = start.base;
@@ -125,20 +164,33 @@ fn new_view_statements(
 }
 
 fn rewrite_view_change(change: &ViewChange, chain_id: &Digest, by: &mut dyn Rewrite) -> ViewChange {
+    if !by.speaks_for(change.sender) {
+        return change.clone();
+    }
     let mut report = change.report.clone();
-    if !by.reports(Claim::Certificates) {
-        report.prepared.clear();
+    let (prepared, final_certificate) =
+        (std::mem::take(&mut report.prepared), report.final_certificate.take());
+    if by.reports(Claim::Certificates) {
+        report.prepared = prepared
+            .into_iter()
+            .filter_map(|Prepared { header, certificate }| {
+                let certificate = by.certificate(&certificate)?;
+                Some(Prepared { header, certificate })
+            })
+            .collect();
     }
-    if !by.reports(Claim::Finals) {
-        report.final_certificate = None;
+    if by.reports(Claim::Finals) {
+        report.final_certificate = final_certificate.and_then(|held| by.certificate(&held));
     }
-    report.prepared.retain(|prepared| by.keeps(&prepared.certificate));
     let signature = by.sign(&report.digest(chain_id), change.signature);
     ViewChange { report, sender: change.sender, signature }
 }
 
 fn rewrite_new_view(new_view: &NewView, chain_id: &Digest, by: &mut dyn Rewrite) -> NewView {
     let mut start = new_view.start.clone();
+    for change in &mut start.changes {
+        *change = rewrite_view_change(change, chain_id, by);
+    }
     for block in &mut start.chosen {
         *block = by.reference(*block);
     }

@@ -73,9 +73,8 @@ impl<R: Rules> Pbft<R> {
         }
         let surplus = log.len().saturating_sub(LOG_BLOCKS);
         log.drain(..surplus);
-        let at = chain.iter().rev().find(|node| {
-            node.block.header.height.get().is_multiple_of(INTERVAL)
-        });
+        let at =
+            chain.iter().rev().find(|node| node.block.header.height.get().is_multiple_of(INTERVAL));
         if let (Some(node), true) = (at, self.may_promise()) {
             let (height, block) = (node.block.header.height, node.block.hash());
             let draft = Draft::Checkpoint { epoch: self.epoch(), height, block };

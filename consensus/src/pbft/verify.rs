@@ -9,9 +9,7 @@ use chain::evidence::Evidence;
 use chain::types::{Digest, Epoch, ValidatorIndex};
 
 use super::Pbft;
-use super::message::{
-    Checkpoint, Message, NewView, PrePrepare, Prepared, Report, ViewChange,
-};
+use super::message::{Checkpoint, Message, NewView, PrePrepare, Prepared, Report, ViewChange};
 use super::rules::{LOG_SIZE, Rules};
 use crate::application::Finals;
 use crate::engine::Fault;
@@ -283,9 +281,10 @@ impl<R: Rules> Edge<'_, R> {
         let whole = finals.blocks.iter().all(SealedBlock::matches_header);
         check(whole, "a block whose content does not belong to its header")?;
         check(
-            finals.proof.as_ref().is_some_and(|proof| {
-                proof.verify(&last.hash(), &config.chain_id, set, verifier)
-            }),
+            finals
+                .proof
+                .as_ref()
+                .is_some_and(|proof| proof.verify(&last.hash(), &config.chain_id, set, verifier)),
             "final blocks without proof",
         )
     }

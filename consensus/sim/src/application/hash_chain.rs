@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::signatures::SignatureRule;
 
 /// Most transactions in one block.
-const MAX_TRANSACTIONS: usize = 64;
+pub(crate) const MAX_TRANSACTIONS: usize = 64;
 /// A put under this key sets the number of validators, its value's first byte: the first so many of
 /// genesis.
 pub(super) const MEMBERSHIP_KEY: &[u8] = b"validators";
@@ -287,6 +287,9 @@ impl HashChain {
         seal: bool,
         transactions: &[Transaction],
     ) -> Result<Outcome, &'static str> {
+        if transactions.len() > MAX_TRANSACTIONS {
+            return Err("too many transactions");
+        }
         let mut state = parent.clone();
         let verifier = self.rule.verifier();
         let (mut accused, mut members) = (BTreeSet::new(), None);

@@ -19,6 +19,7 @@ use consensus::application::{
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
+pub(crate) use hash_chain::MAX_TRANSACTIONS;
 pub use hash_chain::{HashChain, HashChainState};
 pub use ledger::{LedgerChain, LedgerState};
 
@@ -242,6 +243,12 @@ pub(crate) fn signed(
 ) -> SignedTransaction {
     let expiry = Height::new(MempoolLimits::LIFETIME);
     Payload { chain_id, sender: signer.public(), nonce, expiry, body }.sign(signer)
+}
+
+/// A client's transaction: a write of one sender.
+pub fn transaction(chain_id: Digest, signer: &dyn Signer, nonce: u64) -> SignedTransaction {
+    let body = Body::Put { key: b"k".to_vec(), value: nonce.to_le_bytes().to_vec() };
+    signed(chain_id, signer, nonce, body)
 }
 
 /// A client's transaction that sets the number of validators.

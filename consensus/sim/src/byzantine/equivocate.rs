@@ -1,88 +1,77 @@
-//! As leader signs two headers for every height: one chain for one half of the others, a second
-//! for the rest, with its votes for both.
+//! As leader signs two or more headers for every height, a chain for each part of the others, with
+//! its votes for all of them.
 
 use std::collections::BTreeMap;
 
-use chain::block::{Block, SealedBlock};
+use chain::block::SealedBlock;
 use chain::certificate::{Certificate, Vote};
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
-
-use super::{Behaviour, Hand};
-
 use consensus::message::{EngineMessage, Rewrite};
 
-#[derive(Debug, Default)]
+use super::doubles::Doubles;
+use super::{Behaviour, Hand, Said, view_of};
+
+#[derive(Debug)]
 pub(super) struct Equivocate {
-    /// Own blocks and their twins.
-    twins: BTreeMap<Digest, SealedBlock>,
-    /// Who gets the second chain of a view.
-    second: BTreeMap<(Epoch, View, ValidatorIndex), bool>,
+    /// Whether every follower gets a chain of its own; else there are two.
+    each: bool,
+    /// The chains besides the honest one.
+    chains: BTreeMap<u64, Doubles>,
+    /// Which chain of a view a follower gets; 0 is the honest one.
+    chosen: BTreeMap<(Epoch, View, ValidatorIndex), u64>,
 }
 
-struct SecondChain<'a> {
-    twins: &'a mut BTreeMap<Digest, SealedBlock>,
+impl Equivocate {
+    pub(super) fn halves() -> Self {
+        Self { each: false, chains: BTreeMap::new(), chosen: BTreeMap::new() }
+    }
+
+    pub(super) fn each() -> Self {
+        Self { each: true, ..Self::halves() }
+    }
+}
+
+struct OtherChain<'a> {
+    number: u64,
+    doubles: &'a mut Doubles,
     hand: &'a Hand,
 }
 
-impl Rewrite for SecondChain<'_> {
+impl Rewrite for OtherChain<'_> {
     fn block(&mut self, block: &SealedBlock) -> SealedBlock {
-        if !self.hand.is_mine(block) {
-            return block.clone();
-        }
-        if let Some(twin) = self.twins.get(&block.hash()) {
-            return twin.clone();
-        }
-        let mut changed: Block = (**block).clone();
-        changed.header.timestamp_ms += 1;
-        changed.header.parent = self.reference(changed.header.parent);
-        let certificate = changed.justification.certificate.take();
-        changed.justification.certificate = certificate.filter(|held| self.keeps(held));
-        let twin = self.hand.propose(changed);
-        self.twins.insert(block.hash(), twin.clone());
-        twin
+        let number = self.number;
+        self.doubles.block(block, self.hand, |changed| changed.header.timestamp_ms += number)
     }
 
     fn vote(&mut self, vote: &Vote) -> Vote {
-        match self.twins.get(&vote.ballot.block) {
-            Some(twin) => self.hand.vote_for(vote, twin.hash()),
-            None => *vote,
-        }
+        self.doubles.vote(vote, self.hand)
     }
 
     fn reference(&mut self, hash: Digest) -> Digest {
-        self.twins.get(&hash).map_or(hash, SealedBlock::hash)
+        self.doubles.reference(hash)
     }
 
     /// Certificates of the first chain would give it away.
-    fn keeps(&mut self, certificate: &Certificate) -> bool {
-        !self.twins.contains_key(&certificate.ballot.block)
+    fn certificate(&mut self, certificate: &Certificate) -> Option<Certificate> {
+        (!self.doubles.replaces(&certificate.ballot.block)).then(|| certificate.clone())
     }
 }
 
 impl<M: EngineMessage> Behaviour<M> for Equivocate {
-    fn send(
-        &mut self,
-        to: ValidatorIndex,
-        message: &M,
-        hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, M)>,
-    ) {
-        let place = message
-            .proposals()
-            .first()
-            .map(|block| (block.header.epoch, block.header.view))
-            .or_else(|| {
-                let position = message.votes().first()?.ballot.position;
-                Some((position.epoch, position.view))
-            });
-        let second = place.is_some_and(|(epoch, view)| {
-            *self.second.entry((epoch, view, to)).or_insert_with(|| hand.dice.below(2) == 0)
+    fn send(&mut self, to: ValidatorIndex, message: &M, hand: &mut Hand, said: &mut Vec<Said<M>>) {
+        let each = self.each;
+        let number = view_of(message).map_or(0, |(epoch, view)| {
+            *self
+                .chosen
+                .entry((epoch, view, to))
+                .or_insert_with(|| if each { u64::from(to.get()) } else { hand.dice.below(2) })
         });
-        if second {
-            let mut chain = SecondChain { twins: &mut self.twins, hand };
-            out.push((to, message.rewrite(&hand.chain_id, &mut chain)));
+        if number == 0 {
+            said.push(Said::now(to, message.clone()));
         } else {
-            out.push((to, message.clone()));
+            let doubles = self.chains.entry(number).or_default();
+            let mut chain = OtherChain { number, doubles, hand };
+            said.push(Said::now(to, message.rewrite(&hand.chain_id, &mut chain)));
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use chain::types::ValidatorIndex;
-
 use consensus::message::EngineMessage;
 
-use super::{Behaviour, Hand};
+use super::{Behaviour, Hand, Said};
 
-/// How many old messages it keeps.
+/// How many old messages it keeps, and how many of its first, which are of old epochs one day.
 const MEMORY: usize = 64;
+const FIRST: usize = 32;
 
 pub(super) struct Replay<M> {
     said: VecDeque<M>,
@@ -22,20 +22,14 @@ impl<M> Default for Replay<M> {
 }
 
 impl<M: EngineMessage> Behaviour<M> for Replay<M> {
-    fn send(
-        &mut self,
-        to: ValidatorIndex,
-        message: &M,
-        hand: &mut Hand,
-        out: &mut Vec<(ValidatorIndex, M)>,
-    ) {
-        out.push((to, message.clone()));
+    fn send(&mut self, to: ValidatorIndex, message: &M, hand: &mut Hand, said: &mut Vec<Said<M>>) {
+        said.push(Said::now(to, message.clone()));
         if hand.dice.below(4) == 0 && !self.said.is_empty() {
             let old = hand.dice.index(self.said.len());
-            out.push((to, self.said[old].clone()));
+            said.push(Said::now(to, self.said[old].clone()));
         }
-        if self.said.len() == MEMORY {
-            let forgotten = hand.dice.index(MEMORY);
+        if self.said.len() == FIRST + MEMORY {
+            let forgotten = FIRST + hand.dice.index(MEMORY);
             self.said.remove(forgotten);
         }
         self.said.push_back(message.clone());

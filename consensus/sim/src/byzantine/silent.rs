@@ -1,10 +1,9 @@
 //! Says nothing at all, but listens.
 
 use chain::types::ValidatorIndex;
-
 use consensus::message::EngineMessage;
 
-use super::{Behaviour, Hand};
+use super::{Behaviour, Hand, Said};
 
 #[derive(Debug)]
 pub(super) struct Silent;
@@ -15,7 +14,7 @@ impl<M: EngineMessage> Behaviour<M> for Silent {
         _to: ValidatorIndex,
         _message: &M,
         _hand: &mut Hand,
-        _out: &mut Vec<(ValidatorIndex, M)>,
+        _said: &mut Vec<Said<M>>,
     ) {
     }
 }

@@ -1,20 +1,30 @@
 //! What must hold in every run, one property per file, written apart from production code: counts
 //! and comparisons are made here again from what honest nodes send and finalize.
 
+mod acknowledged;
 mod agreement;
 mod append_only;
 mod certified_finality;
 mod conserved_supply;
 mod exactly_once;
 mod honest_evidence;
+mod linearizable;
+mod mode_changes;
 mod no_double_vote;
+mod no_livelock;
 mod ordered_survives;
 mod prepared_survives;
+mod sets;
 mod state_roots;
+#[cfg(test)]
+mod tests;
+mod unique_certificates;
+mod validity;
 mod value_stability;
 
 use std::rc::Rc;
 
+use chain::certificate::Certificate;
 use chain::evidence::Evidence;
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::engine::Time;
@@ -29,6 +39,8 @@ pub struct Facts {
     pub genesis: Rc<Genesis>,
     /// By index of the first validator set: runs one engine, unchanged.
     pub honest: Vec<bool>,
+    /// When what is observed happens.
+    pub now: Time,
 }
 
 impl Facts {
@@ -51,6 +63,18 @@ pub enum Observation<'a> {
     Finalized { node: usize, block: &'a Observed },
     /// A node believes this evidence.
     Believed { node: usize, evidence: &'a Evidence },
+    /// A certificate left.
+    Certified { node: usize, certificate: &'a Certificate },
+    /// Clients sent a transaction, for the first time or again.
+    Submitted { transaction: Digest },
+    /// A client asked a node for a state as new as this moment.
+    ReadAsked { id: u64 },
+    /// The answer: the final state at this height.
+    ReadAnswered { id: u64, height: Height },
+    /// The world made a step in which nothing goes wrong any more, and clients wait.
+    Waited,
+    /// The run is over; whether everything honest caught up with everything.
+    Ended { recovered: bool },
 }
 
 /// A property of every run.
@@ -86,22 +110,29 @@ impl std::fmt::Debug for Invariants {
 impl Invariants {
     pub fn new(facts: Facts) -> Self {
         let properties: Vec<Box<dyn Invariant>> = vec![
+            Box::new(acknowledged::AcknowledgedSurvives::default()),
             Box::new(agreement::Agreement::default()),
             Box::new(append_only::AppendOnly::default()),
             Box::new(certified_finality::CertifiedFinality::new(&facts)),
             Box::new(conserved_supply::ConservedSupply),
             Box::new(exactly_once::ExactlyOnce::default()),
             Box::new(honest_evidence::HonestEvidence),
+            Box::new(linearizable::Linearizable::default()),
+            Box::new(mode_changes::ModeChanges::default()),
             Box::new(no_double_vote::NoDoubleVote::default()),
+            Box::new(no_livelock::NoLivelock::default()),
             Box::new(ordered_survives::OrderedSurvives::default()),
             Box::new(prepared_survives::PreparedSurvives::default()),
             Box::new(state_roots::StateRoots::default()),
+            Box::new(unique_certificates::UniqueCertificates::new(&facts)),
+            Box::new(validity::Validity::default()),
             Box::new(value_stability::ValueStability::new(&facts)),
         ];
         Self { facts, properties, violations: Vec::new() }
     }
 
     pub fn observe(&mut self, now: Time, seen: &Observation<'_>) {
+        self.facts.now = now;
         for property in &mut self.properties {
             if let Err(detail) = property.observe(&self.facts, seen) {
                 let property = property.name().to_owned();

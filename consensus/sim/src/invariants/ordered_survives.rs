@@ -1,4 +1,6 @@
-//! Where nodes only crash, what was ordered once stays: no other block becomes final there.
+//! Where nodes only crash, what was ordered once stays: no other block becomes final there,
+//! in whatever view or mode, so also across every change of mode. (What is final survives liars and
+//! mode changes by `agreement`, which knows of neither.)
 //! docs/protocol/hybrid.md, "Two-speed finality".
 
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use consensus::engine::{Engine, Time};
 use super::World;
 use crate::application::{self, Workload};
 use crate::genesis::Genesis;
+use crate::invariants::Observation;
 use crate::plan::Plan;
 
 /// Clients and what they sent.
@@ -16,6 +17,7 @@ pub(super) struct Clients {
     signers: Vec<Box<dyn chain::crypto::Signer + Send>>,
     workload: Workload,
     submitted: u64,
+    reads: u64,
     /// Sent and not final anywhere honest.
     open: BTreeMap<Digest, (Time, SignedTransaction)>,
 }
@@ -25,7 +27,7 @@ impl Clients {
         let signers = (0..plan.load.senders.max(1))
             .map(|sender| Genesis::client(plan.signatures, plan.seed, sender))
             .collect();
-        Self { signers, workload: plan.workload, submitted: 0, open: BTreeMap::new() }
+        Self { signers, workload: plan.workload, submitted: 0, reads: 0, open: BTreeMap::new() }
     }
 
     pub(super) fn submitted(&self) -> u64 {
@@ -82,14 +84,34 @@ impl<E: Engine> World<E> {
         }
     }
 
+    /// Gives a transaction to every node that is up.
     pub fn offer(&mut self, transaction: &SignedTransaction) {
+        let submitted = Observation::Submitted { transaction: transaction.hash() };
+        self.invariants.observe(self.now, &submitted);
         for node in 0..self.nodes.len() {
-            let Some(driver) = &mut self.nodes[node].driver else {
+            let target = &mut self.nodes[node];
+            let Some(driver) = &mut target.driver else {
                 continue;
             };
+            if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
+                continue;
+            }
             if driver.application_mut().submit(transaction) {
                 self.want_turn(node);
             }
         }
+    }
+
+    /// A client asks a node for a state as new as now, where the engine answers such questions.
+    pub fn read(&mut self, node: usize) {
+        if self.nodes[node].driver.is_none() || !self.is_honest(node) {
+            return;
+        }
+        self.clients.reads += 1;
+        let id = self.clients.reads;
+        self.trace.event(self.now, b'r', node, &id.to_le_bytes());
+        self.invariants.observe(self.now, &Observation::ReadAsked { id });
+        let turned = self.nodes[node].read(self.now, id);
+        self.digest_turn(node, turned);
     }
 }

@@ -175,6 +175,14 @@ impl<E: Engine> World<E> {
         target.inbox.clear();
         target.restart_after = None;
         target.disk.crash(&mut self.disk_dice);
+        if target.liar.as_ref().is_some_and(|(liar, _)| liar.forgets()) {
+            // A backup, taken at one crash and put back at another.
+            if self.disk_dice.below(2) == 0 {
+                target.disk.back_up();
+            } else {
+                target.disk.restore();
+            }
+        }
         self.record.counters.crashes += 1;
         self.trace.line(self.now, || format!("n{node} crashes"));
         if let Some(after) = restart_after {

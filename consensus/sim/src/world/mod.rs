@@ -143,7 +143,7 @@ impl<E: Engine> World<E> {
         let nodes: Vec<Node<E>> =
             validators.iter().map(|index| node_of(&plan, &genesis, *index, &mut clocks)).collect();
         let honest = (0..plan.validators).map(|index| plan.is_honest(index)).collect();
-        let facts = Facts { genesis: Rc::clone(&genesis), honest };
+        let facts = Facts { genesis: Rc::clone(&genesis), honest, now: Time::default() };
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         if let Some(regions) = &plan.regions {
@@ -264,6 +264,9 @@ impl<E: Engine> World<E> {
         assert!(next.at >= self.now, "time runs forward");
         self.now = next.at;
         self.act(next.action);
+        if self.faults_over && self.open_transactions() > 0 {
+            self.invariants.observe(self.now, &Observation::Waited);
+        }
         true
     }
 
@@ -339,6 +342,11 @@ impl<E: Engine> World<E> {
             }
             Action::Submit => {
                 self.submit();
+                if E::FAULT_MODEL == FaultModel::Crash {
+                    // Where liars are expected, clients ask for proofs and not for reads.
+                    let turn = usize::try_from(self.clients.submitted()).expect("a count of calls");
+                    self.read(turn % self.plan.validators);
+                }
                 if self.clients.submitted() < self.plan.load.transactions {
                     self.schedule(self.now + self.plan.load.interval, Action::Submit);
                 }
@@ -348,6 +356,11 @@ impl<E: Engine> World<E> {
                 self.schedule(self.now + self.plan.options.timeout_min, Action::Offer);
             }
         }
+    }
+
+    /// Tells the invariants that nothing more will happen.
+    pub fn end(&mut self, recovered: bool) {
+        self.invariants.observe(self.now, &Observation::Ended { recovered });
     }
 
     fn want_turn(&mut self, node: usize) {
@@ -462,6 +475,7 @@ fn node_of<E: Engine>(
             me: validator,
             chain_id: genesis.chain_id,
             signer: Genesis::signer(plan.signatures, plan.seed, index),
+            timeout: plan.options.timeout_min,
             dice: Dice::new(plan.seed ^ index as u64, Purpose::Byzantine),
         };
         (kind.start(), hand)

@@ -197,13 +197,30 @@ impl<E: Engine> Node<E> {
 
     /// One turn over everything that waits.
     pub(super) fn turn(&mut self, now: Time) -> Turned<E::Message> {
-        let local = self.clock.monotonic(now);
         let incoming = std::mem::take(&mut self.inbox);
+        self.drive(now, |driver, local, capture| driver.turn(local, incoming, capture))
+    }
+
+    /// A client's question.
+    pub(super) fn read(&mut self, now: Time, id: u64) -> Turned<E::Message> {
+        self.drive(now, |driver, local, capture| driver.read(local, id, capture))
+    }
+
+    fn drive(
+        &mut self,
+        now: Time,
+        act: impl FnOnce(
+            &mut SimDriver<E>,
+            Time,
+            &mut Capture<'_, E::Message, E::Record>,
+        ) -> Result<(), StorageError>,
+    ) -> Turned<E::Message> {
+        let local = self.clock.monotonic(now);
         let driver = self.driver.as_mut().expect("only a running node takes turns");
         driver.application_mut().set_time(self.clock.wall_ms(now));
         let syncs_before = self.disk.syncs();
         let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
-        let turned = catch_unwind(AssertUnwindSafe(|| driver.turn(local, incoming, &mut capture)));
+        let turned = catch_unwind(AssertUnwindSafe(|| act(driver, local, &mut capture)));
         let sent = capture.sent;
         self.conclude(turned, sent, syncs_before)
     }

@@ -153,6 +153,10 @@ impl<E: Engine> World<E> {
                 self.record.counters.evidence_found += 1;
                 self.invariants.observe(now, &Observation::Believed { node, evidence });
             }
+            Event::ReadReady { id, height } if honest => {
+                let (id, height) = (*id, *height);
+                self.invariants.observe(now, &Observation::ReadAnswered { id, height });
+            }
             Event::BlockRefused { .. } if honest => self.record.counters.blocks_refused += 1,
             Event::PeerFault { fault, .. } => {
                 *self.record.counters.refused.entry(fault.0.to_owned()).or_default() += 1;

@@ -9,6 +9,7 @@ use consensus::engine::{Engine, Recipients, Time};
 use consensus::message::EngineMessage;
 
 use super::{Action, World};
+use crate::byzantine::Said;
 use crate::invariants::Observation;
 
 /// Most messages that all clogged links together hold back; what comes on top is lost.
@@ -105,6 +106,9 @@ impl<E: Engine> World<E> {
                 let stated = Observation::Stated { validator: me, slot, digest };
                 invariants.observe(now, &stated);
             });
+            for certificate in message.certificates() {
+                self.invariants.observe(now, &Observation::Certified { node, certificate });
+            }
         }
         self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;
@@ -126,9 +130,9 @@ impl<E: Engine> World<E> {
         for to in recipients {
             behaviour.send(to, &message, hand, &mut said);
         }
-        for (to, message) in said {
+        for Said { to, delay, message } in said {
             let (digest, bytes) = self.digest_of(&message);
-            self.post(node, departure, to, &Rc::new(message), digest, bytes);
+            self.post(node, departure + delay, to, &Rc::new(message), digest, bytes);
         }
     }
 
