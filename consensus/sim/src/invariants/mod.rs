@@ -4,16 +4,20 @@
 mod agreement;
 mod append_only;
 mod certified_finality;
+mod election_safety;
 mod exactly_once;
 mod honest_evidence;
+mod leader_completeness;
+mod log_matching;
 mod no_double_vote;
 mod ordered_survives;
 mod state_roots;
 
 use std::rc::Rc;
 
+use chain::block::SealedBlock;
 use chain::evidence::Evidence;
-use chain::types::{Digest, Height, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use consensus::engine::Time;
 
 use crate::application::Observed;
@@ -23,6 +27,8 @@ use consensus::message::Slot;
 /// What is known about a run from outside.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Name of the engine.
+    pub engine: &'static str,
     pub genesis: Rc<Genesis>,
     /// By index of the first validator set: runs one engine, unchanged.
     pub honest: Vec<bool>,
@@ -42,6 +48,10 @@ pub enum Observation<'a> {
     Started { node: usize, height: Height, hash: Digest },
     /// A signed statement left.
     Stated { validator: ValidatorIndex, slot: Slot, digest: Digest },
+    /// A block that is not final left in a message.
+    Proposed { node: usize, block: &'a SealedBlock },
+    /// A node follows the leader of a view, or leads it.
+    Led { node: usize, view: View, leader: ValidatorIndex },
     /// A block was reported as ordered.
     Ordered { node: usize, height: Height, block: Digest },
     /// A block was made final.
@@ -86,8 +96,11 @@ impl Invariants {
             Box::new(agreement::Agreement::default()),
             Box::new(append_only::AppendOnly::default()),
             Box::new(certified_finality::CertifiedFinality::new(&facts)),
+            Box::new(election_safety::ElectionSafety::default()),
             Box::new(exactly_once::ExactlyOnce::default()),
             Box::new(honest_evidence::HonestEvidence),
+            Box::new(leader_completeness::LeaderCompleteness::default()),
+            Box::new(log_matching::LogMatching::default()),
             Box::new(no_double_vote::NoDoubleVote::default()),
             Box::new(ordered_survives::OrderedSurvives::default()),
             Box::new(state_roots::StateRoots::default()),

@@ -150,7 +150,7 @@ impl<E: Engine> World<E> {
                 !plan.twins.contains(&index) && plan.byzantine.iter().all(|(who, _)| *who != index)
             })
             .collect();
-        let facts = Facts { genesis: Rc::clone(&genesis), honest };
+        let facts = Facts { engine: E::NAME, genesis: Rc::clone(&genesis), honest };
         let signers = (0..plan.load.senders.max(1))
             .map(|sender| Genesis::signer(plan.signatures, plan.seed, 1000 + sender))
             .collect();
@@ -486,6 +486,9 @@ impl<E: Engine> World<E> {
                 let stated = Observation::Stated { validator: me, slot, digest };
                 invariants.observe(now, &stated);
             });
+            for block in message.proposals() {
+                invariants.observe(now, &Observation::Proposed { node, block });
+            }
         }
         self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;

@@ -143,8 +143,10 @@ impl<E: Engine> World<E> {
                     self.record.mode_changes.push(ModeChange { height, from, to, reason });
                 }
             }
-            Event::ViewStarted { epoch, view, .. } if honest => {
-                self.record.views.entry((*epoch, *view)).or_insert(now);
+            Event::ViewStarted { epoch, view, leader } if honest => {
+                let (view, leader) = (*view, *leader);
+                self.invariants.observe(now, &Observation::Led { node, view, leader });
+                self.record.views.entry((*epoch, view)).or_insert(now);
             }
             Event::EpochStarted { epoch, .. } if honest => {
                 self.record.epochs.entry(*epoch).or_insert(now);
