@@ -55,7 +55,9 @@ impl LeaderCompleteness {
     fn check(&self, start: &Start) -> Result<bool, String> {
         let Start { term, mut height, top, .. } = *start;
         if height < top {
-            return Err(format!("the log of the leader of term {term} ends at {height} below {top}"));
+            return Err(format!(
+                "the log of the leader of term {term} ends at {height} below {top}"
+            ));
         }
         let mut entry = start.tip;
         while height > top {

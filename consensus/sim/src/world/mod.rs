@@ -398,6 +398,17 @@ impl<E: Engine> World<E> {
         self.schedule(self.now, Action::Deliver { to, from, message: Rc::new(message), digest });
     }
 
+    /// A client asks a node for a state as new as now, and waits for a while: from which height on
+    /// it is that new.
+    pub fn read(&mut self, node: usize, id: u64, patience: Duration) -> Option<Height> {
+        self.nodes[node].driver.as_ref()?;
+        let turned = self.nodes[node].read(self.now, id);
+        self.digest_turn(node, turned);
+        let end = self.now + patience;
+        self.run_until(end, |world| world.record.reads.contains_key(&(node, id)));
+        self.record.reads.get(&(node, id)).copied()
+    }
+
     fn digest_of(&self, message: &E::Message) -> (Digest, usize) {
         let bytes = codec::encode(message);
         (Hasher::new(Domain::Handshake).bytes(&bytes).finish(), bytes.len())

@@ -206,6 +206,18 @@ impl<E: Engine> Node<E> {
         self.conclude(turned, sent, syncs_before)
     }
 
+    /// A client's question for a state as new as now.
+    pub(super) fn read(&mut self, now: Time, id: u64) -> Turned<E::Message> {
+        let local = self.local(now);
+        let driver = self.driver.as_mut().expect("only a running node is asked");
+        driver.application_mut().set_time(local);
+        let syncs_before = self.disk.syncs();
+        let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
+        let asked = catch_unwind(AssertUnwindSafe(|| driver.read(local, id, &mut capture)));
+        let sent = capture.sent;
+        self.conclude(asked, sent, syncs_before)
+    }
+
     fn conclude(
         &mut self,
         result: std::thread::Result<Result<(), StorageError>>,

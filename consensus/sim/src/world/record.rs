@@ -79,6 +79,8 @@ pub struct Record {
     pub mode_changes: Vec<ModeChange>,
     /// When the chain grew at the first honest node.
     pub heights: BTreeMap<Height, Time>,
+    /// Reads that were answered, by node and number.
+    pub reads: BTreeMap<(usize, u64), Height>,
 }
 
 impl Record {
@@ -154,6 +156,9 @@ impl<E: Engine> World<E> {
             Event::EvidenceFound { evidence } if honest => {
                 self.record.counters.evidence_found += 1;
                 self.invariants.observe(now, &Observation::Believed { node, evidence });
+            }
+            Event::ReadReady { id, height } if honest => {
+                self.record.reads.insert((node, *id), *height);
             }
             Event::BlockRefused { .. } if honest => self.record.counters.blocks_refused += 1,
             Event::PeerFault { fault, .. } => {
