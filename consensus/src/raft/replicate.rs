@@ -78,14 +78,15 @@ impl<R: Rules> Raft<R> {
     /// R22: new entries go to everybody at once; where all need the same, as one message.
     pub(super) fn replicate(&mut self, out: &mut Out) {
         let next: BTreeSet<Height> = self.peers.values().map(|peer| peer.next).collect();
-        let alike = next.len() == 1 && self.peers.values().all(Progress::may_send);
+        let alike = next.len() <= 1 && self.peers.values().all(Progress::may_send);
         if !alike || self.configuration.is_joint() {
             for peer in self.other_members() {
                 self.send_entries(peer, out);
             }
             return;
         }
-        let next = next.first().copied().unwrap_or_default();
+        // A lone leader has observers all the same.
+        let next = next.first().copied().unwrap_or(self.tip().position.height);
         let Some(append) = self.append_from(next) else { return };
         if append.blocks.is_empty() {
             return;

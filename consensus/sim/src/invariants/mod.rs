@@ -6,9 +6,12 @@ mod agreement;
 mod append_only;
 mod certified_finality;
 mod conserved_supply;
+mod election_safety;
 mod exactly_once;
 mod honest_evidence;
+mod leader_completeness;
 mod linearizable;
+mod log_matching;
 mod mode_changes;
 mod no_double_vote;
 mod no_livelock;
@@ -24,9 +27,10 @@ mod value_stability;
 
 use std::rc::Rc;
 
+use chain::block::SealedBlock;
 use chain::certificate::Certificate;
 use chain::evidence::Evidence;
-use chain::types::{Digest, Height, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use consensus::engine::Time;
 
 use crate::application::Observed;
@@ -36,6 +40,8 @@ use consensus::message::Slot;
 /// What is known about a run from outside.
 #[derive(Clone, Debug)]
 pub struct Facts {
+    /// Name of the engine.
+    pub engine: &'static str,
     pub genesis: Rc<Genesis>,
     /// By index of the first validator set: runs one engine, unchanged.
     pub honest: Vec<bool>,
@@ -57,6 +63,10 @@ pub enum Observation<'a> {
     Started { node: usize, height: Height, hash: Digest },
     /// A signed statement left.
     Stated { validator: ValidatorIndex, slot: Slot, digest: Digest },
+    /// A block that is not final left in a message.
+    Proposed { node: usize, block: &'a SealedBlock },
+    /// A node follows the leader of a view, or leads it.
+    Led { node: usize, view: View, leader: ValidatorIndex },
     /// A block was reported as ordered.
     Ordered { node: usize, height: Height, block: Digest },
     /// A block was made final.
@@ -115,9 +125,12 @@ impl Invariants {
             Box::new(append_only::AppendOnly::default()),
             Box::new(certified_finality::CertifiedFinality::new(&facts)),
             Box::new(conserved_supply::ConservedSupply),
+            Box::new(election_safety::ElectionSafety::default()),
             Box::new(exactly_once::ExactlyOnce::default()),
             Box::new(honest_evidence::HonestEvidence),
+            Box::new(leader_completeness::LeaderCompleteness::default()),
             Box::new(linearizable::Linearizable::default()),
+            Box::new(log_matching::LogMatching::default()),
             Box::new(mode_changes::ModeChanges::default()),
             Box::new(no_double_vote::NoDoubleVote::default()),
             Box::new(no_livelock::NoLivelock::default()),

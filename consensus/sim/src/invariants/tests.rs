@@ -55,7 +55,8 @@ impl Bench {
             snapshot,
         };
         let honest = vec![true, true, true, crash_only];
-        let facts = Facts { genesis: Rc::new(genesis), honest, now: Time::default() };
+        let facts =
+            Facts { engine: "hybrid", genesis: Rc::new(genesis), honest, now: Time::default() };
         let mut bench = Self { invariants: Invariants::new(facts), chain_id, now: 0 };
         for node in 0..4 {
             bench.started(node, 0, chain_id);

@@ -1,9 +1,10 @@
 //! The clients: what they send, and what of it is not final yet.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chain::transaction::{Body, SignedTransaction};
-use chain::types::Digest;
+use chain::types::{Digest, Height};
 use consensus::engine::{Engine, Time};
 
 use super::World;
@@ -103,9 +104,10 @@ impl<E: Engine> World<E> {
     }
 
     /// A client asks a node for a state as new as now, where the engine answers such questions.
-    pub fn read(&mut self, node: usize) {
+    /// Answers with the number of the question.
+    pub fn read(&mut self, node: usize) -> Option<u64> {
         if self.nodes[node].driver.is_none() || !self.is_honest(node) {
-            return;
+            return None;
         }
         self.clients.reads += 1;
         let id = self.clients.reads;
@@ -113,5 +115,14 @@ impl<E: Engine> World<E> {
         self.invariants.observe(self.now, &Observation::ReadAsked { id });
         let turned = self.nodes[node].read(self.now, id);
         self.digest_turn(node, turned);
+        Some(id)
+    }
+
+    /// The same, waiting for the answer for a while: from which height on the state is that new.
+    pub fn read_within(&mut self, node: usize, patience: Duration) -> Option<Height> {
+        let id = self.read(node)?;
+        let end = self.now + patience;
+        self.run_until(end, |world| world.record.reads.contains_key(&id));
+        self.record.reads.get(&id).copied()
     }
 }

@@ -143,7 +143,8 @@ impl<E: Engine> World<E> {
         let nodes: Vec<Node<E>> =
             validators.iter().map(|index| node_of(&plan, &genesis, *index, &mut clocks)).collect();
         let honest = (0..plan.validators).map(|index| plan.is_honest(index)).collect();
-        let facts = Facts { genesis: Rc::clone(&genesis), honest, now: Time::default() };
+        let facts =
+            Facts { engine: E::NAME, genesis: Rc::clone(&genesis), honest, now: Time::default() };
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         if let Some(regions) = &plan.regions {
@@ -345,7 +346,7 @@ impl<E: Engine> World<E> {
                 if E::FAULT_MODEL == FaultModel::Crash {
                     // Where liars are expected, clients ask for proofs and not for reads.
                     let turn = usize::try_from(self.clients.submitted()).expect("a count of calls");
-                    self.read(turn % self.plan.validators);
+                    let _ = self.read(turn % self.plan.validators);
                 }
                 if self.clients.submitted() < self.plan.load.transactions {
                     self.schedule(self.now + self.plan.load.interval, Action::Submit);

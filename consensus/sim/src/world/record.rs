@@ -79,6 +79,8 @@ pub struct Record {
     pub mode_changes: Vec<ModeChange>,
     /// When the chain grew at the first honest node.
     pub heights: BTreeMap<Height, Time>,
+    /// Reads that were answered, by node and number.
+    pub reads: BTreeMap<u64, Height>,
 }
 
 impl Record {
@@ -143,8 +145,10 @@ impl<E: Engine> World<E> {
                     self.record.mode_changes.push(ModeChange { height, from, to, reason });
                 }
             }
-            Event::ViewStarted { epoch, view, .. } if honest => {
-                self.record.views.entry((*epoch, *view)).or_insert(now);
+            Event::ViewStarted { epoch, view, leader } if honest => {
+                let (view, leader) = (*view, *leader);
+                self.invariants.observe(now, &Observation::Led { node, view, leader });
+                self.record.views.entry((*epoch, view)).or_insert(now);
             }
             Event::EpochStarted { epoch, .. } if honest => {
                 self.record.epochs.entry(*epoch).or_insert(now);
@@ -155,6 +159,7 @@ impl<E: Engine> World<E> {
             }
             Event::ReadReady { id, height } if honest => {
                 let (id, height) = (*id, *height);
+                self.record.reads.insert(id, height);
                 self.invariants.observe(now, &Observation::ReadAnswered { id, height });
             }
             Event::BlockRefused { .. } if honest => self.record.counters.blocks_refused += 1,

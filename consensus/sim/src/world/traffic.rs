@@ -106,6 +106,9 @@ impl<E: Engine> World<E> {
                 let stated = Observation::Stated { validator: me, slot, digest };
                 invariants.observe(now, &stated);
             });
+            for block in message.proposals() {
+                self.invariants.observe(now, &Observation::Proposed { node, block });
+            }
             for certificate in message.certificates() {
                 self.invariants.observe(now, &Observation::Certified { node, certificate });
             }
