@@ -340,10 +340,9 @@ fn section_1_a_lying_leader_is_outside_the_model() {
     let mut forks = 0;
     let seeds = 20;
     for seed in 0..seeds {
-        let plan = Plan {
-            byzantine: vec![(1, BehaviourKind::Equivocate)],
-            ..scenarios::calm(seed, 4)
-        };
+        let calm = scenarios::calm(seed, 4);
+        let load = Load { interval: MS / 2, ..calm.load };
+        let plan = Plan { byzantine: vec![(1, BehaviourKind::Equivocate)], load, ..calm };
         let report = runner::run::<Paxos>(&plan, "equivocation");
         forks += usize::from(report.violations.iter().any(|v| v.property == "agreement"));
     }
