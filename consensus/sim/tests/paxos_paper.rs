@@ -198,8 +198,7 @@ fn section_3_gaps_are_filled_with_no_ops() {
         watched.world.submit();
         watched.run(MS * 2);
     }
-    let alone: Vec<SealedBlock> =
-        watched.proposals().into_iter().map(|(_, block)| block).collect();
+    let alone: Vec<SealedBlock> = watched.proposals().into_iter().map(|(_, block)| block).collect();
     let heights: BTreeSet<Height> = alone.iter().map(|block| block.header.height).collect();
     assert_eq!(heights, BTreeSet::from([Height::new(1), Height::new(2)]));
     // The second accepts another block in the lower of the two slots, and nobody hears of it.
@@ -217,8 +216,9 @@ fn section_3_gaps_are_filled_with_no_ops() {
     watched.world.strike(Fault::HealNetwork);
     watched.forget();
     watched.lose(|_| false);
-    watched.until("two blocks", |world| world.min_final() == Height::new(0)
-        && world.max_final() >= Height::new(2));
+    watched.until("two blocks", |world| {
+        world.min_final() == Height::new(0) && world.max_final() >= Height::new(2)
+    });
     let proposals = watched.proposals();
     assert!(proposals.iter().all(|(later, _)| *later > ballot));
     assert_eq!(proposals[0].1.hash(), other.hash(), "the value of the highest ballot");

@@ -14,7 +14,7 @@ use super::record::Entry;
 use super::{Out, Part, Paxos, Rules};
 use crate::application::{BuildKind, BuildRequest, BuiltPayload};
 use crate::engine::{Event, Outgoing, Recipients, Request, Time};
-use crate::propose::header;
+use crate::propose::{Work, header};
 use crate::tree::{BlockRef, WINDOW};
 
 /// A proposer in phase 2.
@@ -127,13 +127,15 @@ impl<R: Rules> Paxos<R> {
 
     /// Whether a proposal of this leader is not chosen yet.
     pub(super) fn in_flight(&self) -> bool {
-        self.proposal
-            .is_some_and(|proposal| proposal.head.position.height > self.tree.root().position.height)
+        self.proposal.is_some_and(|proposal| {
+            proposal.head.position.height > self.tree.root().position.height
+        })
     }
 
     /// Whether the pipeline has room for one more slot.
     fn has_room(&self) -> bool {
-        let head = self.proposal.map_or(Height::default(), |proposal| proposal.head.position.height);
+        let head =
+            self.proposal.map_or(Height::default(), |proposal| proposal.head.position.height);
         head.get() < self.final_height().get() + self.config.pipeline
     }
 
@@ -149,13 +151,16 @@ impl<R: Rules> Paxos<R> {
         if stopped || !executed || !self.has_room() || self.pace.is_building() {
             return None;
         }
-        if head.position.height < leader.fill_to {
-            return Some((BuildKind::Null, self.now));
-        }
-        let due = self.pace.due(&self.work, self.in_flight(), &self.config)?;
-        Some((BuildKind::Ordinary, due))
+        let (kind, work, in_flight) = if head.position.height < leader.fill_to {
+            // A no-op does not wait for transactions.
+            (BuildKind::Null, Work { pending_count: 1, ..self.work }, false)
+        } else {
+            (BuildKind::Ordinary, self.work, self.in_flight())
+        };
+        Some((kind, self.pace.due(&work, in_flight, &self.config)?))
     }
 
+    /// Asks execution for the next block once it is wanted.
     pub(super) fn try_propose(&mut self, out: &mut Out) {
         let Some((kind, due)) = self.wanted() else {
             return;
@@ -178,7 +183,7 @@ impl<R: Rules> Paxos<R> {
         }));
     }
 
-    /// Execution built a block: it is proposed if it still has its place.
+    /// P5: execution built a block: it is proposed if it still has its place.
     pub(super) fn handle_built(
         &mut self,
         request: &BuildRequest,
@@ -198,7 +203,6 @@ impl<R: Rules> Paxos<R> {
         else {
             return self.pace.discard(self.now, &self.config);
         };
-        self.pace.propose(self.now);
         let justification = Justification::default();
         let header =
             header(&self.config, &self.set, me, Mode::Fast, request, &payload, &justification);
@@ -206,6 +210,11 @@ impl<R: Rules> Paxos<R> {
         let signature = Signature([0; Signature::LEN]);
         let block = SealedBlock::new(Block { header, signature, justification, transactions });
         self.add_block(block.clone(), out);
+        if !self.tree.knows(&block.hash()) {
+            // The tree has no room for it. Later it may.
+            return self.pace.discard(self.now, &self.config);
+        }
+        self.pace.propose(self.now);
         self.propose(block, out);
         self.try_accept(out);
     }
@@ -275,13 +284,12 @@ impl<R: Rules> Paxos<R> {
         let (Some(_), Some(Proposal { ballot, head })) = (self.me, self.proposal) else {
             return;
         };
-        if !R::accepts(self.record.promised, ballot)
-            || head.position.height <= self.final_height()
+        if !R::accepts(self.record.promised, ballot) || head.position.height <= self.final_height()
         {
             return;
         }
         let Some(path) = self.tree.path(&head.hash) else {
-            return self.want_path(head, self.owner(ballot));
+            return self.want_proposal(head, self.owner(ballot));
         };
         let path: Vec<BlockRef> = path.into_iter().map(crate::tree::Node::reference).collect();
         for block in R::due(&path) {
@@ -303,8 +311,7 @@ impl<R: Rules> Paxos<R> {
         let root = self.tree.root();
         let parent = self.tree.get(&block.hash)?.block.header.parent;
         let below = self.record.at(slot.previous()).filter(|entry| entry.block == parent);
-        let in_order =
-            R::follows(parent == root.hash, below.map(|entry| entry.ballot), ballot);
+        let in_order = R::follows(parent == root.hash, below.map(|entry| entry.ballot), ballot);
         let stopped = R::stops_above_barrier() && self.tree.open_barrier(&parent).is_some();
         let acceptable = self.tree.is_acceptable(&block.hash, self.now)
             && slot.get() <= root.position.height.get() + WINDOW
@@ -353,9 +360,10 @@ impl<R: Rules> Paxos<R> {
         }
         let ack = leader.acks.entry(from).or_insert(slot);
         *ack = slot.max(*ack);
-        let chosen = leader.proposed.iter().rev().find(|(slot, _)| {
-            leader.acks.values().filter(|ack| *ack >= *slot).count() >= majority
-        });
+        let chosen =
+            leader.proposed.iter().rev().find(|(slot, _)| {
+                leader.acks.values().filter(|ack| *ack >= *slot).count() >= majority
+            });
         let Some(hash) = chosen.map(|(_, hash)| *hash) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::certificate::Position;
-use chain::crypto::{PublicKey, Signature, SignatureItem, Verifier};
+use chain::crypto::{PublicKey, Signature, Verifier};
 use chain::types::Digest;
 use chain::validator::Validator;
 
@@ -21,10 +21,6 @@ struct Unused;
 
 impl Verifier for Unused {
     fn verify(&self, _key: &PublicKey, _digest: &Digest, _signature: &Signature) -> bool {
-        panic!("nothing is signed")
-    }
-
-    fn verify_all(&self, _items: &[SignatureItem<'_>]) -> bool {
         panic!("nothing is signed")
     }
 }
@@ -199,8 +195,7 @@ fn a_candidate_picks_its_next_own_ballot() {
     lone.hear(0, Message::Nack { epoch: EPOCH, ballot: View::new(9) });
     lone.now = lone.now + config().timeout_max;
     lone.step(Input::Wake);
-    let prepare =
-        Message::Prepare { epoch: EPOCH, ballot: View::new(10), from: Height::new(1) };
+    let prepare = Message::Prepare { epoch: EPOCH, ballot: View::new(10), from: Height::new(1) };
     assert_eq!(lone.sent, [(Recipients::Others, prepare)]);
 }
 

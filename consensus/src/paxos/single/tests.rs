@@ -110,17 +110,16 @@ impl State {
             Wire::Prepare(at, number) => {
                 let promise = self.acceptors[usize::from(at)].handle_prepare::<R>(number);
                 let to = self.proposers.iter().position(|proposer| proposer.ballot == number);
-                self.wires.extend(
-                    promise.zip(to).map(|(accepted, to)| Wire::Promise(to, at, accepted)),
-                );
+                self.wires
+                    .extend(promise.zip(to).map(|(accepted, to)| Wire::Promise(to, at, accepted)));
             }
             Wire::Promise(to, from, accepted) => {
                 let proposer = &mut self.proposers[to];
                 let value = proposer.handle_promise::<R>(acceptor(from), accepted, N);
                 let number = proposer.ballot;
-                let accepts = value.into_iter().flat_map(|value| {
-                    (0..N as u16).map(move |at| Wire::Accept(at, number, value))
-                });
+                let accepts = value
+                    .into_iter()
+                    .flat_map(|value| (0..N as u16).map(move |at| Wire::Accept(at, number, value)));
                 self.wires.extend(accepts);
             }
             Wire::Accept(at, number, value) => {
@@ -129,8 +128,7 @@ impl State {
                 }
             }
             Wire::Accepted(from, number, value) => {
-                let chosen =
-                    self.learner.handle_accepted::<R>(acceptor(from), number, value, N);
+                let chosen = self.learner.handle_accepted::<R>(acceptor(from), number, value, N);
                 self.chosen.extend(chosen);
             }
         }
