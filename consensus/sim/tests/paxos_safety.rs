@@ -116,6 +116,12 @@ fn five_validators_are_safe_while_the_set_changes() {
     sweep(5, 200, true);
 }
 
+#[test]
+fn two_and_seven_validators_are_safe_while_the_set_changes() {
+    sweep(2, 60, true);
+    sweep(7, 60, true);
+}
+
 /// A validator whose chain was deleted, in the epoch of its record or before it, fetches the chain
 /// again, keeps its promises meanwhile, and then its acceptance is as good as any.
 #[test]
