@@ -95,10 +95,7 @@ fn broken<E: Engine>(world: &mut World<E>) -> Option<String> {
     }
 }
 
-fn with_rules<R: Rules>(seed: u64) -> Option<String>
-where
-    Paxos<R>: Engine,
-{
+fn with_rules<R: Rules>(seed: u64) -> Option<String> {
     let mut world = World::<Paxos<R>>::new(plan(seed), 0);
     change_the_set(&mut world);
     broken(&mut world)
@@ -107,7 +104,7 @@ where
 /// In every third world the set changes a few times.
 fn change_the_set<E: Engine>(world: &mut World<E>) {
     let plan = world.plan().clone();
-    if plan.seed % 3 != 0 {
+    if !plan.seed.is_multiple_of(3) {
         return;
     }
     let mut dice = Dice::new(plan.seed, Purpose::Plan);

@@ -14,7 +14,7 @@ use super::record::Entry;
 use super::{Out, Part, Paxos, Rules};
 use crate::application::{BuildKind, BuildRequest, BuiltPayload};
 use crate::engine::{Event, Outgoing, Recipients, Request, Time};
-use crate::propose::header;
+use crate::propose::{Work, header};
 use crate::tree::{BlockRef, WINDOW};
 
 /// A proposer in phase 2.
@@ -151,13 +151,16 @@ impl<R: Rules> Paxos<R> {
         if stopped || !executed || !self.has_room() || self.pace.is_building() {
             return None;
         }
-        if head.position.height < leader.fill_to {
-            return Some((BuildKind::Null, self.now));
-        }
-        let due = self.pace.due(&self.work, self.in_flight(), &self.config)?;
-        Some((BuildKind::Ordinary, due))
+        let (kind, work, in_flight) = if head.position.height < leader.fill_to {
+            // A no-op does not wait for transactions.
+            (BuildKind::Null, Work { pending_count: 1, ..self.work }, false)
+        } else {
+            (BuildKind::Ordinary, self.work, self.in_flight())
+        };
+        Some((kind, self.pace.due(&work, in_flight, &self.config)?))
     }
 
+    /// Asks execution for the next block once it is wanted.
     pub(super) fn try_propose(&mut self, out: &mut Out) {
         let Some((kind, due)) = self.wanted() else {
             return;
@@ -180,7 +183,7 @@ impl<R: Rules> Paxos<R> {
         }));
     }
 
-    /// Execution built a block: it is proposed if it still has its place.
+    /// P5: execution built a block: it is proposed if it still has its place.
     pub(super) fn handle_built(
         &mut self,
         request: &BuildRequest,
@@ -200,7 +203,6 @@ impl<R: Rules> Paxos<R> {
         else {
             return self.pace.discard(self.now, &self.config);
         };
-        self.pace.propose(self.now);
         let justification = Justification::default();
         let header =
             header(&self.config, &self.set, me, Mode::Fast, request, &payload, &justification);
@@ -208,6 +210,11 @@ impl<R: Rules> Paxos<R> {
         let signature = Signature([0; Signature::LEN]);
         let block = SealedBlock::new(Block { header, signature, justification, transactions });
         self.add_block(block.clone(), out);
+        if !self.tree.knows(&block.hash()) {
+            // The tree has no room for it. Later it may.
+            return self.pace.discard(self.now, &self.config);
+        }
+        self.pace.propose(self.now);
         self.propose(block, out);
         self.try_accept(out);
     }
@@ -282,7 +289,7 @@ impl<R: Rules> Paxos<R> {
             return;
         }
         let Some(path) = self.tree.path(&head.hash) else {
-            return self.want_path(head, self.owner(ballot));
+            return self.want_proposal(head, self.owner(ballot));
         };
         let path: Vec<BlockRef> = path.into_iter().map(crate::tree::Node::reference).collect();
         for block in R::due(&path) {

@@ -71,6 +71,20 @@ impl<R: Rules> Paxos<R> {
 
     /// Notes that a block is missing and that `source` should have it.
     pub(super) fn want(&mut self, block: BlockRef, source: ValidatorIndex) {
+        self.want_at(block, source, self.now);
+    }
+
+    /// Wants what a proposal rests on. Its newest block is probably on its way, in a slower lane
+    /// than the sign of life that named it.
+    pub(super) fn want_proposal(&mut self, head: BlockRef, source: ValidatorIndex) {
+        if self.tree.knows(&head.hash) {
+            self.want_path(head, source);
+        } else {
+            self.want_at(head, source, self.now + self.config.heartbeat);
+        }
+    }
+
+    fn want_at(&mut self, block: BlockRef, source: ValidatorIndex, due: Time) {
         let (root, height) = (self.final_height(), block.position.height);
         if Some(source) == self.me || height <= root {
             return;
@@ -79,8 +93,11 @@ impl<R: Rules> Paxos<R> {
             self.catch_up.is_ahead(source, height.previous());
         }
         if self.catch_up.wanted.len() < MAX_WANTED {
-            let wanted = Wanted { height, source, due: self.now, asked: 0 };
-            self.catch_up.wanted.entry(block.hash).or_insert(wanted);
+            let wanted = Wanted { height, source, due, asked: 0 };
+            let held = self.catch_up.wanted.entry(block.hash).or_insert(wanted);
+            if held.asked == 0 {
+                held.due = held.due.min(due);
+            }
         }
     }
 

@@ -294,3 +294,6 @@ impl<R: Rules> Engine for Paxos<R> {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ impl<R: Rules> Paxos<R> {
     pub(super) fn handle_read(&mut self, id: u64, out: &mut Out) {
         if self.is_leader() {
             self.enqueue(Asker::Client(id), out);
-        } else if self.reads.asked.len() < MAX_WAITING {
+        } else if self.reads.asked.len() + self.reads.answered.len() < MAX_WAITING {
             self.reads.asked.insert(id);
             self.forward(&[id], out);
         }
@@ -88,7 +88,7 @@ impl<R: Rules> Paxos<R> {
     }
 
     fn enqueue(&mut self, asker: Asker, out: &mut Out) {
-        if self.reads.next.len() < MAX_WAITING {
+        if self.reads.next.len() + self.reads.answered.len() < MAX_WAITING {
             self.reads.next.insert(asker);
             self.start_round(out);
         }

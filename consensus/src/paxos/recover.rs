@@ -80,11 +80,13 @@ pub(super) fn recover<R: Rules>(
 }
 
 impl<R: Rules> Paxos<R> {
-    /// Blocks of the disk go back into the tree and are executed again.
+    /// Accepted blocks go back into the tree and are executed again. What else the disk holds was
+    /// replaced in its slot, and would take up room.
     pub(super) fn restore(&mut self, mut blocks: Vec<SealedBlock>, out: &mut Out) {
         blocks.sort_by_key(|block| block.header.height);
         for block in blocks {
-            if block.header.epoch != self.epoch() || !self.tree.insert(block.clone(), self.now) {
+            let accepted = self.record.accepted.iter().any(|held| held.block == block.hash());
+            if !accepted || !self.tree.insert(block.clone(), self.now) {
                 continue;
             }
             if let Some(node) = self.tree.get_mut(&block.hash()) {
