@@ -109,11 +109,7 @@ impl EngineMessage for Message {
 }
 
 /// A new-view message is the pre-prepare of all that it chooses.
-fn new_view_statements(
-    new_view: &NewView,
-    chain_id: &Digest,
-    each: &mut dyn FnMut(Slot, Digest),
-) {
+fn new_view_statements(new_view: &NewView, chain_id: &Digest, each: &mut dyn FnMut(Slot, Digest)) {
     let start = &new_view.start;
     each(Slot::NewView(start.epoch, start.view), start.digest(chain_id));
     let mut height = start.base;

@@ -63,8 +63,7 @@ impl<R: Rules> Pbft<R> {
     fn proposal_due(&self, parent: (Height, Digest)) -> Option<Time> {
         let null = self.selection.is_null(parent.0.next());
         // Evidence waits for a block as transactions do, and a null request for nothing.
-        let pending_count =
-            self.work.pending_count + self.evidence.len() + usize::from(null);
+        let pending_count = self.work.pending_count + self.evidence.len() + usize::from(null);
         let work = Work { pending_count, ..self.work };
         let in_flight = parent.0 > self.root() && !null;
         self.pace.due(&work, in_flight, &self.config)
@@ -91,8 +90,10 @@ impl<R: Rules> Pbft<R> {
         let (Some(me), false) = (self.me, current.as_ref() != Some(request) || worthless) else {
             return self.pace.discard(self.now, &self.config);
         };
-        let justification =
-            Justification { certificate: self.final_certificate().cloned(), view_certificate: None };
+        let justification = Justification {
+            certificate: self.final_certificate().cloned(),
+            view_certificate: None,
+        };
         let mode = Mode::Pbft;
         let header = header(&self.config, &self.set, me, mode, request, &payload, &justification);
         self.promises.led = Some(self.view());

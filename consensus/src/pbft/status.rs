@@ -103,8 +103,7 @@ impl<R: Rules> Pbft<R> {
         if Some(from) == self.me || status.epoch != self.epoch() || !self.may_promise() {
             return;
         }
-        let (theirs, mine) =
-            ((status.view, status.active), (self.view(), self.active()));
+        let (theirs, mine) = ((status.view, status.active), (self.view(), self.active()));
         let head = self.accepted.keys().next_back().copied().unwrap_or(root);
         let is_behind = theirs > mine || (theirs == mine && status.head > head);
         if theirs < mine {
@@ -117,8 +116,7 @@ impl<R: Rules> Pbft<R> {
     }
 
     fn may_answer(&mut self, to: ValidatorIndex) -> bool {
-        Some(to) != self.me
-            && self.timers.offers.may_answer(to, self.now, self.config.heartbeat)
+        Some(to) != self.me && self.timers.offers.may_answer(to, self.now, self.config.heartbeat)
     }
 
     /// How this replica came to its view, for one who is below it.

@@ -122,7 +122,8 @@ impl<R: Rules> Pbft<R> {
     /// chooses.
     pub(super) fn handle_new_view(&mut self, new_view: NewView, out: &mut Out) {
         let start = &new_view.start;
-        let is_over = |view: View, active: bool| start.view < view || (start.view == view && active);
+        let is_over =
+            |view: View, active: bool| start.view < view || (start.view == view && active);
         if start.epoch != self.epoch() || is_over(self.view(), self.active()) {
             return;
         }

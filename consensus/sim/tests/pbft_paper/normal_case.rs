@@ -2,7 +2,7 @@
 
 use chain::certificate::VoteKind::{Commit, PbftPrepare};
 use consensus::pbft::Message;
-use consensus::pbft::rules::LOG_SIZE;
+use consensus::pbft::rules::{CHECKPOINT_INTERVAL, LOG_SIZE};
 
 use crate::script::{MS, Script};
 
@@ -118,18 +118,20 @@ fn a_block_is_final_with_a_quorum_of_commits() {
 #[test]
 fn checkpoints_are_periodic() {
     let mut script = Script::new(3);
-    let chain = script.chain(0, 16);
+    let period = CHECKPOINT_INTERVAL as usize;
+    let chain = script.chain(0, 2 * period);
     for block in &chain {
         script.pre_prepare(block);
         for voter in [0, 1, 2] {
             script.vote(voter, Commit, 0, block);
         }
     }
-    assert_eq!(script.status().final_height.get(), 16);
-    let said: Vec<_> =
-        script.checkpoints().iter().map(|said| (said.height.get(), said.block)).collect();
-    assert!(said.contains(&(8, chain[7].hash())) && said.contains(&(16, chain[15].hash())));
-    assert!(said.iter().all(|(height, _)| height % 8 == 0));
+    assert_eq!(script.status().final_height.get(), 2 * CHECKPOINT_INTERVAL);
+    let said: Vec<_> = script.checkpoints().iter().map(|said| said.block).collect();
+    assert!(said.contains(&chain[period - 1].hash()));
+    assert!(said.contains(&chain[2 * period - 1].hash()));
+    let heights: Vec<_> = script.checkpoints().iter().map(|said| said.height.get()).collect();
+    assert!(heights.iter().all(|height| height.is_multiple_of(CHECKPOINT_INTERVAL)));
 }
 
 /// §4.2, §4.6: what was promised is on disk: after a restart the same prepare, and no other.
