@@ -11,16 +11,14 @@ use chain::certificate::Certificate;
 use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{Checkpoint, Draft, Message};
-use super::rules::{LOG_SIZE, Rules};
+use super::rules::{CHECKPOINT_INTERVAL, LOG_SIZE, Rules};
 use super::{Out, Pbft};
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{Outgoing, Recipients};
 use crate::tree::Node;
 
-/// A checkpoint is taken at every height that this divides.
-pub(super) const INTERVAL: u64 = 8;
 /// Most final blocks kept in memory for those who lag: two checkpoints may be unstable at a time.
-const LOG_BLOCKS: usize = (LOG_SIZE + 2 * INTERVAL) as usize;
+const LOG_BLOCKS: usize = (LOG_SIZE + 2 * CHECKPOINT_INTERVAL) as usize;
 
 /// The log of final blocks above the last stable checkpoint, and who is how far.
 #[derive(Clone, Debug, Default)]
@@ -73,8 +71,10 @@ impl<R: Rules> Pbft<R> {
         }
         let surplus = log.len().saturating_sub(LOG_BLOCKS);
         log.drain(..surplus);
-        let at =
-            chain.iter().rev().find(|node| node.block.header.height.get().is_multiple_of(INTERVAL));
+        let at = chain
+            .iter()
+            .rev()
+            .find(|node| node.block.header.height.get().is_multiple_of(CHECKPOINT_INTERVAL));
         if let (Some(node), true) = (at, self.may_promise()) {
             let (height, block) = (node.block.header.height, node.block.hash());
             let draft = Draft::Checkpoint { epoch: self.epoch(), height, block };

@@ -6,7 +6,7 @@ use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Position, VoteKind};
 use chain::types::{Digest, Height, ValidatorIndex};
 
-use super::message::{Draft, PrePrepare};
+use super::message::{Draft, PrePrepare, ViewChange};
 use super::rules::Rules;
 use super::{Out, Pbft};
 use crate::application::{Executed, InvalidBlock};
@@ -135,7 +135,8 @@ impl<R: Rules> Pbft<R> {
             // A quorum prepared it: its time was right for them, and its parent is that of B14.
             if !self.tree.knows(&chosen) {
                 let position = Position { epoch: self.epoch(), view: self.view(), height };
-                self.want(BlockRef { position, hash: chosen }, self.primary());
+                let source = self.reporter(&chosen).unwrap_or_else(|| self.primary());
+                self.want(BlockRef { position, hash: chosen }, source);
                 self.fetch(out);
             }
             let node = self.tree.get(&chosen).filter(|_| self.tree.is_valid(&chosen))?;
@@ -151,6 +152,16 @@ impl<R: Rules> Pbft<R> {
                 && self.tree.is_acceptable(&node.block.hash(), self.now)
         });
         candidate.map(|node| node.block.clone())
+    }
+
+    /// B16: one of those who reported a chosen block as prepared, and so has it unless it lies.
+    fn reporter(&self, chosen: &Digest) -> Option<ValidatorIndex> {
+        let changes = &self.promises.new_view.as_ref()?.start.changes;
+        let has = |change: &&ViewChange| {
+            change.report.prepared.iter().any(|prepared| prepared.block() == *chosen)
+        };
+        let others = changes.iter().filter(|change| Some(change.sender) != self.me);
+        others.into_iter().find(has).map(|change| change.sender)
     }
 
     /// B4: one block per height of a view, for ever.
@@ -179,7 +190,10 @@ impl<R: Rules> Pbft<R> {
 
     /// The vote goes to disk, with its block and those of its ancestors that are not there.
     pub(super) fn promise_vote(&mut self, ballot: Ballot, out: &mut Out) {
-        R::keep_vote(&mut self.promises.votes, ballot);
+        if !R::keeps_vote(&self.promises.votes, &ballot) {
+            return;
+        }
+        self.promises.votes.push(ballot);
         out.persist = true;
         let mut cursor = ballot.block;
         let mut blocks = Vec::new();

@@ -2,7 +2,7 @@
 //!
 //! docs/protocol/pbft.md, lines B5 to B7.
 
-use chain::certificate::{Ballot, Certificate, Vote, VoteKind};
+use chain::certificate::{Ballot, Certificate, Signatures, Vote, VoteKind};
 use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{Draft, Prepared};
@@ -61,8 +61,12 @@ impl<R: Rules> Pbft<R> {
         }
     }
 
+    /// A quorum of votes, and no more: what view changes carry has a bound.
     fn certificate(&self, ballot: &Ballot) -> Option<Certificate> {
-        self.book.certificate(ballot, self.set.len(), R::quorum(&self.quorums))
+        let (n, quorum) = (self.set.len(), R::quorum(&self.quorums));
+        let all = self.book.certificate(ballot, n, quorum)?;
+        let some: Vec<_> = all.signatures.iter().take(quorum).map(|(i, s)| (i, *s)).collect();
+        Some(Certificate { ballot: *ballot, signatures: Signatures::new(n, &some) })
     }
 
     /// B5, B6: what is prepared, and commits from the last final block up as far as all is.

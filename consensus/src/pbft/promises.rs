@@ -94,8 +94,3 @@ impl Promises {
         }
     }
 }
-
-/// Adds a vote of the current view.
-pub(super) fn keep_vote(votes: &mut Vec<Ballot>, vote: Ballot) {
-    votes.push(vote);
-}

@@ -5,11 +5,13 @@ use chain::quorum::Quorums;
 use chain::types::Height;
 
 use super::message::Prepared;
-use super::promises::keep_vote;
 
-/// High watermark above low: no block further than this above the last final one is accepted, so
-/// one faulty primary cannot use up the sequence numbers or the memory of its backups.
-pub const LOG_SIZE: u64 = 16;
+/// The paper's K: a checkpoint is taken at every height that this divides.
+pub const CHECKPOINT_INTERVAL: u64 = 6;
+/// The paper's L, high watermark above low: no block further than this above the last final one is
+/// accepted, so one faulty primary cannot use up the sequence numbers or the memory of its backups,
+/// and the new-view message of a set of 128 stays below the largest message.
+pub const LOG_SIZE: u64 = 2 * CHECKPOINT_INTERVAL;
 
 /// The rules of the paper, as default implementations. A test overrides one to plant a bug.
 pub trait Rules: std::fmt::Debug + Send + 'static {
@@ -23,9 +25,9 @@ pub trait Rules: std::fmt::Debug + Send + 'static {
         low < height && height.get() <= low.get() + LOG_SIZE
     }
 
-    /// B4, B6: what the record keeps of the votes of the current view.
-    fn keep_vote(votes: &mut Vec<Ballot>, vote: Ballot) {
-        keep_vote(votes, vote);
+    /// B4, B6: whether a vote of the current view goes to disk with its block.
+    fn keeps_vote(_earlier: &[Ballot], _vote: &Ballot) -> bool {
+        true
     }
 
     /// B6: whether an accepted block may be committed.

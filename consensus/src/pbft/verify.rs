@@ -100,12 +100,21 @@ impl<R: Rules> Edge<'_, R> {
         )
     }
 
+    /// What the own record or a view change holds was verified before.
     fn certificate(&self, certificate: &Certificate) -> bool {
-        let Pbft { config, set, promises, .. } = self.pbft;
-        let held = promises.prepared_at(certificate.ballot.position.height);
-        held.is_some_and(|held| held.certificate == *certificate)
-            || promises.final_certificate.as_ref() == Some(certificate)
-            || certificate.verify(&config.chain_id, set, config.verifier.as_ref())
+        let Pbft { config, set, promises, changes, quorums, .. } = self.pbft;
+        let reports = changes.values().map(|change| &change.report);
+        let reported = reports.clone().flat_map(|report| &report.prepared);
+        let mut known = promises
+            .prepared
+            .iter()
+            .chain(reported)
+            .map(|prepared| &prepared.certificate)
+            .chain(&promises.final_certificate)
+            .chain(reports.filter_map(|report| report.final_certificate.as_ref()));
+        known.any(|known| known == certificate)
+            || (certificate.signatures.count() <= quorums.quorum
+                && certificate.verify(&config.chain_id, set, config.verifier.as_ref()))
     }
 
     /// Signed by the primary of its view.
@@ -281,10 +290,10 @@ impl<R: Rules> Edge<'_, R> {
         let whole = finals.blocks.iter().all(SealedBlock::matches_header);
         check(whole, "a block whose content does not belong to its header")?;
         check(
-            finals
-                .proof
-                .as_ref()
-                .is_some_and(|proof| proof.verify(&last.hash(), &config.chain_id, set, verifier)),
+            finals.proof.as_ref().is_some_and(|proof| {
+                proof.headers.is_empty()
+                    && proof.verify(&last.hash(), &config.chain_id, set, verifier)
+            }),
             "final blocks without proof",
         )
     }
