@@ -3,8 +3,8 @@
 use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
 use crate::paxos::Paxos;
-use crate::raft::Raft;
 use crate::pbft::Pbft;
+use crate::raft::Raft;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -69,10 +69,10 @@ macro_rules! engines {
 engines! {
     /// Fast like Raft in calm weather, robust like PBFT in any other.
     Hybrid: Hybrid,
-    /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
-    Paxos: Paxos,
     /// A leader and its majority: survives crashes, not lies.
     Raft: Raft,
+    /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
+    Paxos: Paxos,
     /// The classic: every vote to everyone, every view change with its proofs.
     Pbft: Pbft,
 }

@@ -5,9 +5,6 @@ use chain::certificate::Vote;
 use chain::types::{Digest, ValidatorIndex};
 use consensus::engine::Recipients;
 use consensus::message::{EngineMessage, Rewrite};
-use consensus::hybrid::Message;
-use consensus::hybrid::{Append, Votes};
-use consensus::tree::BlockRef;
 
 use super::{Identity, Misbehaviour, Sent};
 

@@ -9,7 +9,6 @@ use chain::evidence::Evidence;
 use chain::types::{Epoch, Height, View};
 use consensus::driver::Outbox;
 use consensus::hybrid::{Append, Message, Votes};
-use consensus::hybrid::{Append, Votes};
 use consensus::tree::BlockRef;
 
 use super::control::{Behaviour, Control, Request};
