@@ -38,7 +38,8 @@ use self::read::Reads;
 use self::timers::Timers;
 use crate::application::Finals;
 use crate::engine::{
-    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Role, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
+    Verified, Voted,
 };
 use crate::propose::{Pace, Work};
 use crate::tree::{BlockRef, Tree};
@@ -226,6 +227,15 @@ impl<R: Rules> Engine for Paxos<R> {
 
     fn record(&self) -> Record {
         self.ahead.as_ref().map_or(&self.record, |ahead| &ahead.record).clone()
+    }
+
+    fn promised(record: &Record) -> Option<Promised> {
+        let voted = record.accepted.last().map(|entry| Voted {
+            view: entry.ballot,
+            height: entry.slot,
+            block: entry.block,
+        });
+        Some(Promised { epoch: record.epoch, view: record.promised, led: None, voted })
     }
 
     fn status(&self) -> Status {

@@ -45,7 +45,8 @@ use self::select::Selection;
 use self::timers::Timers;
 use crate::application::{FinalityProof, Finals};
 use crate::engine::{
-    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Role, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
+    Verified, Voted,
 };
 use crate::evidence_pool::EvidencePool;
 use crate::propose::{Pace, Work};
@@ -226,6 +227,16 @@ impl<R: Rules> Engine for Pbft<R> {
 
     fn record(&self) -> Promises {
         self.ahead.as_ref().unwrap_or(&self.promises).clone()
+    }
+
+    fn promised(record: &Promises) -> Option<Promised> {
+        let newest = record.votes.iter().max_by_key(|ballot| ballot.position);
+        let voted = newest.map(|ballot| Voted {
+            view: ballot.position.view,
+            height: ballot.position.height,
+            block: ballot.block,
+        });
+        Some(Promised { epoch: record.epoch, view: record.view, led: record.led, voted })
     }
 
     fn status(&self) -> Status {

@@ -41,7 +41,8 @@ use self::replicate::Progress;
 use self::timers::Timers;
 use crate::application::Finals;
 use crate::engine::{
-    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Role, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
+    Verified, Voted,
 };
 use crate::finals::FinalsSync;
 use crate::propose::{Pace, Work};
@@ -190,6 +191,17 @@ impl<R: Rules> Engine for Raft<R> {
 
     fn record(&self) -> Promises {
         self.promises.clone()
+    }
+
+    fn promised(record: &Promises) -> Option<Promised> {
+        let (position, hash) = (record.tip.position, record.tip.hash);
+        // An empty log ends at genesis.
+        let voted = (position.height > Height::default()).then_some(Voted {
+            view: position.view,
+            height: position.height,
+            block: hash,
+        });
+        Some(Promised { epoch: record.epoch, view: record.term, led: None, voted })
     }
 
     fn status(&self) -> Status {

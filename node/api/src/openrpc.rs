@@ -55,7 +55,12 @@ fn methods() -> Vec<Value> {
 fn chain_methods() -> Vec<Value> {
     let epoch = || json!({ "type": "integer", "minimum": 0 });
     vec![
-        method("chain_status", "Where the chain stands, seen from this node", &[], object()),
+        method(
+            "chain_status",
+            "Where the chain stands, seen from this node, and what finality is worth on it",
+            &[],
+            with_finality(),
+        ),
         method(
             "chain_block",
             "A block by height, \"latest\" or hash; its transactions as detail says",
@@ -63,7 +68,7 @@ fn chain_methods() -> Vec<Value> {
                 Param("block", Required, reference("BlockRef")),
                 Param("detail", Optional, one_of(&["none", "hashes", "full"])),
             ],
-            object(),
+            with_finality(),
         ),
         method(
             "chain_validators",
@@ -126,7 +131,7 @@ fn tx_methods() -> Vec<Value> {
                     json!({ "type": "integer", "minimum": 0, "maximum": most }),
                 ),
             ],
-            object(),
+            with_finality(),
         ),
     ]
 }
@@ -169,9 +174,10 @@ fn consensus_methods() -> Vec<Value> {
     vec![
         method(
             "consensus_state",
-            "What the engine of this node does: role, view, mode and why, heights, quorums",
+            "What the engine of this node does: role, view, mode (null: it has one) and why, \
+             heights, quorums, what finality is worth",
             &[],
-            object(),
+            with_finality(),
         ),
         subscription(
             "consensus_subscribe",
@@ -219,6 +225,11 @@ fn object() -> Value {
     json!({ "type": "object" })
 }
 
+/// An object that says what the finality of what it shows is worth, where that is final.
+fn with_finality() -> Value {
+    json!({ "type": "object", "properties": { "finality": reference("Finality") } })
+}
+
 fn list(item: Value) -> Value {
     json!({ "type": "array", "items": item })
 }
@@ -244,6 +255,12 @@ fn schemas() -> Value {
         },
         "Bytes": { "type": "string", "pattern": "^(0x)?([0-9a-fA-F]{2})*$" },
         "Digest": { "type": "string", "pattern": "^[0-9a-f]{64}$" },
+        "Finality": {
+            "type": "string",
+            "enum": ["certified", "crash-final"],
+            "description": "certified: proven by the votes of a quorum, even if some validators \
+                lie; crash-final: a majority has it, which holds through crashes, not against liars",
+        },
         "Height": { "type": "integer", "minimum": 0 },
     })
 }

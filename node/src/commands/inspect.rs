@@ -42,7 +42,7 @@ struct Inspected {
     proposals: u64,
     /// `null` where the validator has promised nothing yet, or its engine does not sum it up.
     promised: Option<Promised>,
-    /// The whole record, as text; `null` where the validator has promised nothing yet.
+    /// Then the whole record, as text.
     record: Option<String>,
     columns: Vec<ColumnSize>,
 }
@@ -80,6 +80,8 @@ impl Visitor for Look<'_> {
             record,
             columns,
         } = inspect::inspect::<E::Record>(self.data, self.chain_id)?;
+        let promised = record.as_ref().and_then(E::promised);
+        let unsummed = record.filter(|_| promised.is_none());
         Ok(Inspected {
             chain_id: self.chain_id,
             schema,
@@ -88,8 +90,8 @@ impl Visitor for Look<'_> {
             epoch,
             checkpoint,
             proposals,
-            promised: record.as_ref().and_then(E::promised),
-            record: record.map(|record| format!("{record:?}")),
+            promised,
+            record: unsummed.map(|record| format!("{record:?}")),
             columns,
         })
     }

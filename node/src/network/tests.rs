@@ -115,7 +115,7 @@ impl Node {
         peers: Vec<Multiaddr>,
         listen: Multiaddr,
     ) -> Self {
-        let (network, transactions) = Network::start(NetworkConfig {
+        let config = NetworkConfig {
             chain_id,
             key: network_key(place),
             listen,
@@ -123,9 +123,12 @@ impl Node {
             validators: validators(n),
             fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
-        })
-        .await
-        .unwrap();
+        };
+        Self::configured(place, n, config).await
+    }
+
+    async fn configured(place: usize, n: usize, config: NetworkConfig) -> Self {
+        let (network, transactions) = Network::start(config).await.unwrap();
         let roster = Roster::new(&validators(n), &consensus_key(place).public());
         let outbox = NetworkOutbox::new(network.handle.clone(), SharedRoster::new(roster));
         Self { network, outbox, transactions }

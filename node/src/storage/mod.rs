@@ -26,6 +26,7 @@ use chain::state::{RecordKey, RecordValue};
 use chain::types::{Digest, Epoch, Height, View};
 use consensus::application::{Finals, Storage, StorageError};
 use consensus::engine::FaultModel;
+use consensus::registry::EngineName;
 use rocksdb::{ColumnFamily, DB};
 
 pub use error::{OpenError, StoreError};
@@ -48,7 +49,7 @@ struct Inner {
     chain_id: Digest,
     /// The first epoch, which is in the genesis file and not in the store.
     genesis: EpochStart,
-    fault_model: FaultModel,
+    engine: EngineName,
     policy: CheckpointPolicy,
     writer: Mutex<Writer>,
     recent: RwLock<Recent>,
@@ -83,7 +84,7 @@ impl Store {
 
     /// Whether finality is a certificate here, which every run of committed blocks then ends with.
     fn has_proofs(&self) -> bool {
-        self.0.fault_model == FaultModel::Byzantine
+        self.0.engine.fault_model() == FaultModel::Byzantine
     }
 
     fn column(&self, name: &str) -> &ColumnFamily {

@@ -11,7 +11,8 @@ use chain::crypto::Verifier;
 use chain::ledger::{Ledger, Tip};
 use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height, View};
-use consensus::engine::{FaultModel, RECENT_HEADERS, Recovered};
+use consensus::engine::{RECENT_HEADERS, Recovered};
+use consensus::registry::EngineName;
 use rocksdb::{DB, IteratorMode};
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +31,8 @@ pub struct GenesisState {
     pub chain_id: Digest,
     /// Unix milliseconds.
     pub time_ms: u64,
-    /// Of the engine: whether what is final has proofs.
-    pub fault_model: FaultModel,
+    /// Tells whether what is final has proofs, and whether modes mean anything.
+    pub engine: EngineName,
     pub state: State,
 }
 
@@ -44,7 +45,7 @@ impl GenesisState {
         Ok(Self {
             chain_id: genesis.hash(),
             time_ms: genesis.time_ms,
-            fault_model: genesis.engine.fault_model(),
+            engine: genesis.engine,
             state: genesis.state()?,
         })
     }
@@ -141,7 +142,7 @@ impl Store {
             db,
             chain_id: genesis.chain_id,
             genesis: start,
-            fault_model: genesis.fault_model,
+            engine: genesis.engine,
             policy,
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),

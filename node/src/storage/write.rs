@@ -184,7 +184,9 @@ impl Store {
             batch.put_cf(chain, ByHeight::Proof.key(height), codec::encode(proof));
         }
         batch.put_cf(chain, ByHeight::Receipts.key(height), codec::encode(&executed.receipts));
-        if let Some(change) = mode_change(writer, block) {
+        if let Some(change) = mode_change(writer, block)
+            && self.0.engine.switches_modes()
+        {
             batch.put_cf(chain, ByHeight::ModeChange.key(height), codec::encode(&change));
         }
         let evidence = evidence_in(block);

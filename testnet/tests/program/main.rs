@@ -1,6 +1,7 @@
 //! Real processes on loopback: the programs as people and scripts meet them.
 
 mod commands;
+mod engines;
 mod faults;
 mod soak;
 mod story;

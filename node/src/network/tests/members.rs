@@ -74,6 +74,38 @@ async fn heights_of_epochs_that_cannot_be_checked_count_once_an_honest_member_cl
     }
 }
 
+/// Where validators only crash, a member's word is enough, and there is no certificate to show.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claimed_height_counts_where_nobody_lies_and_nowhere_else() {
+    let start = async |place, peers| {
+        let config = NetworkConfig {
+            chain_id: CHAIN,
+            key: network_key(place),
+            listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
+            peers,
+            validators: validators(2),
+            fault_model: FaultModel::Crash,
+            verifier: Arc::new(Ed25519),
+        };
+        Node::configured(place, 2, config).await
+    };
+    let first = start(0, Vec::new()).await;
+    let second = start(1, vec![first.address()]).await;
+    eventually("the word of one counts", || {
+        second.handle().claim_final(Height::new(6));
+        first.handle().best_final() == Height::new(6)
+    })
+    .await;
+
+    let nodes = connected(2).await;
+    eventually("a word costs", || {
+        nodes[1].handle().claim_final(Height::new(6));
+        nodes[0].peer(1).score < 100
+    })
+    .await;
+    assert_eq!(nodes[0].handle().best_final(), Height::new(0));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stranger_is_turned_away() {
     let nodes = connected(2).await;

@@ -17,6 +17,7 @@ use chain::types::{Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::{Validator, ValidatorSet};
 use consensus::application::FinalityProof;
 use consensus::engine::{FaultModel, RECENT_HEADERS};
+use consensus::registry::EngineName;
 use rocksdb::DB;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -82,15 +83,20 @@ pub(super) fn genesis(chain_id: Digest) -> GenesisState {
     };
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
     let state = genesis_state(balances, validators).unwrap();
-    GenesisState { chain_id, time_ms: 1_700_000_000_000, fault_model: FaultModel::Byzantine, state }
+    GenesisState { chain_id, time_ms: 1_700_000_000_000, engine: EngineName::Hybrid, state }
 }
 
 impl Chain {
     /// A fresh store, open.
     pub(super) fn new(policy: CheckpointPolicy) -> Self {
+        Self::of(EngineName::Hybrid, policy)
+    }
+
+    /// A fresh store of another engine, open.
+    pub(super) fn of(engine: EngineName, policy: CheckpointPolicy) -> Self {
         let mut chain = Self {
             directory: tempfile::tempdir().unwrap(),
-            genesis: genesis(Digest([7; 32])),
+            genesis: GenesisState { engine, ..genesis(Digest([7; 32])) },
             policy,
             open: None,
             nonce: 0,
@@ -169,7 +175,10 @@ impl Chain {
             self.blocks[oldest..].iter().map(|block| block.header.clone()).collect();
         assert_eq!(recovered.recent, headers);
         assert_eq!(recovered.final_block.as_ref(), self.blocks.last());
-        assert_eq!(recovered.final_proof.is_some(), recovered.final_block.is_some());
+        assert_eq!(
+            recovered.final_proof.is_some(),
+            recovered.final_block.is_some() && self.has_proofs()
+        );
         if let (Some(block), Some(proof)) = (&recovered.final_block, &recovered.final_proof) {
             self.assert_proves(proof, block);
         }
@@ -183,6 +192,10 @@ impl Chain {
 
     pub(super) fn ledger(&mut self) -> &mut Ledger {
         &mut self.open.as_mut().expect("open").1
+    }
+
+    pub(super) fn has_proofs(&self) -> bool {
+        self.genesis.engine.fault_model() == FaultModel::Byzantine
     }
 
     /// Height and hash of the last final block.
@@ -276,7 +289,7 @@ impl Chain {
             .zip(committed)
             .map(|(block, item)| FinalBlock {
                 block: block.clone(),
-                proof: (block == last).then(|| self.proof(block)),
+                proof: (block == last && self.has_proofs()).then(|| self.proof(block)),
                 executed: item.executed,
             })
             .collect();

@@ -3,7 +3,8 @@
 use chain::block::Mode;
 use chain::types::{Digest, Height};
 use consensus::application::{FinalityProof, Finals};
-use consensus::engine::Reason;
+use consensus::engine::{FaultModel, Reason};
+use consensus::registry::EngineName;
 
 use super::super::*;
 use super::fixture::{Chain, Draft, every};
@@ -183,4 +184,31 @@ fn every_final_block_is_proven_by_its_own_proof_or_the_next_one() {
         assert_eq!(store.prove(Height::new(height)).unwrap(), None, "height {height}");
     }
     assert_eq!(store.proof(Height::new(2)).unwrap(), None);
+}
+
+/// Where finality is no certificate: whole runs are served, nothing is proven, modes mean nothing.
+#[test]
+fn a_chain_without_proofs_is_served_and_opened_again_but_proves_nothing() {
+    let engines = EngineName::ALL.iter().filter(|e| e.fault_model() == FaultModel::Crash);
+    for engine in engines.copied() {
+        let mut chain = Chain::of(engine, every(4));
+        commit_run(&mut chain, 3);
+        let draft = Draft { mode: Mode::Pbft, ..chain.draft() };
+        let block = chain.execute(&draft);
+        chain.commit(&[block]);
+        chain.grow(3);
+        let run = |from, max_bytes| {
+            let finals = chain.store().final_run(Height::new(from), max_bytes).unwrap()?;
+            assert_eq!(finals.proof, None);
+            let heights = finals.blocks.iter().map(|block| block.header.height.get());
+            Some(heights.collect::<Vec<_>>())
+        };
+        assert_eq!(run(2, usize::MAX), Some(vec![2, 3, 4, 5, 6, 7]));
+        assert_eq!(run(3, 1), Some(vec![3]), "one at least");
+        assert_eq!((run(8, 1), run(0, 1)), (None, None));
+        let store = chain.store();
+        assert!((1..=7).all(|height| store.prove(Height::new(height)).unwrap().is_none()));
+        assert_eq!(store.mode_changes(10).unwrap(), []);
+        chain.reopen();
+    }
 }
