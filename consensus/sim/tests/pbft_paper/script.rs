@@ -81,7 +81,9 @@ impl<R: Rules> Script<R> {
             false
         }));
         let genesis = world.genesis().clone();
-        let Snapshot::HashChain(state) = genesis.snapshot.clone();
+        let Snapshot::HashChain(state) = genesis.snapshot.clone() else {
+            panic!("the script runs on the hash chain");
+        };
         Self {
             chain_id: genesis.chain_id,
             genesis: genesis.hash,
