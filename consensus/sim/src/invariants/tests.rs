@@ -44,7 +44,7 @@ impl Bench {
     fn new(crash_only: bool) -> Self {
         let validators = Genesis::validators(RULE, SEED, 4, 1);
         let chain_id = Digest([1; 32]);
-        let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), []);
+        let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &chain_id, []);
         let genesis = Genesis {
             chain_id,
             hash: chain_id,

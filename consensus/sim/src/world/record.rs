@@ -76,6 +76,8 @@ pub struct Record {
     pub views: BTreeMap<(Epoch, View), Time>,
     /// Epochs that started at some node.
     pub epochs: BTreeMap<Epoch, Time>,
+    /// How many of the first validators are the set of the last of them.
+    pub members: Option<usize>,
     pub mode_changes: Vec<ModeChange>,
     /// When the chain grew at the first honest node.
     pub heights: BTreeMap<Height, Time>,
@@ -117,9 +119,8 @@ impl<E: Engine> World<E> {
             }
             self.record.heights.entry(sealed.header.height).or_insert(self.now);
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
-            for transaction in &sealed.transactions {
-                let hash = transaction.hash(&self.genesis.chain_id);
-                if let Some(since) = self.clients.close(&hash) {
+            for hash in sealed.transaction_hashes() {
+                if let Some(since) = self.clients.close(hash) {
                     self.record.latencies.push(self.now.since(since));
                 }
             }
@@ -150,7 +151,10 @@ impl<E: Engine> World<E> {
                 self.invariants.observe(now, &Observation::Led { node, view, leader });
                 self.record.views.entry((*epoch, view)).or_insert(now);
             }
-            Event::EpochStarted { epoch, .. } if honest => {
+            Event::EpochStarted { epoch, validators } if honest => {
+                if self.record.epochs.last_key_value().is_none_or(|(last, _)| last < epoch) {
+                    self.record.members = Some(validators.len());
+                }
                 self.record.epochs.entry(*epoch).or_insert(now);
             }
             Event::EvidenceFound { evidence } if honest => {
