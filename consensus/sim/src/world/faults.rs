@@ -6,6 +6,7 @@ use super::{Action, World};
 use crate::disk::CrashPoint;
 use crate::network::Link;
 use crate::plan::{Fault, Who};
+use crate::trace::Happening;
 use consensus::engine::Engine;
 
 impl<E: Engine> World<E> {
@@ -13,6 +14,7 @@ impl<E: Engine> World<E> {
     pub fn strike(&mut self, fault: Fault) {
         self.trace.event(self.now, b'f', 0, format!("{fault:?}").as_bytes());
         self.trace.line(self.now, || format!("fault: {fault:?}"));
+        self.trace.tell(self.now, || Happening::Fault { fault: &fault });
         match fault {
             Fault::Crash { who, restart_after } => {
                 let node = self.find(who);
@@ -50,6 +52,7 @@ impl<E: Engine> World<E> {
     /// Ends all faults: links calm and connected, every node up, no crash to come.
     pub fn heal(&mut self, link: Link) {
         self.crashes_allowed = false;
+        self.trace.tell(self.now, || Happening::Heal);
         self.network.heal();
         self.separate_twins();
         self.network.set_link(link);
@@ -87,6 +90,7 @@ impl<E: Engine> World<E> {
         target.disk.crash(&mut self.disk_dice);
         self.record.counters.crashes += 1;
         self.trace.line(self.now, || format!("n{node} crashes"));
+        self.trace.tell(self.now, || Happening::Crash { node });
         if let Some(after) = restart_after {
             let life = self.nodes[node].life;
             self.schedule(self.now + after, Action::Restart { node, life });

@@ -27,7 +27,8 @@ use crate::genesis::Genesis;
 use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
 use crate::plan::{Fault, Plan};
-use crate::trace::Trace;
+use crate::signatures::SignatureCounts;
+use crate::trace::{Happening, Place, Trace};
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
@@ -121,6 +122,7 @@ pub struct World<E: Engine> {
     clients: Clients,
     invariants: Invariants,
     trace: Trace,
+    counts: SignatureCounts,
     record: Record,
     tap: Option<Tap<E::Message>>,
     crashes_allowed: bool,
@@ -139,12 +141,20 @@ impl<E: Engine> std::fmt::Debug for World<E> {
 impl<E: Engine> World<E> {
     /// The world of a plan, every node started. Keeps the last `lines` lines of a readable trace.
     pub fn new(plan: Plan, lines: usize) -> Self {
+        Self::with_trace(plan, Trace::new(lines))
+    }
+
+    /// The same, with a trace that may tell a sink.
+    pub fn with_trace(plan: Plan, trace: Trace) -> Self {
         let genesis = Rc::new(genesis_of::<E>(&plan));
         let mut validators: Vec<usize> = (0..plan.validators).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
-        let nodes: Vec<Node<E>> =
-            validators.iter().map(|index| node_of(&plan, &genesis, *index, &mut clocks)).collect();
+        let counts = SignatureCounts::default();
+        let nodes: Vec<Node<E>> = validators
+            .iter()
+            .map(|index| node_of(&plan, &genesis, &counts, *index, &mut clocks))
+            .collect();
         let honest = (0..plan.validators)
             .map(|index| {
                 !plan.twins.contains(&index) && plan.byzantine.iter().all(|(who, _)| *who != index)
@@ -164,7 +174,8 @@ impl<E: Engine> World<E> {
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
             clients: Clients { signers, submitted: 0, open: BTreeMap::new() },
             invariants: Invariants::new(facts),
-            trace: Trace::new(lines),
+            trace,
+            counts,
             record: Record::default(),
             tap: None,
             crashes_allowed: true,
@@ -222,6 +233,16 @@ impl<E: Engine> World<E> {
 
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Takes the trace's sink away, to finish it.
+    pub fn take_sink(&mut self) -> Option<Box<dyn crate::trace::Sink>> {
+        self.trace.take_sink()
+    }
+
+    /// Signatures that engines made and checked.
+    pub fn signature_counts(&self) -> &SignatureCounts {
+        &self.counts
     }
 
     pub fn record(&self) -> &Record {
@@ -376,6 +397,8 @@ impl<E: Engine> World<E> {
         let transaction = transaction(self.genesis.chain_id, signer, number / senders);
         let hash = transaction.hash();
         self.trace.event(self.now, b's', 0, &hash.0);
+        self.trace.tell(self.now, || Happening::Submit { transaction: hash });
+        self.record.submitted(self.now, hash);
         self.clients.open.insert(hash, (self.now, transaction.clone()));
         self.offer(&transaction);
     }
@@ -433,6 +456,7 @@ impl<E: Engine> World<E> {
     pub(crate) fn start_node(&mut self, node: usize) {
         self.trace.event(self.now, b'u', node, &[]);
         self.trace.line(self.now, || format!("n{node} starts"));
+        self.trace.tell(self.now, || Happening::Start { node });
         let (recovered, _) = self.nodes[node].disk.recover();
         if self.is_honest(node) {
             let (height, hash) = (recovered.final_height, recovered.final_hash);
@@ -486,7 +510,7 @@ impl<E: Engine> World<E> {
                 invariants.observe(now, &stated);
             });
         }
-        self.record.proposed(departure, message.proposals());
+        self.record.proposed(departure, message.proposals(), &self.genesis.chain_id);
         let everyone = 0..self.plan.validators as u16;
         let recipients: Vec<ValidatorIndex> = match to {
             Recipients::One(one) => vec![one],
@@ -542,6 +566,18 @@ impl<E: Engine> World<E> {
                 });
                 format!("n{from} -> n{node} {when} {message:?}")
             });
+            let chain_id = &self.genesis.chain_id;
+            self.trace.tell(self.now, || Happening::Send {
+                node: from,
+                from,
+                to: node,
+                message: kind,
+                bytes,
+                place: Place::of(message.as_ref(), sender, chain_id),
+                arrives: arrivals.first,
+                lost: arrivals.first.is_none(),
+            });
+            self.record.delays.add(departure, arrivals.first);
             for at in arrivals.iter() {
                 let message = Rc::clone(message);
                 self.schedule(at, Action::Deliver { to: node, from: sender, message, digest });
@@ -566,6 +602,7 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
 fn node_of<E: Engine>(
     plan: &Plan,
     genesis: &Rc<Genesis>,
+    counts: &SignatureCounts,
     index: usize,
     clocks: &mut Dice,
 ) -> Node<E> {
@@ -585,6 +622,7 @@ fn node_of<E: Engine>(
         genesis: Rc::clone(genesis),
         options: plan.options,
         seed: plan.seed,
+        counts: counts.clone(),
         disk: Disk::new(Rc::clone(genesis)),
         driver: None,
         liar,
