@@ -200,6 +200,11 @@ impl<R> Disk<R> {
         self.0.borrow_mut().finals.clear();
     }
 
+    /// The final blocks that are written, synced or not.
+    pub fn final_blocks(&self) -> Vec<SealedBlock> {
+        self.0.borrow().entries().map(|entry| entry.commit.block.clone()).collect()
+    }
+
     /// Height of the last final block that is written, synced or not.
     pub fn final_height(&self) -> Height {
         let state = self.0.borrow();

@@ -7,7 +7,7 @@ use consensus::engine::Time;
 
 use crate::network::Link;
 use crate::plan::Plan;
-use crate::report::{Liveness, Report, longest_gap};
+use crate::report::{Liveness, Report};
 use crate::world::World;
 use consensus::engine::Engine;
 
@@ -57,7 +57,7 @@ fn recover<E: Engine>(world: &mut World<E>, plan: &Plan) -> Liveness {
         )
     });
     Liveness {
-        stalled_ms: millis(longest_gap(world)),
+        stalled_ms: millis(world.record().waiting.longest(world.now())),
         recovered,
         recovery_ms: recovered.then(|| millis(world.now().since(start))),
         missing,

@@ -103,8 +103,9 @@ impl Place {
                 | Slot::Election(_, view) => Self { view: Some(view), height: None },
             };
         });
-        message.proposals().last().map_or(place, |block| {
-            Self { view: Some(block.header.view), height: Some(block.header.height) }
+        message.proposals().last().map_or(place, |block| Self {
+            view: Some(block.header.view),
+            height: Some(block.header.height),
         })
     }
 }

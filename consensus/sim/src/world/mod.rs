@@ -186,6 +186,7 @@ impl<E: Engine> World<E> {
         for node in 0..world.nodes.len() {
             world.start_node(node);
         }
+        world.record_first_leader();
         for timed in world.plan.faults.clone() {
             world.schedule(Time::default() + timed.at, Action::Fault(timed.fault));
         }
@@ -237,6 +238,11 @@ impl<E: Engine> World<E> {
 
     /// Takes the trace's sink away, to finish it.
     pub fn take_sink(&mut self) -> Option<Box<dyn crate::trace::Sink>> {
+        for violation in self.invariants.violations() {
+            let Violation { property, at_ns, detail } = violation;
+            let at = Time::from_nanos(*at_ns);
+            self.trace.tell(at, || Happening::Violation { property, detail });
+        }
         self.trace.take_sink()
     }
 

@@ -216,6 +216,16 @@ impl<E: Engine> World<E> {
         }
     }
 
+    /// The first leader's view may start without anybody saying so.
+    pub(super) fn record_first_leader(&mut self) {
+        let first = self.honest_nodes().next().and_then(|node| self.nodes[node].status());
+        if let Some(status) = first
+            && let Some(leader) = status.leader
+        {
+            self.record.leaders.entry((status.epoch, status.view)).or_insert(leader);
+        }
+    }
+
     fn record_event(&mut self, node: usize, honest: bool, event: &Event) {
         let now = self.now;
         match event {
