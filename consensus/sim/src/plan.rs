@@ -34,6 +34,13 @@ pub struct Plan {
     pub recovery_bound: Duration,
 }
 
+impl Plan {
+    /// How many nodes run: the second copy of a twin is one of its own.
+    pub fn nodes(&self) -> usize {
+        self.validators + self.twins.len()
+    }
+}
+
 /// The engine's settings, as in [`consensus::engine::Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineOptions {

@@ -17,7 +17,7 @@ use crate::dice::MILLION;
 use crate::plan::{EngineOptions, Fault, Plan, Timed, Who};
 use crate::report::Report;
 use crate::runner;
-use crate::scenarios::Scenario;
+use crate::scenarios::{self, Scenario};
 use crate::swarm;
 use crate::trace::{Sink, Trace};
 use crate::world::World;
@@ -36,7 +36,40 @@ pub enum Story {
     Swarm,
 }
 
+/// A name that no scenario has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownScenario {
+    pub name: String,
+}
+
+impl std::fmt::Display for UnknownScenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = Story::list().iter().map(|(name, _)| *name).collect();
+        write!(f, "no scenario is called {:?}; there are {}", self.name, names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownScenario {}
+
 impl Story {
+    /// The story of this name.
+    ///
+    /// # Errors
+    /// [`UnknownScenario`], which lists those that there are.
+    pub fn named(name: &str) -> Result<Self, UnknownScenario> {
+        if name == Self::SWARM {
+            return Ok(Self::Swarm);
+        }
+        let scenario = scenarios::named(name).cloned().map(Self::Scenario);
+        scenario.ok_or_else(|| UnknownScenario { name: name.to_owned() })
+    }
+
+    /// Every story by name, with a line about each.
+    pub fn list() -> Vec<(&'static str, &'static str)> {
+        let named = scenarios::ALL.iter().map(|scenario| (scenario.name, scenario.about));
+        named.chain([(Self::SWARM, Self::SWARM_ABOUT)]).collect()
+    }
+
     /// The name of the random mixture.
     pub const SWARM: &str = "swarm";
 

@@ -4,15 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use consensus::registry::EngineName;
+
 use super::Request;
 
 /// Most values of one axis.
 const MOST_VALUES: usize = 1000;
 
-/// One thing that is varied, and its values: `validators=4,7,10`, `loss=0,5` (percent),
-/// `delay-ms=1,10`, `faults=0,1`.
+/// One thing that is varied, and its values: `engine=raft,pbft`, `validators=4,7,10`, `loss=0,5`
+/// (percent), `delay-ms=1,10`, `faults=0,1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Axis {
+    Engine(Vec<EngineName>),
     Validators(Vec<usize>),
     LossPercent(Vec<u32>),
     DelayMs(Vec<u32>),
@@ -39,27 +42,26 @@ impl FromStr for Axis {
             .split_once('=')
             .ok_or_else(|| AxisError(format!("{text:?} is not of the form NAME=VALUE,VALUE,…")))?;
         match name {
-            "validators" => Ok(Self::Validators(numbers(values)?)),
-            "loss" => Ok(Self::LossPercent(numbers(values)?)),
-            "delay-ms" => Ok(Self::DelayMs(numbers(values)?)),
-            "faults" => Ok(Self::Faults(numbers(values)?)),
+            "engine" => Ok(Self::Engine(parsed(values)?)),
+            "validators" => Ok(Self::Validators(parsed(values)?)),
+            "loss" => Ok(Self::LossPercent(parsed(values)?)),
+            "delay-ms" => Ok(Self::DelayMs(parsed(values)?)),
+            "faults" => Ok(Self::Faults(parsed(values)?)),
             _ => Err(AxisError(format!(
-                "{name:?} cannot be swept; there are validators, loss (in percent), delay-ms, faults"
+                "{name:?} cannot be swept; there are engine, validators, loss (in percent), delay-ms, faults"
             ))),
         }
     }
 }
 
-fn numbers<T: FromStr>(text: &str) -> Result<Vec<T>, AxisError> {
-    let number = |part: &str| {
-        let error = |_| AxisError(format!("{part:?} is not a whole number that makes sense here"));
-        part.trim().parse().map_err(error)
-    };
-    let numbers: Vec<T> = text.split(',').map(number).collect::<Result<_, _>>()?;
-    if numbers.len() > MOST_VALUES {
+fn parsed<T: FromStr<Err: fmt::Display>>(text: &str) -> Result<Vec<T>, AxisError> {
+    let value =
+        |part: &str| part.trim().parse().map_err(|error| AxisError(format!("{part:?}: {error}")));
+    let values: Vec<T> = text.split(',').map(value).collect::<Result<_, _>>()?;
+    if values.len() > MOST_VALUES {
         return Err(AxisError(format!("more than {MOST_VALUES} values")));
     }
-    Ok(numbers)
+    Ok(values)
 }
 
 /// What is varied: every combination of the axes.
@@ -94,6 +96,7 @@ impl Sweep {
 impl Axis {
     fn len(&self) -> usize {
         match self {
+            Self::Engine(values) => values.len(),
             Self::Validators(values) | Self::Faults(values) => values.len(),
             Self::LossPercent(values) | Self::DelayMs(values) => values.len(),
         }
@@ -113,6 +116,7 @@ impl Axis {
             values.iter().map(vary).collect()
         }
         match self {
+            Self::Engine(values) => with(base, values, |r, value| r.engine = value),
             Self::Validators(values) => with(base, values, |r, value| r.validators = value),
             Self::LossPercent(values) => {
                 with(base, values, |r, value| r.variation.loss_percent = Some(value))

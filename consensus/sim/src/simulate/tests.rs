@@ -5,13 +5,12 @@ use std::rc::Rc;
 
 use super::*;
 use crate::report::{Outcome, csv_header, csv_row};
-use crate::scenarios;
 use crate::trace::{JsonLines, Mermaid, Window};
 
 fn request(name: &str) -> Request {
     Request {
         engine: EngineName::Hybrid,
-        story: Story::Scenario(scenarios::named(name).expect("a scenario").clone()),
+        story: Story::named(name).unwrap(),
         validators: 4,
         seed: 1,
         duration: Some(Duration::from_millis(400)),
@@ -160,9 +159,12 @@ fn impossible_runs_are_refused_with_a_reason() {
     assert!(refused(&varied(loss)).contains("99"));
     let faults = Variation { faults: Some(4), ..Variation::default() };
     assert!(refused(&varied(faults)).contains("at least one must be up"));
+    let unknown = Story::named("clam").unwrap_err().to_string();
+    assert!(unknown.contains("calm, leader-crash") && unknown.contains("swarm"), "{unknown}");
     assert!("pace=1".parse::<Axis>().unwrap_err().to_string().contains("delay-ms"));
     assert!("loss".parse::<Axis>().unwrap_err().to_string().contains("NAME=VALUE"));
-    assert!("loss=x".parse::<Axis>().unwrap_err().to_string().contains("whole number"));
+    assert!("loss=x".parse::<Axis>().unwrap_err().to_string().contains("\"x\": invalid digit"));
+    assert!("engine=raffle".parse::<Axis>().unwrap_err().to_string().contains("there are hybrid"));
 }
 
 #[test]
