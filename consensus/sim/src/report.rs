@@ -68,6 +68,8 @@ pub struct Report {
     pub epochs: u64,
     /// What the plan does to the world: timed faults, liars and twins.
     pub faults: usize,
+    /// From the plan's last fault or healing to the next new final block.
+    pub resumed_ms: Option<f64>,
     pub crashes: u64,
     pub syncs: u64,
     /// By the engines of all nodes; transactions not counted.
@@ -141,6 +143,7 @@ impl Report {
             leader_changes: record.leader_changes(),
             epochs: record.epochs.len() as u64,
             faults: plan.faults.len() + plan.byzantine.len() + plan.twins.len(),
+            resumed_ms: record.resumed.map(millis),
             crashes: record.counters.crashes,
             syncs: world.nodes().iter().map(|node| node.disk().syncs()).sum(),
             signatures_made: world.signature_counts().made(),

@@ -38,6 +38,7 @@ const COLUMNS: &[Column] = &[
     ("syncs", |_, r| r.syncs.to_string()),
     ("leader_changes", |_, r| r.leader_changes.to_string()),
     ("stalled_ms", |_, r| r.liveness.stalled_ms.to_string()),
+    ("resumed_ms", |_, r| optional(r.resumed_ms)),
     ("recovered", |_, r| r.liveness.recovered.to_string()),
     ("recovery_ms", |_, r| optional(r.liveness.recovery_ms)),
     ("safety_violations", |_, r| r.safety_violations.to_string()),

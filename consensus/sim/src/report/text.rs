@@ -18,7 +18,8 @@ impl Display for Report {
             ("signatures", self.signatures_text()),
             ("storage", format!("{} syncs, {} crashes", self.syncs, self.crashes)),
             ("views", self.views_text()),
-            ("longest wait", format!("{} ms for a block", self.liveness.stalled_ms)),
+            ("longest wait", format!("{} ms without a block", self.liveness.stalled_ms)),
+            ("resumed", self.resumed()),
             ("recovery", self.recovery()),
             ("safety", format!("{} violations", self.safety_violations)),
             ("lost", format!("{} acknowledged transactions", self.lost_transactions)),
@@ -83,6 +84,13 @@ impl Report {
         format!(
             "{} started, {} leader changes, {} epochs",
             self.views, self.leader_changes, self.epochs
+        )
+    }
+
+    fn resumed(&self) -> String {
+        self.resumed_ms.map_or_else(
+            || "nothing to resume from".to_owned(),
+            |ms| format!("{ms:.1} ms from the last fault or healing to the next block"),
         )
     }
 

@@ -88,6 +88,8 @@ fn a_report_adds_up() {
     assert!(report.liveness.stalled_ms < 20, "{}", report.liveness.stalled_ms);
     let crashed = request("leader-crash").run().unwrap();
     assert!(crashed.leader_changes >= 1 && crashed.liveness.stalled_ms > 20, "{crashed}");
+    // The second crash comes after the 400 ms of this run; timeouts begin at 50 ms.
+    assert!(crashed.resumed_ms.is_some_and(|ms| (50.0..200.0).contains(&ms)), "{crashed}");
     assert!(crashed.verdict.contains("recovered"), "{}", crashed.verdict);
 }
 

@@ -15,6 +15,7 @@ impl<E: Engine> World<E> {
         self.trace.event(self.now, b'f', 0, format!("{fault:?}").as_bytes());
         self.trace.line(self.now, || format!("fault: {fault:?}"));
         self.trace.tell(self.now, || Happening::Fault { fault: &fault });
+        self.record.struck(self.now);
         match fault {
             Fault::Crash { who, restart_after } => {
                 let node = self.find(who);

@@ -83,6 +83,10 @@ pub struct Record {
     pub acknowledged: BTreeSet<Digest>,
     pub delays: Delays,
     pub waiting: Waiting,
+    /// When the last fault or healing of the plan struck.
+    last_fault: Option<Time>,
+    /// From then to the next new final block.
+    pub resumed: Option<Duration>,
     /// Who led the views that started at some honest node.
     pub leaders: BTreeMap<(Epoch, View), ValidatorIndex>,
     /// Views that started at some node.
@@ -125,12 +129,11 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn submitted(&mut self, now: Time) {
+    fn submitted(&mut self, now: Time) {
         self.since.get_or_insert(now);
     }
 
-    /// The chain grew; `open` says whether clients wait for more.
-    pub(super) fn grew(&mut self, now: Time, open: bool) {
+    fn grew(&mut self, now: Time, open: bool) {
         self.longest = self.longest(now);
         self.since = open.then_some(now);
     }
@@ -146,6 +149,19 @@ impl Record {
     pub fn leader_changes(&self) -> u64 {
         let leaders: Vec<_> = self.leaders.values().collect();
         leaders.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64
+    }
+
+    pub(super) fn struck(&mut self, now: Time) {
+        self.last_fault = Some(now);
+        self.resumed = None;
+    }
+
+    /// The chain grew; `open` says whether clients wait for more.
+    fn grew(&mut self, now: Time, open: bool) {
+        self.waiting.grew(now, open);
+        if self.resumed.is_none() {
+            self.resumed = self.last_fault.map(|since| now.since(since));
+        }
     }
 
     pub(super) fn submitted(&mut self, at: Time, transaction: Digest) {
@@ -211,7 +227,7 @@ impl<E: Engine> World<E> {
                 }
             }
             if is_first {
-                self.record.waiting.grew(self.now, !self.clients.open.is_empty());
+                self.record.grew(self.now, !self.clients.open.is_empty());
             }
         }
     }
