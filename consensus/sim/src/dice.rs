@@ -15,6 +15,7 @@ pub enum Purpose {
     Disk,
     Workload,
     Byzantine,
+    Recovery,
 }
 
 /// Seeded chance in whole numbers: the same draws on every machine.

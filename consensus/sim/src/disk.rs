@@ -1,7 +1,9 @@
 //! A disk that loses what was not synced, and fails at any chosen point.
 //!
 //! Writes are atomic and ordered, as RocksDB's are with its write-ahead log: a crash keeps a prefix
-//! of what was written after the last sync. [`SimStorage`] is the engine's side of the disk,
+//! of what was written after the last sync. A write of which only a part got there fails its
+//! checksum and is dropped whole, with everything behind it. Damage to what was synced cannot be
+//! mended: the node refuses to start. [`SimStorage`] is the engine's side of the disk,
 //! [`Disk::write_finals`] the application's.
 
 use std::cell::RefCell;
@@ -24,6 +26,8 @@ use crate::genesis::Genesis;
 pub enum CrashPoint {
     /// The safety record never reaches the disk.
     BeforeWrite,
+    /// A part of it reaches the disk.
+    MidWrite,
     /// Written, not synced: the crash decides whether it survives.
     BeforeSync,
     /// Synced, and nothing that waited for it has left.
@@ -66,12 +70,18 @@ struct State<R> {
     blocks: BTreeMap<Digest, SealedBlock>,
     /// By height from 1 on.
     finals: Vec<Final>,
-    unsynced: Vec<Write>,
+    unsynced: Vec<Logged>,
     fuse: Option<CrashPoint>,
+    /// The next sync fails.
+    sync_fails: bool,
+    /// What was synced does not read back.
+    damaged: bool,
     /// The node is dead from here on: nothing more is written or sent.
     blown: bool,
     sends: u16,
     syncs: u64,
+    /// Writes that a crash left in part.
+    torn: u64,
     tamper: Option<Tamper<R>>,
 }
 
@@ -87,20 +97,39 @@ enum Write {
     Finals(Vec<Final>),
 }
 
-/// The node is dead.
-#[derive(Debug)]
-struct Crashed;
+/// A write as the log has it.
+struct Logged {
+    write: Write,
+    /// Whether its checksum holds: not where only a part reached the disk.
+    whole: bool,
+}
 
-impl std::fmt::Display for Crashed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the simulated node crashed")
+impl From<Write> for Logged {
+    fn from(write: Write) -> Self {
+        Self { write, whole: true }
     }
 }
 
-impl std::error::Error for Crashed {}
+/// Why a simulated disk does not answer.
+#[derive(Debug)]
+enum Broken {
+    Crashed,
+    SyncFailed,
+}
 
-fn crashed(doing: &'static str) -> StorageError {
-    StorageError { doing, source: Box::new(Crashed) }
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Crashed => "the simulated node crashed",
+            Self::SyncFailed => "the simulated disk failed to sync",
+        })
+    }
+}
+
+impl std::error::Error for Broken {}
+
+fn broken(doing: &'static str, why: Broken) -> StorageError {
+    StorageError { doing, source: Box::new(why) }
 }
 
 impl<R> Disk<R> {
@@ -112,9 +141,12 @@ impl<R> Disk<R> {
             finals: Vec::new(),
             unsynced: Vec::new(),
             fuse: None,
+            sync_fails: false,
+            damaged: false,
             blown: false,
             sends: 0,
             syncs: 0,
+            torn: 0,
             tamper: None,
         })))
     }
@@ -126,14 +158,47 @@ impl<R> Disk<R> {
         state.sends = 0;
     }
 
-    /// No crash to come.
-    pub fn disarm(&self) {
-        self.0.borrow_mut().fuse = None;
+    /// The next sync fails: the write before it may be there or not.
+    pub fn fail_next_sync(&self) {
+        self.0.borrow_mut().sync_fails = true;
     }
 
-    /// Whether a crash is armed and has not happened.
+    /// No crash or failure to come.
+    pub fn disarm(&self) {
+        let mut state = self.0.borrow_mut();
+        state.fuse = None;
+        state.sync_fails = false;
+    }
+
+    /// Whether a crash or a failure is armed and has not happened.
     pub fn is_armed(&self) -> bool {
-        self.0.borrow().fuse.is_some()
+        let state = self.0.borrow();
+        state.fuse.is_some() || state.sync_fails
+    }
+
+    /// Damages what was synced.
+    pub fn damage(&self) {
+        self.0.borrow_mut().damaged = true;
+    }
+
+    /// Whether a starting node finds damage: it must refuse to start, because it cannot know what
+    /// it promised.
+    pub fn is_damaged(&self) -> bool {
+        self.0.borrow().damaged
+    }
+
+    /// Everything is gone, as on a new disk. The caller has settled the disk.
+    pub fn wipe(&self) {
+        let mut state = self.0.borrow_mut();
+        state.record = None;
+        state.blocks.clear();
+        state.finals.clear();
+        state.damaged = false;
+    }
+
+    /// How many writes a crash left in part.
+    pub fn torn(&self) -> u64 {
+        self.0.borrow().torn
     }
 
     /// Whether the node died.
@@ -176,7 +241,7 @@ impl<R> Disk<R> {
             let proven = commit.proof.is_some() || !needs_proof;
             run.push(Final { commit, snapshot });
             if proven {
-                state.unsynced.push(Write::Finals(std::mem::take(&mut run)));
+                state.unsynced.push(Write::Finals(std::mem::take(&mut run)).into());
             }
         }
         assert!(run.is_empty(), "the last of the committed blocks has a proof");
@@ -189,8 +254,13 @@ impl<R> Disk<R> {
         let mut state = self.0.borrow_mut();
         let kept = dice.index(state.unsynced.len() + 1);
         state.unsynced.truncate(kept);
+        if let Some(torn) = state.unsynced.iter().position(|logged| !logged.whole) {
+            state.unsynced.truncate(torn);
+            state.torn += 1;
+        }
         state.sync();
         state.fuse = None;
+        state.sync_fails = false;
         state.blown = false;
         state.sends = 0;
     }
@@ -217,6 +287,7 @@ impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
     pub fn recover(&self) -> (Recovered<R>, Snapshot) {
         let state = self.0.borrow();
         assert!(state.unsynced.is_empty() && !state.blown, "a node starts on a settled disk");
+        assert!(!state.damaged, "a node refuses to start on a damaged disk");
         let genesis = &state.genesis;
         let last = state.finals.last();
         let snapshot = last.map_or_else(|| genesis.snapshot.clone(), |last| last.snapshot.clone());
@@ -262,7 +333,7 @@ impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
 
 impl<R> State<R> {
     fn entries(&self) -> impl DoubleEndedIterator<Item = &Final> {
-        let unsynced = self.unsynced.iter().flat_map(|write| match write {
+        let unsynced = self.unsynced.iter().flat_map(|logged| match &logged.write {
             Write::Finals(run) => run.as_slice(),
             Write::Promise { .. } => &[],
         });
@@ -284,13 +355,13 @@ impl<R> State<R> {
         if self.fuse == Some(point) {
             self.blow();
         }
-        if self.blown { Err(crashed(doing)) } else { Ok(()) }
+        if self.blown { Err(broken(doing, Broken::Crashed)) } else { Ok(()) }
     }
 
     /// Everything written is there for good.
     fn sync(&mut self) {
-        for write in std::mem::take(&mut self.unsynced) {
-            match write {
+        for logged in std::mem::take(&mut self.unsynced) {
+            match logged.write {
                 Write::Promise { record, blocks } => {
                     self.record = Some(record);
                     self.blocks.extend(blocks.into_iter().map(|block| (block.hash(), block)));
@@ -314,10 +385,15 @@ impl<R: bincode::Encode> Storage<R> for SimStorage<R> {
     fn persist(&mut self, record: &R, blocks: &[SealedBlock]) -> Result<(), StorageError> {
         let mut state = self.0.0.borrow_mut();
         state.pass(CrashPoint::BeforeWrite, "writing the safety record")?;
-        state
-            .unsynced
-            .push(Write::Promise { record: codec::encode(record), blocks: blocks.to_vec() });
+        let write = Write::Promise { record: codec::encode(record), blocks: blocks.to_vec() };
+        let whole = state.fuse != Some(CrashPoint::MidWrite);
+        state.unsynced.push(Logged { write, whole });
+        state.pass(CrashPoint::MidWrite, "writing the safety record")?;
         state.pass(CrashPoint::BeforeSync, "syncing the safety record")?;
+        if state.sync_fails {
+            state.blow();
+            return Err(broken("syncing the safety record", Broken::SyncFailed));
+        }
         state.sync();
         state.pass(CrashPoint::BeforeRelease, "releasing what waited")
     }

@@ -9,6 +9,9 @@ use consensus::engine::FaultModel;
 use crate::application::Snapshot;
 use crate::signatures::SignatureRule;
 
+/// Clients' keys grow from numbers that no validator has.
+const FIRST_CLIENT: usize = 1_000;
+
 /// The birth certificate of a simulated chain.
 #[derive(Clone, Debug)]
 pub struct Genesis {
@@ -28,6 +31,11 @@ impl Genesis {
     /// The consensus key of validator `index` in the chain of this seed.
     pub fn signer(rule: SignatureRule, seed: u64, index: usize) -> Box<dyn Signer + Send> {
         rule.signer(key_seed(b'c', seed, index))
+    }
+
+    /// The key of a client of the chain of this seed.
+    pub fn client(rule: SignatureRule, seed: u64, sender: usize) -> Box<dyn Signer + Send> {
+        Self::signer(rule, seed, FIRST_CLIENT + sender)
     }
 
     /// The first validator set of the chain of this seed.

@@ -17,8 +17,9 @@ pub fn beyond(plan: &Plan, fault_model: FaultModel) -> Option<String> {
         .map(|(who, kind)| format!("validator {who}: {}", name_of(*kind)))
         .collect();
     lies.extend(plan.twins.iter().map(|who| format!("validator {who}: twins")));
+    lies.extend(plan.amnesiacs().map(|who| format!("validator {who}: lost disk")));
     let liars: BTreeSet<usize> =
-        plan.byzantine.iter().map(|(who, _)| *who).chain(plan.twins.iter().copied()).collect();
+        (0..plan.validators).filter(|validator| !plan.is_honest(*validator)).collect();
     let tolerated = match fault_model {
         FaultModel::Crash => 0,
         FaultModel::Byzantine => usize::from(plan.max_faulty),

@@ -16,6 +16,7 @@ use crate::application::Workload;
 use crate::invariants::Violation;
 use crate::plan::Plan;
 use crate::promise;
+use crate::runner::Outcome;
 use crate::signatures::SignatureRule;
 use crate::world::{ModeChange, World};
 use consensus::engine::{Engine, FaultModel};
@@ -24,7 +25,6 @@ pub use csv::{csv_header, csv_row};
 pub use percentiles::Percentiles;
 use percentiles::{millis, ratio};
 pub use summary::Summary;
-pub use verdict::Outcome;
 
 /// The account of one run. Units are in the names; `docs/simulator.md` says what each means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -102,6 +102,7 @@ pub struct Liveness {
 }
 
 impl Report {
+    /// The account of a world whose run is over.
     pub fn of<E: Engine>(world: &World<E>, plan: &Plan, name: &str, liveness: Liveness) -> Self {
         let record = world.record();
         let blocks_final = world.max_final().get();
@@ -158,7 +159,7 @@ impl Report {
             events: world.trace().events(),
             trace_hash: world.trace().hash(),
         };
-        report.outcome = report.judge();
+        report.outcome = Outcome::of(&report);
         report.verdict = report.sentence(losses::fork(world), beyond.as_deref());
         report
     }

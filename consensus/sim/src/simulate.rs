@@ -17,7 +17,7 @@ use crate::dice::MILLION;
 use crate::plan::{EngineOptions, Fault, Plan, Timed, Who};
 use crate::report::Report;
 use crate::runner;
-use crate::scenarios::{self, Scenario};
+use crate::scenarios::{self, Scenario, ScenarioError};
 use crate::swarm;
 use crate::trace::{Sink, Trace};
 use crate::world::World;
@@ -31,7 +31,10 @@ const MIN_BYZANTINE: usize = 4;
 /// What happens in a run.
 #[derive(Clone, Debug)]
 pub enum Story {
-    Scenario(Scenario),
+    Scenario {
+        name: String,
+        scenario: Box<Scenario>,
+    },
     /// A random mixture of everything, another one for each seed.
     Swarm,
 }
@@ -44,7 +47,8 @@ pub struct UnknownScenario {
 
 impl std::fmt::Display for UnknownScenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names: Vec<&str> = Story::list().iter().map(|(name, _)| *name).collect();
+        let builtin = scenarios::ALL.iter().map(|builtin| builtin.name);
+        let names: Vec<&str> = builtin.chain([Story::SWARM]).collect();
         write!(f, "no scenario is called {:?}; there are {}", self.name, names.join(", "))
     }
 }
@@ -60,14 +64,32 @@ impl Story {
         if name == Self::SWARM {
             return Ok(Self::Swarm);
         }
-        let scenario = scenarios::named(name).cloned().map(Self::Scenario);
-        scenario.ok_or_else(|| UnknownScenario { name: name.to_owned() })
+        let builtin = scenarios::named(name);
+        let builtin = builtin.ok_or_else(|| UnknownScenario { name: name.to_owned() })?;
+        Ok(Self::Scenario { name: name.to_owned(), scenario: Box::new(builtin.scenario()) })
+    }
+
+    /// The story that a scenario file tells.
+    ///
+    /// # Errors
+    /// [`ScenarioError`], which says what is wrong with it and where.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, ScenarioError> {
+        let scenario = Box::new(Scenario::from_toml(text)?);
+        Ok(Self::Scenario { name: name.to_owned(), scenario })
     }
 
     /// Every story by name, with a line about each.
-    pub fn list() -> Vec<(&'static str, &'static str)> {
-        let named = scenarios::ALL.iter().map(|scenario| (scenario.name, scenario.about));
-        named.chain([(Self::SWARM, Self::SWARM_ABOUT)]).collect()
+    pub fn list() -> Vec<(&'static str, String)> {
+        let named = scenarios::ALL.iter().map(|builtin| (builtin.name, builtin.scenario().about));
+        named.chain([(Self::SWARM, Self::SWARM_ABOUT.to_owned())]).collect()
+    }
+
+    /// The fewest validators it can have: so many that everybody it names is there.
+    fn least_validators(&self) -> usize {
+        match self {
+            Self::Scenario { scenario, .. } => scenario.least_validators(),
+            Self::Swarm => 1,
+        }
     }
 
     /// The name of the random mixture.
@@ -77,14 +99,14 @@ impl Story {
 
     pub fn name(&self) -> &str {
         match self {
-            Self::Scenario(scenario) => scenario.name,
+            Self::Scenario { name, .. } => name,
             Self::Swarm => Self::SWARM,
         }
     }
 
     fn plan(&self, seed: u64, validators: usize) -> Plan {
         match self {
-            Self::Scenario(scenario) => scenario.plan(seed, validators),
+            Self::Scenario { scenario, .. } => scenario.plan(seed, validators),
             Self::Swarm => swarm::plan(seed, validators),
         }
     }
@@ -117,6 +139,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InvalidRequest {
     Validators { validators: usize },
+    TooFewNamed { least: usize, validators: usize },
     TooFewToLie { engine: EngineName, validators: usize },
     Loss { percent: u32 },
     Faults { faults: usize, validators: usize },
@@ -130,6 +153,12 @@ impl std::fmt::Display for InvalidRequest {
             Self::Validators { validators } => {
                 write!(f, "{validators} validators: a network has 1 to {MAX_VALIDATORS}")
             }
+            Self::TooFewNamed { least, validators } => write!(
+                f,
+                "{validators} validators: the scenario is about validator {}, it takes at least \
+                 {least}",
+                least - 1
+            ),
             Self::TooFewToLie { engine, validators } => write!(
                 f,
                 "{engine} tolerates f lying validators of 3f + 1: {validators} are too few, it \
@@ -165,6 +194,10 @@ impl Request {
         }
         if engine.fault_model() == FaultModel::Byzantine && validators < MIN_BYZANTINE {
             return Err(InvalidRequest::TooFewToLie { engine, validators });
+        }
+        let least = self.story.least_validators();
+        if validators < least {
+            return Err(InvalidRequest::TooFewNamed { least, validators });
         }
         let Variation { delay, loss_percent, faults } = self.variation;
         if let Some(percent) = loss_percent.filter(|percent| *percent > 99) {

@@ -83,7 +83,13 @@ fn requests(args: &Simulate) -> anyhow::Result<Vec<Request>> {
 }
 
 fn story(args: &Simulate) -> anyhow::Result<Story> {
-    Ok(Story::named(&args.scenario)?)
+    let Some(path) = &args.scenario_file else {
+        return Ok(Story::named(&args.scenario)?);
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("reading {shown}"))?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    Story::from_toml(&name, &text).with_context(|| format!("in {shown}"))
 }
 
 fn run_one(args: &Simulate, request: &Request) -> anyhow::Result<u8> {

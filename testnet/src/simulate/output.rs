@@ -96,7 +96,7 @@ struct List<'a> {
 }
 
 /// The scenarios by name, with a line about each.
-pub(super) fn scenarios(list: &[(&str, &str)], as_json: bool) -> io::Result<()> {
+pub(super) fn scenarios(list: &[(&str, String)], as_json: bool) -> io::Result<()> {
     if as_json {
         let scenarios = list.iter().map(|(name, about)| Named { name, about }).collect();
         return json(&List { scenarios });

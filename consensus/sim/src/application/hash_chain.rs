@@ -166,14 +166,14 @@ impl HashChain {
         self.now_ms = now_ms;
     }
 
-    pub fn submit(&mut self, transaction: SignedTransaction) -> bool {
+    pub fn submit(&mut self, transaction: &SignedTransaction) -> bool {
         let place = (transaction.payload.sender, transaction.payload.nonce);
         let fresh = place.1 >= self.state.nonce(&place.0)
             && !self.known.contains_key(&place)
             && transaction.verify_signature(self.rule.verifier().as_ref());
         if fresh {
             self.known.insert(place, self.arrivals);
-            self.pool.insert(self.arrivals, transaction);
+            self.pool.insert(self.arrivals, transaction.clone());
             self.arrivals += 1;
         }
         fresh

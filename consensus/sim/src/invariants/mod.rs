@@ -4,6 +4,7 @@
 mod agreement;
 mod append_only;
 mod certified_finality;
+mod conserved_supply;
 mod exactly_once;
 mod honest_evidence;
 mod no_double_vote;
@@ -86,6 +87,7 @@ impl Invariants {
             Box::new(agreement::Agreement::default()),
             Box::new(append_only::AppendOnly::default()),
             Box::new(certified_finality::CertifiedFinality::new(&facts)),
+            Box::new(conserved_supply::ConservedSupply),
             Box::new(exactly_once::ExactlyOnce::default()),
             Box::new(honest_evidence::HonestEvidence),
             Box::new(no_double_vote::NoDoubleVote::default()),

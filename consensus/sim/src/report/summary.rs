@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Outcome, Report};
+use super::Report;
+use crate::runner::Outcome;
 use crate::signatures::SignatureRule;
 
 /// Totals over runs, and the worst of them. Counts are of runs unless a name says otherwise.

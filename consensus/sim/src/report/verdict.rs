@@ -1,49 +1,11 @@
-//! What happened, as an outcome for programs and a sentence for people.
+//! What happened, in a sentence.
 
 use chain::types::Height;
-use serde::{Deserialize, Serialize};
 
 use super::Report;
-
-/// The properties that stand for a program that no longer works.
-const CRASHES: [&str; 2] = ["assertion", "time goes on"];
-
-/// How a run ended, whether or not the engine promised anything about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    Ok,
-    /// An assertion of production code failed, or an engine no longer let time pass.
-    Crash,
-    /// A safety property did not hold, or something acknowledged is gone.
-    Safety,
-    /// Faults were over, and the chain did not go on.
-    Liveness,
-}
-
-impl Outcome {
-    /// What a program that ran it exits with.
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Crash => 10,
-            Self::Safety => 11,
-            Self::Liveness => 12,
-        }
-    }
-}
+use crate::runner::Outcome;
 
 impl Report {
-    pub(super) fn judge(&self) -> Outcome {
-        match self.violations.first() {
-            Some(violation) if CRASHES.contains(&violation.property.as_str()) => Outcome::Crash,
-            Some(_) => Outcome::Safety,
-            None if self.lost_transactions > 0 => Outcome::Safety,
-            None if !self.liveness.recovered => Outcome::Liveness,
-            None => Outcome::Ok,
-        }
-    }
-
     /// 0 where the engine kept its promises: also where a plan asked for more than they say.
     pub fn exit_code(&self) -> u8 {
         if self.within_fault_model { self.outcome.exit_code() } else { 0 }

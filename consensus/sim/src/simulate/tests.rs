@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use super::*;
-use crate::report::{Outcome, csv_header, csv_row};
+use crate::report::{csv_header, csv_row};
+use crate::runner::Outcome;
 use crate::trace::{JsonLines, Mermaid, Window};
 
 fn request(name: &str) -> Request {
@@ -162,7 +163,7 @@ fn impossible_runs_are_refused_with_a_reason() {
     let faults = Variation { faults: Some(4), ..Variation::default() };
     assert!(refused(&varied(faults)).contains("at least one must be up"));
     let unknown = Story::named("clam").unwrap_err().to_string();
-    assert!(unknown.contains("calm, leader-crash") && unknown.contains("swarm"), "{unknown}");
+    assert!(unknown.contains("calm, lossy") && unknown.contains("swarm"), "{unknown}");
     assert!("pace=1".parse::<Axis>().unwrap_err().to_string().contains("delay-ms"));
     assert!("loss".parse::<Axis>().unwrap_err().to_string().contains("NAME=VALUE"));
     assert!("loss=x".parse::<Axis>().unwrap_err().to_string().contains("\"x\": invalid digit"));

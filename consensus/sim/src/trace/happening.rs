@@ -22,13 +22,15 @@ pub enum Happening<'a> {
     Fault {
         fault: &'a Fault,
     },
-    /// The plan's faults are over and undone.
-    Heal,
+    /// The plan's faults are over and undone, or only among a core of nodes.
+    Heal {
+        core: Option<&'a [usize]>,
+    },
     /// A client's transaction, offered to every node.
     Submit {
         transaction: Digest,
     },
-    /// A message left. Without an arrival it is lost.
+    /// A message left. One that neither arrives nor is lost waits for the release of its link.
     Send {
         node: usize,
         from: usize,

@@ -71,7 +71,10 @@ impl<W: Write> Mermaid<W> {
             Happening::Fault { fault } => {
                 format!("Note over {}: {}", self.over_all(), plain(&format!("{fault:?}")))
             }
-            Happening::Heal => format!("Note over {}: faults end", self.over_all()),
+            Happening::Heal { core: None } => format!("Note over {}: faults end", self.over_all()),
+            Happening::Heal { core: Some(core) } => {
+                format!("Note over {}: faults end among {core:?}", self.over_all())
+            }
             Happening::Violation { property, detail } => {
                 let text = plain(&format!("VIOLATION of {property}: {detail}"));
                 format!("Note over {}: {text}", self.over_all())

@@ -1,10 +1,9 @@
-//! Faults striking, and everything made well again.
+//! Faults striking.
 
 use std::time::Duration;
 
 use super::{Action, World};
 use crate::disk::CrashPoint;
-use crate::network::Link;
 use crate::plan::{Fault, Who};
 use crate::trace::Happening;
 use consensus::engine::Engine;
@@ -17,6 +16,35 @@ impl<E: Engine> World<E> {
         self.trace.tell(self.now, || Happening::Fault { fault: &fault });
         self.record.struck(self.now);
         match fault {
+            Fault::Crash { .. }
+            | Fault::CrashAt { .. }
+            | Fault::Restart { .. }
+            | Fault::CrashAll { .. }
+            | Fault::CrashMajority { .. }
+            | Fault::Pause { .. } => self.strike_process(fault),
+            Fault::SyncError { .. }
+            | Fault::Corruption { .. }
+            | Fault::DiskLoss { .. }
+            | Fault::SlowDisk { .. } => self.strike_disk(fault),
+            Fault::ClockJump { who, by_ms } => {
+                let node = self.find(who);
+                self.nodes[node].clock.jump_wall(by_ms);
+            }
+            Fault::ClockDrift { who, ppm } => {
+                let node = self.find(who);
+                self.nodes[node].clock.set_drift(self.now, ppm);
+                self.rearm_wake(node);
+            }
+            Fault::Members { away } => {
+                let all = u8::try_from(self.plan.validators).expect("at most 128 validators");
+                self.submit_members(all.saturating_sub(away));
+            }
+            _ => self.strike_network(fault),
+        }
+    }
+
+    fn strike_process(&mut self, fault: Fault) {
+        match fault {
             Fault::Crash { who, restart_after } => {
                 let node = self.find(who);
                 self.crash(node, restart_after);
@@ -25,55 +53,116 @@ impl<E: Engine> World<E> {
                 let node = self.find(who);
                 self.crash_at(node, point, restart_after);
             }
-            Fault::Restart { node } => {
-                if self.nodes[node].driver.is_none() {
-                    self.start_node(node);
-                }
-            }
+            Fault::Restart { node } => self.start_node(node),
             Fault::CrashAll { restart_after } => {
                 for node in 0..self.nodes.len() {
                     self.crash(node, Some(restart_after));
                 }
             }
+            Fault::CrashMajority { restart_after } => {
+                let leader = self.find(Who::Leader);
+                let others = (0..self.plan.validators).filter(|node| *node != leader);
+                let majority = self.plan.validators / 2 + 1;
+                for node in std::iter::once(leader).chain(others).take(majority) {
+                    self.crash(node, Some(restart_after));
+                }
+            }
+            Fault::Pause { who, lasts } => {
+                let node = self.find(who);
+                let target = &mut self.nodes[node];
+                target.busy_until = target.busy_until.max(self.now + lasts);
+            }
+            _ => unreachable!("{fault:?} is not about a process"),
+        }
+    }
+
+    fn strike_disk(&mut self, fault: Fault) {
+        match fault {
+            Fault::SyncError { who, restart_after } => {
+                let node = self.find(who);
+                let target = &mut self.nodes[node];
+                if target.driver.is_some() {
+                    target.disk.fail_next_sync();
+                    target.restart_after = Some(restart_after);
+                }
+            }
+            Fault::Corruption { who } => {
+                let node = self.find(who);
+                if self.nodes[node].driver.is_some() {
+                    self.crash(node, Some(Duration::ZERO));
+                }
+                self.nodes[node].disk.damage();
+            }
+            Fault::DiskLoss { node, restart_after } => {
+                assert!(
+                    !self.is_honest(node),
+                    "node {node} is counted as honest; put the loss of its disk into the plan"
+                );
+                self.crash(node, Some(restart_after));
+                self.nodes[node].disk.wipe();
+            }
+            Fault::SlowDisk { who, sync } => {
+                let node = self.find(who);
+                self.nodes[node].slow_disk = Some(sync);
+            }
+            _ => unreachable!("{fault:?} is not about a disk"),
+        }
+    }
+
+    fn strike_network(&mut self, fault: Fault) {
+        match fault {
             Fault::Partition { groups } => self.network.partition(&groups),
+            Fault::Cut { shape } => {
+                for (from, to) in shape.cuts(self.plan.validators, self.find(Who::Leader)) {
+                    self.network.set_blocked(from, to, true);
+                }
+            }
             Fault::Isolate { who } => {
                 let alone = self.find(who);
                 let rest = (0..self.nodes.len()).filter(|node| *node != alone).collect();
                 self.network.partition(&[rest, vec![alone]]);
             }
             Fault::Block { from, to } => self.network.set_blocked(from, to, true),
+            Fault::Flap { between, period, times } => self.flap(between, period, times),
+            Fault::Clog { from, to } => self.network.set_clogged(from, to, true),
+            Fault::Release { from, to } => self.release(|f, t| (f, t) == (from, to)),
+            Fault::Lag { who, extra } => {
+                let node = self.find(who);
+                self.network.set_lag(node, extra);
+            }
             Fault::Weather { link } => self.network.set_link(link),
-            Fault::HealNetwork => {
-                self.network.heal();
-                self.separate_twins();
+            Fault::LinkWeather { from, to, link } => {
+                self.network.set_link_between(from, to, Some(link));
             }
+            Fault::HealNetwork => self.heal_network(),
+            _ => unreachable!("{fault:?} is not about the network"),
         }
     }
 
-    /// Ends all faults: links calm and connected, every node up, no crash to come.
-    pub fn heal(&mut self, link: Link) {
-        self.crashes_allowed = false;
-        self.trace.tell(self.now, || Happening::Heal);
-        self.network.heal();
-        self.separate_twins();
-        self.network.set_link(link);
-        self.plan.sync = (Duration::ZERO, Duration::from_micros(500).min(self.plan.sync.1));
-        for node in 0..self.nodes.len() {
-            self.nodes[node].disk.disarm();
-            self.nodes[node].restart_after = None;
-            if self.nodes[node].driver.is_none() {
-                self.start_node(node);
-            }
+    /// A link is down for the first half of each period.
+    fn flap(&mut self, (one, other): (usize, usize), period: Duration, times: u32) {
+        let down = !self.network.is_blocked(one, other);
+        self.network.set_blocked(one, other, down);
+        self.network.set_blocked(other, one, down);
+        let times = if down { times } else { times.saturating_sub(1) };
+        if times > 0 {
+            let fault = Fault::Flap { between: (one, other), period, times };
+            self.schedule(self.now + period / 2, Action::Fault(fault));
         }
     }
 
-    fn find(&self, who: Who) -> usize {
+    pub(super) fn find(&self, who: Who) -> usize {
+        let leader = || {
+            let statuses = self.nodes.iter().filter_map(super::Node::status);
+            let highest = statuses.max_by_key(|status| (status.epoch, status.view));
+            highest.and_then(|status| status.leader).map_or(0, |leader| leader.as_usize())
+        };
         match who {
             Who::Node(node) => node,
-            Who::Leader => {
-                let statuses = self.nodes.iter().filter_map(super::Node::status);
-                let highest = statuses.max_by_key(|status| (status.epoch, status.view));
-                highest.and_then(|status| status.leader).map_or(0, |leader| leader.as_usize())
+            Who::Leader => leader(),
+            Who::Follower => {
+                let leader = leader();
+                (0..self.plan.validators).rev().find(|node| *node != leader).unwrap_or(leader)
             }
         }
     }
@@ -81,7 +170,7 @@ impl<E: Engine> World<E> {
     /// The node dies where it stands.
     pub fn crash(&mut self, node: usize, restart_after: Option<Duration>) {
         let target = &mut self.nodes[node];
-        if target.driver.is_none() || !self.crashes_allowed {
+        if target.driver.is_none() {
             return;
         }
         self.trace.event(self.now, b'c', node, &[]);
@@ -98,20 +187,26 @@ impl<E: Engine> World<E> {
         }
     }
 
-    /// Changes how far the node's clock is ahead of the world's.
+    /// Changes how far the node's clocks, both of them, are ahead of the world's.
     pub fn jump_clock(&mut self, node: usize, change: impl FnOnce(Duration) -> Duration) {
-        let ahead = change(self.nodes[node].clock_ahead);
-        self.trace.event(self.now, b'j', node, &ahead.as_nanos().to_le_bytes());
-        self.nodes[node].clock_ahead = ahead;
-        self.want_wake(node);
+        self.nodes[node].clock.set_ahead(self.now, change);
+        let shown = self.nodes[node].clock.monotonic(self.now).as_nanos();
+        self.trace.event(self.now, b'j', node, &shown.to_le_bytes());
+        self.rearm_wake(node);
     }
 
     /// The node dies at this point of a turn to come.
     pub fn crash_at(&mut self, node: usize, point: CrashPoint, restart_after: Duration) {
         let target = &mut self.nodes[node];
-        if target.driver.is_some() && self.crashes_allowed {
+        if target.driver.is_some() {
             target.disk.arm(point);
             target.restart_after = Some(restart_after);
         }
+    }
+
+    /// Wakes the node by what its clock says now.
+    fn rearm_wake(&mut self, node: usize) {
+        self.nodes[node].wake_scheduled = None;
+        self.want_wake(node);
     }
 }

@@ -1,25 +1,26 @@
 //! The simulated world: nodes, the network between them, and one queue of events that decides
 //! everything that happens, in the order of (time, sequence).
 
+mod clients;
+mod clock;
 mod faults;
 mod node;
 mod record;
+mod recovery;
+mod traffic;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use chain::block::Mode;
-use chain::codec;
 use chain::crypto::{Domain, Hasher};
-use chain::transaction::SignedTransaction;
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::driver::Incoming;
-use consensus::engine::{Engine, FaultModel, Recipients, Time};
-use consensus::message::EngineMessage;
+use consensus::engine::{Engine, FaultModel, Time};
 
-use crate::application::{Snapshot, transaction};
+use crate::application::Snapshot;
 use crate::byzantine::Hand;
 use crate::dice::{Dice, Purpose};
 use crate::disk::Disk;
@@ -28,13 +29,24 @@ use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
 use crate::plan::{Fault, Plan};
 use crate::signatures::SignatureCounts;
-use crate::trace::{Happening, Place, Trace};
+use crate::trace::{Happening, Trace};
+use clients::Clients;
+use clock::Clock;
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
+use traffic::Held;
+pub use traffic::{Envelope, Tap};
 
 /// Most turns in a row that may leave a timeout due at once.
 const MAX_SPIN: u32 = 1000;
+/// What a violation is called where production code failed an assertion,
+pub const ASSERTION: &str = "assertion";
+/// or asked to be woken at once for ever.
+pub const SPINNING: &str = "time goes on";
+
+/// How wrong wall clocks are at the start, at most and in either direction.
+const WALL_ERROR_MS: u64 = 60_000;
 
 /// What is on its way or due.
 enum Action<M> {
@@ -89,26 +101,6 @@ impl<M> Ord for Scheduled<M> {
     }
 }
 
-/// A message about to travel, shown to a [`World::set_tap`].
-#[derive(Debug)]
-pub struct Envelope<'a, M> {
-    pub now: Time,
-    pub from: usize,
-    pub to: usize,
-    pub message: &'a M,
-}
-
-/// A script's say in which messages travel: false drops it.
-pub type Tap<M> = Box<dyn FnMut(&Envelope<'_, M>) -> bool>;
-
-/// Clients and what they sent.
-struct Clients {
-    signers: Vec<Box<dyn chain::crypto::Signer + Send>>,
-    submitted: u64,
-    /// Sent and not final anywhere honest.
-    open: BTreeMap<Digest, (Time, SignedTransaction)>,
-}
-
 /// Everything that exists in a run.
 pub struct World<E: Engine> {
     plan: Plan,
@@ -125,7 +117,12 @@ pub struct World<E: Engine> {
     counts: SignatureCounts,
     record: Record,
     tap: Option<Tap<E::Message>>,
-    crashes_allowed: bool,
+    /// What clogged links hold back, in the order it was sent.
+    held: Vec<Held<E::Message>>,
+    /// Nothing more breaks: what was planned for later does not happen.
+    faults_over: bool,
+    /// The nodes that have to recover, once faults are over and others stay broken.
+    core: Option<Vec<usize>>,
 }
 
 impl<E: Engine> std::fmt::Debug for World<E> {
@@ -155,16 +152,13 @@ impl<E: Engine> World<E> {
             .iter()
             .map(|index| node_of(&plan, &genesis, &counts, *index, &mut clocks))
             .collect();
-        let honest = (0..plan.validators)
-            .map(|index| {
-                !plan.twins.contains(&index) && plan.byzantine.iter().all(|(who, _)| *who != index)
-            })
-            .collect();
+        let honest = (0..plan.validators).map(|index| plan.is_honest(index)).collect();
         let facts = Facts { genesis: Rc::clone(&genesis), honest };
-        let signers = (0..plan.load.senders.max(1))
-            .map(|sender| Genesis::signer(plan.signatures, plan.seed, 1000 + sender))
-            .collect();
-        let network = Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
+        let mut network =
+            Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
+        if let Some(regions) = &plan.regions {
+            network.set_regions(regions);
+        }
         let mut world = Self {
             genesis,
             now: Time::default(),
@@ -172,13 +166,15 @@ impl<E: Engine> World<E> {
             queue: BinaryHeap::new(),
             network,
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
-            clients: Clients { signers, submitted: 0, open: BTreeMap::new() },
+            clients: Clients::new(&plan),
             invariants: Invariants::new(facts),
             trace,
             counts,
             record: Record::default(),
             tap: None,
-            crashes_allowed: true,
+            held: Vec::new(),
+            faults_over: false,
+            core: None,
             nodes,
             plan,
         };
@@ -267,26 +263,12 @@ impl<E: Engine> World<E> {
         &self.genesis
     }
 
-    /// Transactions sent and not final at any honest node.
-    pub fn open_transactions(&self) -> usize {
-        self.clients.open.len()
-    }
-
-    /// Asks a script about every message before it travels.
-    pub fn set_tap(&mut self, tap: Tap<E::Message>) {
-        self.tap = Some(tap);
-    }
-
-    pub fn clear_tap(&mut self) {
-        self.tap = None;
-    }
-
     /// Whether a node runs one unchanged engine with a key of its own.
     pub fn is_honest(&self, node: usize) -> bool {
         self.invariants.facts().honest[usize::from(self.nodes[node].validator.get())]
     }
 
-    /// The nodes that must agree and recover.
+    /// The nodes that must agree.
     pub fn honest_nodes(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.nodes.len()).filter(|node| self.is_honest(*node))
     }
@@ -296,9 +278,9 @@ impl<E: Engine> World<E> {
         self.honest_nodes().map(|node| self.nodes[node].final_height()).max().unwrap_or_default()
     }
 
-    /// The lowest final height that an honest node has.
+    /// The lowest final height of the nodes that have to recover.
     pub fn min_final(&self) -> Height {
-        self.honest_nodes().map(|node| self.nodes[node].final_height()).min().unwrap_or_default()
+        self.correct_nodes().map(|node| self.nodes[node].final_height()).min().unwrap_or_default()
     }
 
     /// Lets one event happen; false where nothing is left.
@@ -352,7 +334,12 @@ impl<E: Engine> World<E> {
             Action::Turn { node, life } => {
                 if self.nodes[node].life == life && self.nodes[node].driver.is_some() {
                     self.nodes[node].turn_scheduled = false;
-                    self.turn(node);
+                    if self.nodes[node].busy_until > self.now {
+                        // It was paused meanwhile.
+                        self.want_turn(node);
+                    } else {
+                        self.turn(node);
+                    }
                 }
             }
             Action::Wake { node, life } => {
@@ -367,68 +354,27 @@ impl<E: Engine> World<E> {
                 }
             }
             Action::Restart { node, life } => {
-                if self.nodes[node].life == life && self.nodes[node].driver.is_none() {
+                let frozen = self.core.as_ref().is_some_and(|core| !core.contains(&node));
+                if self.nodes[node].life == life && !frozen {
                     self.start_node(node);
                 }
             }
-            Action::Fault(fault) => self.strike(fault),
+            Action::Fault(fault) => {
+                if !self.faults_over {
+                    self.strike(fault);
+                }
+            }
             Action::Submit => {
                 self.submit();
-                if self.clients.submitted < self.plan.load.transactions {
+                if self.clients.submitted() < self.plan.load.transactions {
                     self.schedule(self.now + self.plan.load.interval, Action::Submit);
                 }
             }
             Action::Offer => {
-                let open: Vec<SignedTransaction> = self
-                    .clients
-                    .open
-                    .values()
-                    .map(|(_, transaction)| transaction.clone())
-                    .collect();
-                for transaction in open {
-                    self.offer(&transaction);
-                }
+                self.offer_again();
                 self.schedule(self.now + self.plan.options.timeout_min, Action::Offer);
             }
         }
-    }
-
-    /// Clients send one more transaction, to every node that is up.
-    pub fn submit(&mut self) {
-        let senders = self.clients.signers.len() as u64;
-        let number = self.clients.submitted;
-        self.clients.submitted += 1;
-        let place = usize::try_from(number % senders).expect("below a length");
-        let signer = self.clients.signers[place].as_ref();
-        let transaction = transaction(self.genesis.chain_id, signer, number / senders);
-        let hash = transaction.hash();
-        self.trace.event(self.now, b's', 0, &hash.0);
-        self.trace.tell(self.now, || Happening::Submit { transaction: hash });
-        self.record.submitted(self.now, hash);
-        self.clients.open.insert(hash, (self.now, transaction.clone()));
-        self.offer(&transaction);
-    }
-
-    fn offer(&mut self, transaction: &SignedTransaction) {
-        for node in 0..self.nodes.len() {
-            let Some(driver) = &mut self.nodes[node].driver else {
-                continue;
-            };
-            if driver.application_mut().submit(transaction.clone()) {
-                self.want_turn(node);
-            }
-        }
-    }
-
-    /// A message from outside the simulated validators' own engines, for scripts.
-    pub fn inject(&mut self, from: ValidatorIndex, to: usize, message: E::Message) {
-        let digest = self.digest_of(&message).0;
-        self.schedule(self.now, Action::Deliver { to, from, message: Rc::new(message), digest });
-    }
-
-    fn digest_of(&self, message: &E::Message) -> (Digest, usize) {
-        let bytes = codec::encode(message);
-        (Hasher::new(Domain::Handshake).bytes(&bytes).finish(), bytes.len())
     }
 
     fn want_turn(&mut self, node: usize) {
@@ -459,7 +405,16 @@ impl<E: Engine> World<E> {
         self.digest_turn(node, turned);
     }
 
+    /// Starts a node that is down, unless its disk is damaged: then it stays down for good.
     pub(crate) fn start_node(&mut self, node: usize) {
+        if self.nodes[node].driver.is_some() {
+            return;
+        }
+        if self.nodes[node].disk.is_damaged() {
+            self.trace.event(self.now, b'x', node, &[]);
+            self.trace.line(self.now, || format!("n{node} refuses to start on a damaged disk"));
+            return;
+        }
         self.trace.event(self.now, b'u', node, &[]);
         self.trace.line(self.now, || format!("n{node} starts"));
         self.trace.tell(self.now, || Happening::Start { node });
@@ -475,7 +430,8 @@ impl<E: Engine> World<E> {
     /// Carries out what a turn did: messages, observations, and the end of the node if it died.
     fn digest_turn(&mut self, node: usize, turned: Turned<E::Message>) {
         let Turned { sent, observed, events, syncs, end } = turned;
-        let sync = self.disk_dice.duration(self.plan.sync.0, self.plan.sync.1);
+        let (least, most) = self.nodes[node].slow_disk.unwrap_or(self.plan.sync);
+        let sync = self.disk_dice.duration(least, most);
         for message in sent {
             let departure = self.now + sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
             self.send(node, departure, message.to, message.message);
@@ -489,7 +445,7 @@ impl<E: Engine> World<E> {
                 target.spinning = if due_now { target.spinning + 1 } else { 0 };
                 if target.spinning > MAX_SPIN {
                     let detail = format!("node {node} asks to be woken at once, for ever");
-                    self.invariants.report(self.now, "time goes on", detail);
+                    self.invariants.report(self.now, SPINNING, detail);
                 }
                 self.want_wake(node);
             }
@@ -500,93 +456,7 @@ impl<E: Engine> World<E> {
             End::Panicked(text) => {
                 target.driver = None;
                 let detail = format!("node {node}: {text}");
-                self.invariants.report(self.now, "assertion", detail);
-            }
-        }
-    }
-
-    /// Sends what the node's validator says: its engine's words, or those of the liar before it.
-    fn send(&mut self, node: usize, departure: Time, to: Recipients, message: E::Message) {
-        let me = self.nodes[node].validator;
-        if self.is_honest(node) {
-            let chain_id = self.genesis.chain_id;
-            let (invariants, now) = (&mut self.invariants, self.now);
-            message.statements(me, &chain_id, &mut |slot, digest| {
-                let stated = Observation::Stated { validator: me, slot, digest };
-                invariants.observe(now, &stated);
-            });
-        }
-        self.record.proposed(departure, message.proposals(), &self.genesis.chain_id);
-        let everyone = 0..self.plan.validators as u16;
-        let recipients: Vec<ValidatorIndex> = match to {
-            Recipients::One(one) => vec![one],
-            Recipients::Others => {
-                everyone.map(ValidatorIndex::new).filter(|other| *other != me).collect()
-            }
-        };
-        let Some((behaviour, hand)) = &mut self.nodes[node].liar else {
-            let (digest, bytes) = self.digest_of(&message);
-            let message = Rc::new(message);
-            for to in recipients {
-                self.post(node, departure, to, &message, digest, bytes);
-            }
-            return;
-        };
-        let mut said = Vec::new();
-        for to in recipients {
-            behaviour.send(to, &message, hand, &mut said);
-        }
-        for (to, message) in said {
-            let (digest, bytes) = self.digest_of(&message);
-            self.post(node, departure, to, &Rc::new(message), digest, bytes);
-        }
-    }
-
-    /// Puts one message on the way to every node of a validator.
-    fn post(
-        &mut self,
-        from: usize,
-        departure: Time,
-        to: ValidatorIndex,
-        message: &Rc<E::Message>,
-        digest: Digest,
-        bytes: usize,
-    ) {
-        let sender = self.nodes[from].validator;
-        let kind = message.kind();
-        self.record.counters.sent(kind, bytes);
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].validator != to || node == from {
-                continue;
-            }
-            let envelope = Envelope { now: self.now, from, to: node, message: message.as_ref() };
-            if let Some(tap) = &mut self.tap
-                && !tap(&envelope)
-            {
-                continue;
-            }
-            let arrivals = self.network.arrivals(from, node, departure);
-            self.trace.line(self.now, || {
-                let when = arrivals.first.map_or("lost".to_owned(), |at| {
-                    format!("arrives {:.3}", at.as_nanos() as f64 / 1e6)
-                });
-                format!("n{from} -> n{node} {when} {message:?}")
-            });
-            let chain_id = &self.genesis.chain_id;
-            self.trace.tell(self.now, || Happening::Send {
-                node: from,
-                from,
-                to: node,
-                message: kind,
-                bytes,
-                place: Place::of(message.as_ref(), sender, chain_id),
-                arrives: arrivals.first,
-                lost: arrivals.first.is_none(),
-            });
-            self.record.delays.add(departure, arrivals.first);
-            for at in arrivals.iter() {
-                let message = Rc::clone(message);
-                self.schedule(at, Action::Deliver { to: node, from: sender, message, digest });
+                self.invariants.report(self.now, ASSERTION, detail);
             }
         }
     }
@@ -600,7 +470,9 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
     };
     let validators = Genesis::validators(rule, plan.seed, plan.validators, max_faulty);
     let chain_id = Hasher::new(Domain::Genesis).value(&(plan.seed, &validators)).finish();
-    let snapshot = Snapshot::genesis(plan.workload, validators.clone());
+    let clients = (0..plan.load.senders.max(1))
+        .map(|sender| Genesis::client(rule, plan.seed, sender).public().address());
+    let snapshot = Snapshot::genesis(plan.workload, validators.clone(), clients);
     let mode = Mode::Fast;
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }
@@ -632,7 +504,11 @@ fn node_of<E: Engine>(
         disk: Disk::new(Rc::clone(genesis)),
         driver: None,
         liar,
-        clock_ahead: Duration::from_millis(clocks.below(3_600_000)),
+        clock: Clock::new(
+            Duration::from_millis(clocks.below(3_600_000)),
+            i64::try_from(clocks.below(2 * WALL_ERROR_MS)).expect("small") - WALL_ERROR_MS as i64,
+        ),
+        slow_disk: None,
         inbox: Vec::new(),
         busy_until: Time::default(),
         turn_scheduled: false,

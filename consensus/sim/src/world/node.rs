@@ -10,6 +10,7 @@ use consensus::application::StorageError;
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Event, Recipients, Status, Time};
 
+use super::clock::Clock;
 use crate::application::{Observed, SimApplication};
 use crate::byzantine::{Behaviour, Hand};
 use crate::checked::Checked;
@@ -46,7 +47,7 @@ pub(super) struct Turned<M> {
 /// How a turn ended.
 pub(super) enum End {
     Running,
-    /// At the armed crash point.
+    /// At the armed crash point, or because the disk failed.
     Crashed,
     /// An assertion of production code failed.
     Panicked(String),
@@ -62,8 +63,9 @@ pub struct Node<E: Engine> {
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
     pub(super) liar: Option<(Box<dyn Behaviour<E::Message>>, Hand)>,
-    /// This node's clock shows the world's time plus this.
-    pub(super) clock_ahead: Duration,
+    pub(super) clock: Clock,
+    /// How long a sync takes here, where it is not as everywhere.
+    pub(super) slow_disk: Option<(Duration, Duration)>,
     pub(super) inbox: Vec<Incoming<E::Message>>,
     /// When it has finished what it is doing.
     pub(super) busy_until: Time,
@@ -130,14 +132,14 @@ impl<E: Engine> Node<E> {
         self.disk.final_height()
     }
 
-    pub(super) fn local(&self, now: Time) -> Time {
-        now + self.clock_ahead
+    /// Whether it will never start again.
+    pub fn is_gone(&self) -> bool {
+        self.driver.is_none() && self.disk.is_damaged()
     }
 
     /// When the world has to wake it, by the world's clock.
     pub(super) fn next_timeout(&self) -> Option<Time> {
-        let due = self.driver.as_ref()?.next_timeout()?;
-        Some(Time::from_nanos(due.since(Time::default() + self.clock_ahead).as_nanos() as u64))
+        self.driver.as_ref()?.next_timeout().map(|due| self.clock.when(due))
     }
 
     /// Starts from the disk. The caller has settled the disk.
@@ -160,8 +162,8 @@ impl<E: Engine> Node<E> {
             recovered.final_hash,
             self.disk.clone(),
         );
-        let local = self.local(now);
-        application.set_time(local);
+        let local = self.clock.monotonic(now);
+        application.set_time(self.clock.wall_ms(now));
         let storage = SimStorage(self.disk.clone());
         let syncs_before = self.disk.syncs();
         let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
@@ -198,10 +200,10 @@ impl<E: Engine> Node<E> {
 
     /// One turn over everything that waits.
     pub(super) fn turn(&mut self, now: Time) -> Turned<E::Message> {
-        let local = self.local(now);
+        let local = self.clock.monotonic(now);
         let incoming = std::mem::take(&mut self.inbox);
         let driver = self.driver.as_mut().expect("only a running node takes turns");
-        driver.application_mut().set_time(local);
+        driver.application_mut().set_time(self.clock.wall_ms(now));
         let syncs_before = self.disk.syncs();
         let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
         let turned = catch_unwind(AssertUnwindSafe(|| driver.turn(local, incoming, &mut capture)));
@@ -218,7 +220,7 @@ impl<E: Engine> Node<E> {
         let end = match result {
             Ok(Ok(())) if !self.disk.is_blown() => End::Running,
             Ok(_) => {
-                assert!(self.disk.is_blown(), "only an armed crash fails the disk");
+                assert!(self.disk.is_blown(), "only an armed crash or failure fails the disk");
                 End::Crashed
             }
             Err(panic) => End::Panicked(panic_text(panic.as_ref())),

@@ -222,12 +222,12 @@ impl<E: Engine> World<E> {
                 let hash = transaction.hash(&self.genesis.chain_id);
                 self.record.ordered(self.now, &hash);
                 self.record.acknowledged.insert(hash);
-                if let Some((since, _)) = self.clients.open.remove(&hash) {
+                if let Some(since) = self.clients.close(&hash) {
                     self.record.latencies.push(self.now.since(since));
                 }
             }
             if is_first {
-                self.record.grew(self.now, !self.clients.open.is_empty());
+                self.record.grew(self.now, self.open_transactions() > 0);
             }
         }
     }

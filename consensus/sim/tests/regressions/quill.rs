@@ -58,7 +58,9 @@ pub(crate) fn starting(certificate: &ViewCertificate) -> Special {
 
 impl Quill {
     pub(crate) fn new(genesis: &Genesis, seed: u64) -> Self {
-        let Snapshot::HashChain(state) = genesis.snapshot.clone();
+        let Snapshot::HashChain(state) = genesis.snapshot.clone() else {
+            unreachable!("the calm scenario runs on the hash chain");
+        };
         let position =
             Position { epoch: Epoch::default(), view: View::default(), height: Height::default() };
         let signers = (0..genesis.validators.len())

@@ -1,0 +1,35 @@
+//! How fast the simulator is: simulated seconds per real second of a calm network of four.
+//!
+//! `cargo run --release -p consensus-sim --example speed [SIMULATED_SECONDS]`
+
+use std::time::{Duration, Instant};
+
+use consensus::engine::Time;
+use consensus::hybrid::Hybrid;
+use consensus_sim::plan::{Load, Plan};
+use consensus_sim::scenarios;
+use consensus_sim::world::World;
+
+/// Transactions per simulated second.
+const RATES: [u32; 3] = [0, 20, 200];
+
+fn main() {
+    let seconds = std::env::args().nth(1).map_or(60, |text| text.parse().expect("whole seconds"));
+    for rate in RATES {
+        let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
+        let load = Load { transactions: seconds * u64::from(rate), senders: 4, interval };
+        let plan = Plan { load, ..scenarios::calm(1, 4) };
+        let start = Instant::now();
+        let mut world = World::<Hybrid>::new(plan, 0);
+        world.run_until(Time::default() + Duration::from_secs(seconds), |_| false);
+        let real = start.elapsed().as_secs_f64();
+        assert!(world.violations().is_empty(), "{:?}", world.violations());
+        println!(
+            "{rate:>4} transactions/s: {:>6.0} simulated seconds per second, {} blocks, {} messages, {} events",
+            seconds as f64 / real,
+            world.max_final(),
+            world.record().counters.messages_total(),
+            world.trace().events(),
+        );
+    }
+}

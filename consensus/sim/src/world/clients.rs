@@ -1,0 +1,98 @@
+//! The clients: what they send, and what of it is not final yet.
+
+use std::collections::BTreeMap;
+
+use chain::transaction::{Body, SignedTransaction};
+use chain::types::Digest;
+use consensus::engine::{Engine, Time};
+
+use super::World;
+use crate::application::{self, Workload};
+use crate::genesis::Genesis;
+use crate::plan::Plan;
+use crate::trace::Happening;
+
+/// Clients and what they sent.
+pub(super) struct Clients {
+    signers: Vec<Box<dyn chain::crypto::Signer + Send>>,
+    workload: Workload,
+    submitted: u64,
+    /// Sent and not final anywhere honest.
+    open: BTreeMap<Digest, (Time, SignedTransaction)>,
+}
+
+impl Clients {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let signers = (0..plan.load.senders.max(1))
+            .map(|sender| Genesis::client(plan.signatures, plan.seed, sender))
+            .collect();
+        Self { signers, workload: plan.workload, submitted: 0, open: BTreeMap::new() }
+    }
+
+    pub(super) fn submitted(&self) -> u64 {
+        self.submitted
+    }
+
+    /// Takes a transaction off the open ones; gives when it was sent.
+    pub(super) fn close(&mut self, hash: &Digest) -> Option<Time> {
+        self.open.remove(hash).map(|(since, _)| since)
+    }
+}
+
+impl<E: Engine> World<E> {
+    /// Transactions sent and not final at any honest node.
+    pub fn open_transactions(&self) -> usize {
+        self.clients.open.len()
+    }
+
+    /// Clients send one more transaction, to every node that is up.
+    pub fn submit(&mut self) {
+        let (workload, number) = (self.clients.workload, self.clients.submitted);
+        let receiver = self.clients.signers[self.sender(number + 1)].public().address();
+        self.submit_body(application::body(workload, number, receiver));
+    }
+
+    /// Clients ask for the first so many validators of genesis to be the set.
+    pub(super) fn submit_members(&mut self, count: u8) {
+        self.submit_body(application::membership_body(count));
+    }
+
+    /// Who sends the transaction of this number.
+    fn sender(&self, number: u64) -> usize {
+        usize::try_from(number % self.clients.signers.len() as u64).expect("below a length")
+    }
+
+    fn submit_body(&mut self, body: Body) {
+        let number = self.clients.submitted;
+        self.clients.submitted += 1;
+        let signer = self.clients.signers[self.sender(number)].as_ref();
+        let nonce = number / self.clients.signers.len() as u64;
+        let transaction = application::signed(self.genesis.chain_id, signer, nonce, body);
+        let hash = transaction.hash();
+        self.trace.event(self.now, b's', 0, &hash.0);
+        self.trace.tell(self.now, || Happening::Submit { transaction: hash });
+        self.record.submitted(self.now, hash);
+        self.clients.open.insert(hash, (self.now, transaction.clone()));
+        self.offer(&transaction);
+    }
+
+    /// Clients offer again what is not final: pools do not survive a crash.
+    pub(super) fn offer_again(&mut self) {
+        let open: Vec<SignedTransaction> =
+            self.clients.open.values().map(|(_, transaction)| transaction.clone()).collect();
+        for transaction in open {
+            self.offer(&transaction);
+        }
+    }
+
+    fn offer(&mut self, transaction: &SignedTransaction) {
+        for node in 0..self.nodes.len() {
+            let Some(driver) = &mut self.nodes[node].driver else {
+                continue;
+            };
+            if driver.application_mut().submit(transaction) {
+                self.want_turn(node);
+            }
+        }
+    }
+}
