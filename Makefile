@@ -45,4 +45,5 @@ bench: build
 
 soak: build
 	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety -- --nocapture
+	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
 	$(BIN)/testnet soak --kills 100

@@ -7,6 +7,7 @@ use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
 use crate::load::Rate;
+use crate::simulate::args;
 
 /// Runs a Catamaran network of real node processes on this machine, breaks it on purpose and
 /// measures it.
@@ -27,6 +28,7 @@ Examples:
   testnet byzantine 0 equivocate
   testnet down
   testnet demo                     the whole story, checked
+  testnet simulate --seeds 100     a hundred deterministic runs of the engine alone
 
 Exit codes: 0 done and everything held, 1 it failed or something did not hold, 2 wrong arguments.";
 
@@ -177,6 +179,11 @@ Example:
         #[arg(long)]
         json: bool,
     },
+    /// Run an engine in the deterministic simulator: no sockets, no real time
+    #[command(after_help = args::EXAMPLES)]
+    Simulate(args::Simulate),
+    /// List the scenarios that `simulate` knows
+    Scenarios(args::Scenarios),
 }
 
 #[derive(Args, Debug)]

@@ -11,7 +11,7 @@ use crate::byzantine::control::{Behaviour, Request};
 use crate::cli::{Command, Load, OnNode, Target, Up};
 use crate::cluster::manifest::{Manifest, NodeEntry, last};
 use crate::cluster::{Cluster, Spec};
-use crate::{demo, faults, live, load, partition, signals, soak, status};
+use crate::{demo, faults, live, load, partition, signals, simulate, soak, status};
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
 ///
@@ -55,6 +55,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let options = soak::Options { engine: engine.get(), kills, seed, dir };
             return endure(options, json).await;
         }
+        Command::Simulate(arguments) => return simulate::run(&arguments),
+        Command::Scenarios(arguments) => return simulate::list(&arguments),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -17,6 +17,7 @@ pub mod partition;
 pub mod rpc;
 mod scratch;
 pub mod signals;
+pub mod simulate;
 pub mod soak;
 pub mod status;
 pub mod transfer;

@@ -299,6 +299,11 @@ impl<R> Disk<R> {
         state.finals.truncate(finals);
     }
 
+    /// The final blocks that are written, synced or not.
+    pub fn final_blocks(&self) -> Vec<SealedBlock> {
+        self.0.borrow().entries().map(|entry| entry.commit.block.clone()).collect()
+    }
+
     /// Height of the last final block that is written, synced or not.
     pub fn final_height(&self) -> Height {
         let state = self.0.borrow();

@@ -45,6 +45,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How many nodes run: the second copy of a twin is one of its own.
+    pub fn nodes(&self) -> usize {
+        self.validators + self.twins.len()
+    }
+
     /// The validators whose disk is lost in this run. They forget what they promised, which is what
     /// only liars do: they are counted among them.
     pub fn amnesiacs(&self) -> impl Iterator<Item = usize> + '_ {

@@ -1,25 +1,44 @@
 //! What a run showed, as data for people and programs.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod csv;
+mod losses;
+mod percentiles;
+mod summary;
+mod text;
+mod verdict;
 
-use chain::types::{Digest, Height};
+use std::collections::BTreeMap;
+
+use chain::types::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::application::Workload;
 use crate::invariants::Violation;
 use crate::plan::Plan;
+use crate::promise;
+use crate::runner::Outcome;
 use crate::signatures::SignatureRule;
 use crate::world::{ModeChange, World};
-use consensus::engine::Engine;
+use consensus::engine::{Engine, FaultModel};
 
-/// The account of one run. Units are in the names.
+pub use csv::{csv_header, csv_row};
+pub use percentiles::Percentiles;
+use percentiles::{millis, ratio};
+pub use summary::Summary;
+
+/// The account of one run. Units are in the names; `docs/simulator.md` says what each means.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub engine: String,
     pub scenario: String,
     pub seed: u64,
     pub validators: usize,
+    pub fault_model: FaultModel,
+    /// Whether the plan asks for no more than the engine promises.
+    pub within_fault_model: bool,
+    pub outcome: Outcome,
+    /// What happened, in a sentence.
+    pub verdict: String,
     pub workload: Workload,
     pub signatures: SignatureRule,
     pub simulated_ms: u64,
@@ -27,15 +46,35 @@ pub struct Report {
     pub messages: u64,
     pub messages_by_kind: BTreeMap<String, u64>,
     pub messages_per_block: f64,
+    pub messages_per_transaction: f64,
     pub bytes: u64,
+    pub bytes_per_block: f64,
+    pub bytes_per_transaction: f64,
     /// From the submission of a transaction to its first finality at an honest node.
     pub latency_ms: Percentiles,
+    /// The same in mean network delays of this run.
+    pub latency_delays: Percentiles,
+    /// From the submission to the first honest node that has the block ordered.
+    pub ordered_ms: Percentiles,
+    pub ordered_delays: Percentiles,
+    /// Mean time under way of the messages that arrived.
+    pub network_delay_ms: f64,
     pub transactions_final: u64,
     pub transactions_open: u64,
+    /// Final at some honest node once, and not in the final chain of the honest at the end.
+    pub lost_transactions: u64,
     pub views: u64,
+    pub leader_changes: u64,
     pub epochs: u64,
+    /// What the plan does to the world: timed faults, liars and twins.
+    pub faults: usize,
+    /// From the plan's last fault or healing to the next new final block.
+    pub resumed_ms: Option<f64>,
     pub crashes: u64,
     pub syncs: u64,
+    /// By the engines of all nodes; transactions not counted.
+    pub signatures_made: u64,
+    pub signatures_checked: u64,
     pub evidence_found: u64,
     pub blocks_refused: u64,
     /// Messages that a receiver refused, by reason.
@@ -52,7 +91,7 @@ pub struct Report {
 /// Whether the chain came back once faults were over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Liveness {
-    /// Longest time without a new final block at any honest node.
+    /// Longest time that clients waited without a new final block at any honest node.
     pub stalled_ms: u64,
     /// Every correct node has everything final, something new included.
     pub recovered: bool,
@@ -62,53 +101,54 @@ pub struct Liveness {
     pub missing: Option<String>,
 }
 
-/// Percentiles in milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
-    pub p50: f64,
-    pub p95: f64,
-    pub p99: f64,
-    pub max: f64,
-}
-
-impl Percentiles {
-    /// Of durations in any order; zeros where there are none.
-    pub fn of(durations: &[Duration]) -> Self {
-        let mut sorted = durations.to_vec();
-        sorted.sort_unstable();
-        let at = |percent: usize| {
-            let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
-            sorted.get(place).map_or(0.0, |duration| duration.as_secs_f64() * 1e3)
-        };
-        Self { p50: at(50), p95: at(95), p99: at(99), max: at(100) }
-    }
-}
-
 impl Report {
+    /// The account of a world whose run is over.
     pub fn of<E: Engine>(world: &World<E>, plan: &Plan, name: &str, liveness: Liveness) -> Self {
         let record = world.record();
         let blocks_final = world.max_final().get();
-        let messages = record.counters.messages_total();
-        Self {
+        let (messages, bytes) = (record.counters.messages_total(), record.counters.bytes);
+        let transactions_final = record.latencies.len() as u64;
+        let delay = record.delays.mean();
+        let latency_ms = Percentiles::of(&record.latencies);
+        let ordered_ms = Percentiles::of(&record.ordered_latencies);
+        let beyond = promise::beyond(plan, E::FAULT_MODEL);
+        let mut report = Self {
             engine: E::NAME.to_owned(),
             scenario: name.to_owned(),
             seed: plan.seed,
             validators: plan.validators,
+            fault_model: E::FAULT_MODEL,
+            within_fault_model: beyond.is_none(),
+            outcome: Outcome::Ok,
+            verdict: String::new(),
             workload: plan.workload,
             signatures: plan.signatures,
             simulated_ms: world.now().as_nanos() / 1_000_000,
             blocks_final,
             messages,
             messages_by_kind: record.counters.messages.clone(),
-            messages_per_block: messages as f64 / blocks_final.max(1) as f64,
-            bytes: record.counters.bytes,
-            latency_ms: Percentiles::of(&record.latencies),
-            transactions_final: record.latencies.len() as u64,
+            messages_per_block: ratio(messages, blocks_final),
+            messages_per_transaction: ratio(messages, transactions_final),
+            bytes,
+            bytes_per_block: ratio(bytes, blocks_final),
+            bytes_per_transaction: ratio(bytes, transactions_final),
+            latency_ms,
+            latency_delays: latency_ms.in_units_of(delay),
+            ordered_ms,
+            ordered_delays: ordered_ms.in_units_of(delay),
+            network_delay_ms: millis(delay),
+            transactions_final,
             transactions_open: world.open_transactions() as u64,
+            lost_transactions: losses::lost(world),
             views: record.views.len() as u64,
+            leader_changes: record.leader_changes(),
             epochs: record.epochs.len() as u64,
+            faults: plan.faults.len() + plan.byzantine.len() + plan.twins.len(),
+            resumed_ms: record.resumed.map(millis),
             crashes: record.counters.crashes,
             syncs: world.nodes().iter().map(|node| node.disk().syncs()).sum(),
+            signatures_made: world.signature_counts().made(),
+            signatures_checked: world.signature_counts().checked(),
             evidence_found: record.counters.evidence_found,
             blocks_refused: record.counters.blocks_refused,
             refused: record.counters.refused.clone(),
@@ -118,31 +158,9 @@ impl Report {
             liveness,
             events: world.trace().events(),
             trace_hash: world.trace().hash(),
-        }
-    }
-}
-
-/// Longest gap between two final blocks up to now, by the world's clock.
-pub fn longest_gap<E: Engine>(world: &World<E>) -> Duration {
-    let mut last = consensus::engine::Time::default();
-    let mut longest = Duration::ZERO;
-    let heights: &BTreeMap<Height, _> = &world.record().heights;
-    for at in heights.values().copied().chain([world.now()]) {
-        longest = longest.max(at.since(last));
-        last = last.max(at);
-    }
-    longest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_members_of_the_sample() {
-        let sample: Vec<Duration> = (1..=100).rev().map(Duration::from_millis).collect();
-        let percentiles = Percentiles::of(&sample);
-        assert_eq!(percentiles, Percentiles { p50: 50.0, p95: 95.0, p99: 99.0, max: 100.0 });
-        assert_eq!(Percentiles::of(&[]), Percentiles::default());
+        };
+        report.outcome = Outcome::of(&report);
+        report.verdict = report.sentence(losses::fork(world), beyond.as_deref());
+        report
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::network::Link;
 use crate::plan::{Plan, Recovery};
-use crate::report::{Liveness, Report, longest_gap};
+use crate::report::{Liveness, Report};
 use crate::world::{self, World};
 
 /// Transactions that clients send once faults are over: what must become final then.
@@ -37,6 +37,7 @@ impl Outcome {
         match report.violations.first() {
             Some(violation) if own(&violation.property) => Self::Crash,
             Some(_) => Self::Safety,
+            None if report.lost_transactions > 0 => Self::Safety,
             None if report.liveness.recovered => Self::Ok,
             None => Self::Liveness,
         }
@@ -100,7 +101,7 @@ fn recover<E: Engine>(world: &mut World<E>, plan: &Plan) -> Liveness {
         )
     });
     Liveness {
-        stalled_ms: millis(longest_gap(world)),
+        stalled_ms: millis(world.record().waiting.longest(world.now())),
         recovered,
         recovery_ms: recovered.then(|| millis(world.now().since(start))),
         missing,

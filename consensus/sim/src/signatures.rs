@@ -1,8 +1,9 @@
 //! Signatures for simulation: a cheap keyed mix for most seeds, real Ed25519 for a share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use chain::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
+use chain::crypto::{Ed25519, Keypair, PublicKey, Signature, SignatureItem, Signer, Verifier};
 use chain::types::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,74 @@ impl SignatureRule {
             Self::Cheap => Box::new(CheapSigner(PublicKey(seed))),
             Self::Ed25519 => Box::new(Keypair::from_seed(&seed)),
         }
+    }
+}
+
+/// How many signatures were made and checked through it. A copy counts on.
+#[derive(Clone, Debug, Default)]
+pub struct SignatureCounts(Arc<(AtomicU64, AtomicU64)>);
+
+impl SignatureCounts {
+    pub fn made(&self) -> u64 {
+        self.0.0.load(Relaxed)
+    }
+
+    pub fn checked(&self) -> u64 {
+        self.0.1.load(Relaxed)
+    }
+
+    /// The same signer, counted.
+    pub fn signer(&self, inner: Box<dyn Signer + Send>) -> Box<dyn Signer + Send> {
+        Box::new(CountedSigner { inner, counts: self.clone() })
+    }
+
+    /// The same verifier, counted.
+    pub fn verifier(&self, inner: Arc<dyn Verifier>) -> Arc<dyn Verifier> {
+        Arc::new(CountedVerifier { inner, counts: self.clone() })
+    }
+}
+
+struct CountedSigner {
+    inner: Box<dyn Signer + Send>,
+    counts: SignatureCounts,
+}
+
+impl Signer for CountedSigner {
+    fn public(&self) -> PublicKey {
+        self.inner.public()
+    }
+
+    fn sign(&self, digest: &Digest) -> Signature {
+        self.counts.0.0.fetch_add(1, Relaxed);
+        self.inner.sign(digest)
+    }
+}
+
+struct CountedVerifier {
+    inner: Arc<dyn Verifier>,
+    counts: SignatureCounts,
+}
+
+impl CountedVerifier {
+    fn count(&self, signatures: usize) {
+        self.counts.0.1.fetch_add(signatures as u64, Relaxed);
+    }
+}
+
+impl Verifier for CountedVerifier {
+    fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
+        self.count(1);
+        self.inner.verify(key, digest, signature)
+    }
+
+    fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {
+        self.count(items.len());
+        self.inner.verify_batch(items)
+    }
+
+    fn verify_all(&self, items: &[SignatureItem<'_>]) -> bool {
+        self.count(items.len());
+        self.inner.verify_all(items)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::application::{self, Workload};
 use crate::genesis::Genesis;
 use crate::invariants::Observation;
 use crate::plan::Plan;
+use crate::trace::Happening;
 
 /// Clients and what they sent.
 pub(super) struct Clients {
@@ -72,6 +73,8 @@ impl<E: Engine> World<E> {
         let transaction = application::signed(self.genesis.chain_id, signer, nonce, body);
         let hash = transaction.hash();
         self.trace.event(self.now, b's', 0, &hash.0);
+        self.trace.tell(self.now, || Happening::Submit { transaction: hash });
+        self.record.submitted(self.now, hash);
         self.clients.open.insert(hash, (self.now, transaction.clone()));
         self.offer(&transaction);
     }

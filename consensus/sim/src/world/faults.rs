@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Action, World};
 use crate::disk::CrashPoint;
 use crate::plan::{Fault, Who};
+use crate::trace::Happening;
 use consensus::engine::Engine;
 
 impl<E: Engine> World<E> {
@@ -12,6 +13,8 @@ impl<E: Engine> World<E> {
     pub fn strike(&mut self, fault: Fault) {
         self.trace.event(self.now, b'f', 0, format!("{fault:?}").as_bytes());
         self.trace.line(self.now, || format!("fault: {fault:?}"));
+        self.trace.tell(self.now, || Happening::Fault { fault: &fault });
+        self.record.struck(self.now);
         match fault {
             Fault::Crash { .. }
             | Fault::CrashAt { .. }
@@ -185,6 +188,7 @@ impl<E: Engine> World<E> {
         }
         self.record.counters.crashes += 1;
         self.trace.line(self.now, || format!("n{node} crashes"));
+        self.trace.tell(self.now, || Happening::Crash { node });
         if let Some(after) = restart_after {
             let life = self.nodes[node].life;
             self.schedule(self.now + after, Action::Restart { node, life });

@@ -28,7 +28,8 @@ use crate::genesis::Genesis;
 use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
 use crate::plan::{Fault, Plan};
-use crate::trace::Trace;
+use crate::signatures::SignatureCounts;
+use crate::trace::{Happening, Trace};
 use clients::Clients;
 use clock::Clock;
 use node::{End, Turned};
@@ -113,6 +114,7 @@ pub struct World<E: Engine> {
     clients: Clients,
     invariants: Invariants,
     trace: Trace,
+    counts: SignatureCounts,
     record: Record,
     tap: Option<Tap<E::Message>>,
     /// What clogged links hold back, in the order it was sent.
@@ -136,12 +138,20 @@ impl<E: Engine> std::fmt::Debug for World<E> {
 impl<E: Engine> World<E> {
     /// The world of a plan, every node started. Keeps the last `lines` lines of a readable trace.
     pub fn new(plan: Plan, lines: usize) -> Self {
+        Self::with_trace(plan, Trace::new(lines))
+    }
+
+    /// The same, with a trace that may tell a sink.
+    pub fn with_trace(plan: Plan, trace: Trace) -> Self {
         let genesis = Rc::new(genesis_of::<E>(&plan));
         let mut validators: Vec<usize> = (0..plan.validators).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
-        let nodes: Vec<Node<E>> =
-            validators.iter().map(|index| node_of(&plan, &genesis, *index, &mut clocks)).collect();
+        let counts = SignatureCounts::default();
+        let nodes: Vec<Node<E>> = validators
+            .iter()
+            .map(|index| node_of(&plan, &genesis, &counts, *index, &mut clocks))
+            .collect();
         let honest = (0..plan.validators).map(|index| plan.is_honest(index)).collect();
         let facts =
             Facts { engine: E::NAME, genesis: Rc::clone(&genesis), honest, now: Time::default() };
@@ -159,7 +169,8 @@ impl<E: Engine> World<E> {
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
             clients: Clients::new(&plan),
             invariants: Invariants::new(facts),
-            trace: Trace::new(lines),
+            trace,
+            counts,
             record: Record::default(),
             tap: None,
             held: Vec::new(),
@@ -172,6 +183,7 @@ impl<E: Engine> World<E> {
         for node in 0..world.nodes.len() {
             world.start_node(node);
         }
+        world.record_first_leader();
         for timed in world.plan.faults.clone() {
             world.schedule(Time::default() + timed.at, Action::Fault(timed.fault));
         }
@@ -223,6 +235,21 @@ impl<E: Engine> World<E> {
 
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Takes the trace's sink away, to finish it.
+    pub fn take_sink(&mut self) -> Option<Box<dyn crate::trace::Sink>> {
+        for violation in self.invariants.violations() {
+            let Violation { property, at_ns, detail } = violation;
+            let at = Time::from_nanos(*at_ns);
+            self.trace.tell(at, || Happening::Violation { property, detail });
+        }
+        self.trace.take_sink()
+    }
+
+    /// Signatures that engines made and checked.
+    pub fn signature_counts(&self) -> &SignatureCounts {
+        &self.counts
     }
 
     pub fn record(&self) -> &Record {
@@ -411,6 +438,7 @@ impl<E: Engine> World<E> {
         }
         self.trace.event(self.now, b'u', node, &[]);
         self.trace.line(self.now, || format!("n{node} starts"));
+        self.trace.tell(self.now, || Happening::Start { node });
         let (recovered, _) = self.nodes[node].disk.recover();
         if self.is_honest(node) {
             let (height, hash) = (recovered.final_height, recovered.final_hash);
@@ -476,6 +504,7 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
 fn node_of<E: Engine>(
     plan: &Plan,
     genesis: &Rc<Genesis>,
+    counts: &SignatureCounts,
     index: usize,
     clocks: &mut Dice,
 ) -> Node<E> {
@@ -496,6 +525,7 @@ fn node_of<E: Engine>(
         genesis: Rc::clone(genesis),
         options: plan.options,
         seed: plan.seed,
+        counts: counts.clone(),
         disk: Disk::new(Rc::clone(genesis)),
         driver: None,
         liar,

@@ -17,6 +17,7 @@ use crate::checked::Checked;
 use crate::disk::{Disk, SimStorage};
 use crate::genesis::Genesis;
 use crate::plan::EngineOptions;
+use crate::signatures::SignatureCounts;
 use consensus::engine::Engine;
 
 /// The production driver as it runs here.
@@ -58,6 +59,7 @@ pub struct Node<E: Engine> {
     pub(super) genesis: Rc<Genesis>,
     pub(super) options: EngineOptions,
     pub(super) seed: u64,
+    pub(super) counts: SignatureCounts,
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
     pub(super) liar: Option<(Box<dyn Behaviour<E::Message>>, Hand)>,
@@ -151,6 +153,7 @@ impl<E: Engine> Node<E> {
         let (recovered, snapshot) = self.disk.recover();
         let signer =
             Genesis::signer(self.genesis.rule, self.seed, usize::from(self.validator.get()));
+        let signer = self.counts.signer(signer);
         let config = self.config(signer.public());
         let mut application = SimApplication::new(
             self.genesis.chain_id,
@@ -184,7 +187,7 @@ impl<E: Engine> Node<E> {
         Config {
             chain_id: self.genesis.chain_id,
             me,
-            verifier: self.genesis.rule.verifier(),
+            verifier: self.counts.verifier(self.genesis.rule.verifier()),
             timeout_min: options.timeout_min,
             timeout_max: options.timeout_max,
             heartbeat: options.heartbeat,

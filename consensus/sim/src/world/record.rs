@@ -1,16 +1,17 @@
 //! What is counted and timed in a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chain::block::SealedBlock;
-use chain::types::{Digest, Epoch, Height, View};
+use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use consensus::engine::{Event, Reason, Time};
 use serde::{Deserialize, Serialize};
 
 use super::World;
 use crate::application::Observed;
 use crate::invariants::Observation;
+use crate::trace::Happening;
 use consensus::engine::Engine;
 
 /// Plain counts.
@@ -50,8 +51,9 @@ pub struct BlockTimes {
     pub height: Height,
     /// When its proposal first left its leader.
     pub proposed: Time,
-    /// When a node first reported it as ordered.
+    /// When an honest node first reported it as ordered.
     pub ordered: Option<Time>,
+    pub transactions: Vec<Digest>,
     /// When each node made it final first.
     pub finals: BTreeMap<usize, Time>,
 }
@@ -72,6 +74,21 @@ pub struct Record {
     pub blocks: BTreeMap<Digest, BlockTimes>,
     /// Submission to first final at an honest node, in the order of finality.
     pub latencies: Vec<Duration>,
+    /// Submission to first ordered at an honest node; to first final where no block was reported
+    /// as ordered before.
+    pub ordered_latencies: Vec<Duration>,
+    /// Neither ordered nor final at any honest node, and when they were submitted.
+    unordered: BTreeMap<Digest, Time>,
+    /// Final at some honest node, which may have told a client.
+    pub acknowledged: BTreeSet<Digest>,
+    pub delays: Delays,
+    pub waiting: Waiting,
+    /// When the last fault or healing of the plan struck.
+    last_fault: Option<Time>,
+    /// From then to the next new final block.
+    pub resumed: Option<Duration>,
+    /// Who led the views that started at some honest node.
+    pub leaders: BTreeMap<(Epoch, View), ValidatorIndex>,
     /// Views that started at some node.
     pub views: BTreeMap<(Epoch, View), Time>,
     /// Epochs that started at some node.
@@ -85,13 +102,90 @@ pub struct Record {
     pub reads: BTreeMap<u64, Height>,
 }
 
+/// How long messages were under way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delays {
+    total: Duration,
+    messages: u32,
+}
+
+impl Delays {
+    pub(super) fn add(&mut self, departure: Time, arrival: Option<Time>) {
+        if let Some(arrival) = arrival
+            && self.messages < u32::MAX
+        {
+            self.total += arrival.since(departure);
+            self.messages += 1;
+        }
+    }
+
+    /// Of the messages that arrived; zero where none did.
+    pub fn mean(self) -> Duration {
+        self.total.checked_div(self.messages).unwrap_or_default()
+    }
+}
+
+/// How long clients waited without a new final block anywhere honest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    since: Option<Time>,
+    longest: Duration,
+}
+
+impl Waiting {
+    fn submitted(&mut self, now: Time) {
+        self.since.get_or_insert(now);
+    }
+
+    fn grew(&mut self, now: Time, open: bool) {
+        self.longest = self.longest(now);
+        self.since = open.then_some(now);
+    }
+
+    /// The longest wait up to now, the one that goes on included.
+    pub fn longest(self, now: Time) -> Duration {
+        self.longest.max(self.since.map_or(Duration::ZERO, |since| now.since(since)))
+    }
+}
+
 impl Record {
-    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock]) {
+    /// How often a view started under another leader than the one before it.
+    pub fn leader_changes(&self) -> u64 {
+        let leaders: Vec<_> = self.leaders.values().collect();
+        leaders.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64
+    }
+
+    pub(super) fn struck(&mut self, now: Time) {
+        self.last_fault = Some(now);
+        self.resumed = None;
+    }
+
+    /// The chain grew; `open` says whether clients wait for more.
+    fn grew(&mut self, now: Time, open: bool) {
+        self.waiting.grew(now, open);
+        if self.resumed.is_none() {
+            self.resumed = self.last_fault.map(|since| now.since(since));
+        }
+    }
+
+    pub(super) fn submitted(&mut self, at: Time, transaction: Digest) {
+        self.unordered.insert(transaction, at);
+        self.waiting.submitted(at);
+    }
+
+    fn ordered(&mut self, at: Time, transaction: &Digest) {
+        if let Some(since) = self.unordered.remove(transaction) {
+            self.ordered_latencies.push(at.since(since));
+        }
+    }
+
+    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock], chain_id: &Digest) {
         for block in blocks {
             self.blocks.entry(block.hash()).or_insert_with(|| BlockTimes {
                 height: block.header.height,
                 proposed: at,
                 ordered: None,
+                transactions: block.transactions.iter().map(|t| t.hash(chain_id)).collect(),
                 finals: BTreeMap::new(),
             });
         }
@@ -105,25 +199,49 @@ impl<E: Engine> World<E> {
         for event in events {
             self.trace.event(self.now, b'e', node, format!("{event:?}").as_bytes());
             self.trace.line(self.now, || format!("n{node} {event:?}"));
+            self.trace.tell(self.now, || told(node, event));
             self.record_event(node, honest, event);
         }
         for block in observed {
             let sealed = &block.commit.block;
             self.trace.event(self.now, b'b', node, &sealed.hash().0);
             self.trace.line(self.now, || format!("n{node} final {sealed:?}"));
+            self.trace.tell(self.now, || Happening::Final {
+                node,
+                height: sealed.header.height,
+                view: sealed.header.view,
+                block: sealed.hash(),
+                transactions: sealed.transactions.len(),
+            });
             if let Some(times) = self.record.blocks.get_mut(&sealed.hash()) {
                 times.finals.entry(node).or_insert(self.now);
             }
             if !honest {
                 continue;
             }
+            let is_first = !self.record.heights.contains_key(&sealed.header.height);
             self.record.heights.entry(sealed.header.height).or_insert(self.now);
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
             for hash in sealed.transaction_hashes() {
+                self.record.ordered(self.now, hash);
+                self.record.acknowledged.insert(*hash);
                 if let Some(since) = self.clients.close(hash) {
                     self.record.latencies.push(self.now.since(since));
                 }
             }
+            if is_first {
+                self.record.grew(self.now, self.open_transactions() > 0);
+            }
+        }
+    }
+
+    /// The first leader's view may start without anybody saying so.
+    pub(super) fn record_first_leader(&mut self) {
+        let first = self.honest_nodes().next().and_then(|node| self.nodes[node].status());
+        if let Some(status) = first
+            && let Some(leader) = status.leader
+        {
+            self.record.leaders.entry((status.epoch, status.view)).or_insert(leader);
         }
     }
 
@@ -131,8 +249,14 @@ impl<E: Engine> World<E> {
         let now = self.now;
         match event {
             Event::Ordered { height, block } => {
-                if let Some(times) = self.record.blocks.get_mut(block) {
-                    times.ordered.get_or_insert(now);
+                let times = self.record.blocks.get_mut(block);
+                let fresh = times.filter(|times| honest && times.ordered.is_none());
+                let transactions = fresh.map(|times| {
+                    times.ordered = Some(now);
+                    times.transactions.clone()
+                });
+                for transaction in transactions.iter().flatten() {
+                    self.record.ordered(now, transaction);
                 }
                 if honest {
                     let (height, block) = (*height, *block);
@@ -149,6 +273,7 @@ impl<E: Engine> World<E> {
             Event::ViewStarted { epoch, view, leader } if honest => {
                 let (view, leader) = (*view, *leader);
                 self.invariants.observe(now, &Observation::Led { node, view, leader });
+                self.record.leaders.entry((*epoch, view)).or_insert(leader);
                 self.record.views.entry((*epoch, view)).or_insert(now);
             }
             Event::EpochStarted { epoch, validators } if honest => {
@@ -172,5 +297,24 @@ impl<E: Engine> World<E> {
             }
             _ => {}
         }
+    }
+}
+
+/// What a sink is told of an engine's event.
+fn told(node: usize, event: &Event) -> Happening<'static> {
+    match event {
+        Event::Ordered { height, block } => {
+            Happening::Ordered { node, height: *height, block: *block }
+        }
+        Event::ModeChanged { height, from, to, .. } => {
+            Happening::Mode { node, height: *height, from: *from, to: *to }
+        }
+        Event::ViewStarted { epoch, view, leader } => {
+            Happening::View { node, epoch: *epoch, view: *view, leader: *leader }
+        }
+        Event::EpochStarted { epoch, validators } => {
+            Happening::Epoch { node, epoch: *epoch, validators: validators.len() }
+        }
+        other => Happening::Event { node, event: format!("{other:?}") },
     }
 }

@@ -6,6 +6,7 @@ use super::World;
 use crate::dice::{Dice, Purpose};
 use crate::network::Link;
 use crate::plan::Fault;
+use crate::trace::Happening;
 use consensus::engine::{Engine, FaultModel};
 
 /// Longest sync of a disk that works again.
@@ -15,6 +16,7 @@ impl<E: Engine> World<E> {
     /// Ends all faults: links calm and connected, every node up, no crash to come.
     pub fn heal(&mut self, link: Link) {
         self.faults_over = true;
+        self.trace.tell(self.now, || Happening::Heal { core: None });
         self.heal_network();
         self.network.set_link(link);
         self.plan.sync = (Duration::ZERO, QUICK_SYNC.min(self.plan.sync.1));
@@ -30,6 +32,7 @@ impl<E: Engine> World<E> {
         let core = self.choose_core();
         self.trace.event(self.now, b'z', 0, format!("{core:?}").as_bytes());
         self.trace.line(self.now, || format!("only the core {core:?} recovers"));
+        self.trace.tell(self.now, || Happening::Heal { core: Some(&core) });
         let inside = |from: usize, to: usize| core.contains(&from) && core.contains(&to);
         self.network.heal_among(&core, link);
         self.release(inside);

@@ -10,6 +10,7 @@ use consensus::message::EngineMessage;
 use super::{Action, World};
 use crate::byzantine::Said;
 use crate::invariants::Observation;
+use crate::trace::{Happening, Place};
 
 /// Most messages that all clogged links together hold back; what comes on top is lost.
 const MAX_HELD: usize = 20_000;
@@ -98,9 +99,32 @@ impl<E: Engine> World<E> {
 
     fn hold(&mut self, from: usize, to: usize, letter: &Letter<E::Message>) {
         self.trace.line(self.now, || format!("n{from} -> n{to} held {:?}", letter.message));
-        if self.held.len() < MAX_HELD {
+        let lost = self.held.len() >= MAX_HELD;
+        self.tell_sent(from, to, letter, None, lost);
+        if !lost {
             self.held.push(Held { from, to, letter: letter.clone() });
         }
+    }
+
+    fn tell_sent(
+        &mut self,
+        from: usize,
+        to: usize,
+        letter: &Letter<E::Message>,
+        arrives: Option<Time>,
+        lost: bool,
+    ) {
+        let (sender, chain_id) = (self.nodes[from].validator, &self.genesis.chain_id);
+        self.trace.tell(self.now, || Happening::Send {
+            node: from,
+            from,
+            to,
+            message: letter.message.kind(),
+            bytes: letter.bytes,
+            place: Place::of(letter.message.as_ref(), sender, chain_id),
+            arrives,
+            lost,
+        });
     }
 
     /// Sends what the clogged links among these pairs held back, in its order.
@@ -144,7 +168,7 @@ impl<E: Engine> World<E> {
                 self.invariants.observe(now, &Observation::Certified { node, certificate });
             }
         }
-        self.record.proposed(departure, message.proposals());
+        self.record.proposed(departure, message.proposals(), &self.genesis.chain_id);
         let everyone = 0..self.plan.validators as u16;
         let recipients: Vec<ValidatorIndex> = match to {
             Recipients::One(one) => vec![one],
@@ -200,6 +224,9 @@ impl<E: Engine> World<E> {
                 });
                 format!("n{from} -> n{node} {when} {message:?}")
             });
+            let lost = arrivals.first.is_none();
+            self.tell_sent(from, node, letter, arrivals.first, lost);
+            self.record.delays.add(departure, arrivals.first);
             for at in arrivals.iter() {
                 self.deliver_at(at, sender, node, letter);
             }
