@@ -25,6 +25,7 @@ pub mod linearizability;
 pub mod model;
 pub mod network;
 pub mod plan;
+pub mod planted;
 pub mod promise;
 pub mod report;
 pub mod runner;

@@ -83,12 +83,12 @@ fn sweep(n: usize, seeds: u64) {
 
 #[test]
 fn every_behaviour_of_one_in_four_is_survived() {
-    sweep(4, 40);
+    sweep(4, 20);
 }
 
 #[test]
 fn every_behaviour_of_one_or_two_in_seven_is_survived() {
-    sweep(7, 20);
+    sweep(7, 8);
 }
 
 #[test]

@@ -1,84 +1,51 @@
 //! The production engine with a bug between it and the driver.
 
-use std::marker::PhantomData;
-
 use chain::crypto::Signer;
 use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::{
-    Config, Engine, Fault, FaultModel, Input, Outgoing, Output, Recovered, Status, Time, Verified,
+    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Status, Time, Verified,
 };
 use consensus::hybrid::{Draft, Hybrid, Message, Safety};
 
-/// What goes wrong.
-pub(crate) trait Bug: Send + 'static {
+/// What goes wrong. By default nothing.
+pub(crate) trait Bug: Default + Send + 'static {
+    /// Spoils what the engine is told about the chain.
+    fn configure(_config: &mut Config) {}
+
+    /// Spoils what the disk gave back.
+    fn recover(_recovered: &mut Recovered<Safety>) {}
+
+    /// Spoils what a peer says before it is verified.
+    fn hear(&self, message: Message) -> Message {
+        message
+    }
+
+    /// Spoils what happens to the engine.
+    fn feed(&mut self, input: Input<Message>) -> Input<Message> {
+        input
+    }
+
     /// Spoils what the engine says after a step.
-    fn spoil(output: &mut Output<Message, Draft>);
-}
+    fn spoil(&mut self, _output: &mut Output<Message, Draft>) {}
 
-/// Promises leave before they are on disk: the order of the driver, reversed.
-#[derive(Debug)]
-pub(crate) struct ReleasesFirst;
+    /// Spoils what is about to be signed.
+    fn sign(&self, draft: Draft) -> Draft {
+        draft
+    }
 
-impl Bug for ReleasesFirst {
-    fn spoil(output: &mut Output<Message, Draft>) {
-        let waiting = std::mem::take(&mut output.send_after_persist);
-        output.send.extend(waiting);
+    /// Spoils when the engine wants to be woken.
+    fn wake(&self, due: Option<Time>) -> Option<Time> {
+        due
     }
 }
 
-/// The leader's blocks leave before its mark is on disk, as if the disk could keep up.
 #[derive(Debug)]
-pub(crate) struct ProposesFirst;
-
-impl Bug for ProposesFirst {
-    fn spoil(output: &mut Output<Message, Draft>) {
-        let is_append = |outgoing: &Outgoing<Message, Draft>| {
-            matches!(
-                outgoing,
-                Outgoing::Ready(_, Message::Append(_))
-                    | Outgoing::Sign(_, Draft::AppendWithVote { .. })
-            )
-        };
-        let waiting = std::mem::take(&mut output.send_after_persist);
-        let (early, rest) = waiting.into_iter().partition(is_append);
-        output.send.extend::<Vec<_>>(early);
-        output.send_after_persist = rest;
-    }
+pub(crate) struct Planted<B> {
+    engine: Hybrid,
+    bug: B,
 }
-
-/// Nothing is ever written: a storage that says "synced" and forgets.
-#[derive(Debug)]
-pub(crate) struct NeverPersists;
-
-impl Bug for NeverPersists {
-    fn spoil(output: &mut Output<Message, Draft>) {
-        output.persist = false;
-        output.blocks.clear();
-    }
-}
-
-/// The record is written without the blocks that it rests on.
-#[derive(Debug)]
-pub(crate) struct LosesBlocks;
-
-impl Bug for LosesBlocks {
-    fn spoil(output: &mut Output<Message, Draft>) {
-        output.blocks.clear();
-    }
-}
-
-/// Does nothing: shows that it is the bugs that are caught.
-#[derive(Debug)]
-pub(crate) struct None;
-
-impl Bug for None {
-    fn spoil(_output: &mut Output<Message, Draft>) {}
-}
-
-#[derive(Debug)]
-pub(crate) struct Planted<B>(Hybrid, PhantomData<B>);
 
 impl<B: Bug> Engine for Planted<B> {
     const NAME: &'static str = "hybrid with a planted bug";
@@ -89,22 +56,25 @@ impl<B: Bug> Engine for Planted<B> {
     type Record = Safety;
 
     fn recover(
-        config: Config,
-        recovered: Recovered<Safety>,
+        mut config: Config,
+        mut recovered: Recovered<Safety>,
         now: Time,
         output: &mut Output<Message, Draft>,
     ) -> Self {
+        let mut bug = B::default();
+        B::configure(&mut config);
+        B::recover(&mut recovered);
         let engine = Hybrid::recover(config, recovered, now, output);
-        B::spoil(output);
-        Self(engine, PhantomData)
+        bug.spoil(output);
+        Self { engine, bug }
     }
 
     fn verify(&self, from: ValidatorIndex, message: Message) -> Result<Verified<Message>, Fault> {
-        self.0.verify(from, message)
+        self.engine.verify(from, self.bug.hear(message))
     }
 
     fn sign(&self, draft: Draft, signer: &dyn Signer) -> Verified<Message> {
-        self.0.sign(draft, signer)
+        self.engine.sign(self.bug.sign(draft), signer)
     }
 
     fn finals_message(finals: Finals) -> Message {
@@ -112,31 +82,31 @@ impl<B: Bug> Engine for Planted<B> {
     }
 
     fn step(&mut self, now: Time, input: Input<Message>, output: &mut Output<Message, Draft>) {
-        self.0.step(now, input, output);
-        B::spoil(output);
+        self.engine.step(now, self.bug.feed(input), output);
+        self.bug.spoil(output);
     }
 
     fn next_timeout(&self) -> Option<Time> {
-        self.0.next_timeout()
+        self.bug.wake(self.engine.next_timeout())
     }
 
     fn record(&self) -> Safety {
-        self.0.record()
+        self.engine.record()
     }
 
     fn status(&self) -> Status {
-        self.0.status()
+        self.engine.status()
     }
 
     fn validators(&self) -> &ValidatorSet {
-        self.0.validators()
+        self.engine.validators()
     }
 
     fn me(&self) -> Option<ValidatorIndex> {
-        self.0.me()
+        self.engine.me()
     }
 
     fn check_invariants(&self) {
-        self.0.check_invariants();
+        self.engine.check_invariants();
     }
 }

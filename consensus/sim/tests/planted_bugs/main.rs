@@ -1,119 +1,179 @@
 //! Are the invariants of the random worlds worth anything? Here bugs are planted around the
-//! production engine: in what it writes, in what the disk gives back, in the order of the driver.
-//! Random crashes must show every one of them within so many seeds.
+//! production engine: in what it writes, in what the disk gives back, in what it says and hears, in
+//! the order of the driver. Random worlds must show every one of them within so many seeds.
 //!
-//! `-- --nocapture` shows after how many seeds each is caught, and by which property.
+//! docs/planted-bugs.md says after how many seeds each is caught, and by which property.
 
+mod bugs;
 mod engine;
 
+use std::path::Path;
 use std::rc::Rc;
+use std::time::Duration;
 
-use consensus::engine::Engine;
+use chain::types::View;
 use consensus::hybrid::{Hybrid, Safety};
-use consensus_sim::model::table::markdown;
+use consensus_sim::byzantine::BehaviourKind;
+use consensus_sim::network::Link;
 use consensus_sim::plan::Plan;
+use consensus_sim::planted::{Row, broken, check_section, hunt, table};
+use consensus_sim::swarm;
 use consensus_sim::world::World;
-use consensus_sim::{runner, swarm};
-use engine::{
-    Bug, LosesBlocks, NeverPersists, None as NoBug, Planted, ProposesFirst, ReleasesFirst,
-};
+use engine::{Bug, Planted};
 
 /// Seeds within which a bug must show.
 const SEEDS: u64 = 100;
 /// Seeds in which the engine without a bug must show nothing.
-const CONTROL: u64 = 40;
+const CONTROL: u64 = 20;
 
 /// A plan of the swarm in which nobody lies: whatever goes wrong is the bug's doing.
 fn crashes(seed: u64) -> Plan {
     Plan { byzantine: Vec::new(), twins: Vec::new(), ..swarm::plan(seed, 4) }
 }
 
-/// How many seeds it takes, and the property that does not hold.
-fn hunt(seeds: u64, run: impl Fn(Plan) -> Option<String>) -> (u64, Option<String>) {
-    for seed in 0..seeds {
-        if let Some(property) = run(crashes(seed)) {
-            return (seed + 1, Some(property));
-        }
-    }
-    (seeds, None)
+/// The same with five validators, who need the commit phase.
+fn five(seed: u64) -> Plan {
+    Plan { byzantine: Vec::new(), twins: Vec::new(), ..swarm::plan(seed, 5) }
 }
 
-fn broken<E: Engine>(world: &mut World<E>) -> Option<String> {
-    let report = runner::run_in(world, "planted");
-    match report.violations.first() {
-        Some(violation) => Some(violation.property.clone()),
-        None => (!report.liveness.recovered).then(|| "recovery".to_owned()),
-    }
+/// One leader lies.
+fn liar(kind: BehaviourKind) -> impl Fn(u64) -> Plan {
+    move |seed| Plan { byzantine: vec![(seed as usize % 4, kind)], ..crashes(seed) }
 }
 
-fn with_bug<B: Bug>(plan: Plan) -> Option<String> {
+/// Everything takes so long that view after view is given up.
+fn slow(seed: u64) -> Plan {
+    let link = Link::exact(Duration::from_secs(5));
+    Plan { link, faults: Vec::new(), faults_end: Duration::from_secs(100), ..crashes(seed) }
+}
+
+/// The property that no invariant watches: who was caught is accused on the chain before long.
+fn unpunished<B: Bug>(plan: Plan) -> Option<String> {
+    let mut world = World::<Planted<B>>::new(plan, 0);
+    broken(&mut world).or_else(|| {
+        world.submit();
+        world.run_for(Duration::from_secs(1));
+        let record = world.record();
+        let accused = record.counters.evidence_found == 0 || !record.epochs.is_empty();
+        (!accused).then(|| "evidence gets on chain".to_owned())
+    })
+}
+
+fn with<B: Bug>(plan: Plan) -> Option<String> {
     broken(&mut World::<Planted<B>>::new(plan, 0))
 }
 
-fn with_tamper(tamper: fn(&mut Safety), plan: Plan) -> Option<String> {
-    let mut world = World::<Hybrid>::new(plan, 0);
-    for node in world.nodes() {
-        node.disk().set_tamper(Rc::new(tamper));
+fn tampered(tamper: fn(&mut Safety)) -> impl Fn(Plan) -> Option<String> {
+    move |plan| {
+        let mut world = World::<Hybrid>::new(plan, 0);
+        for node in world.nodes() {
+            node.disk().set_tamper(Rc::new(tamper));
+        }
+        broken(&mut world)
     }
-    broken(&mut world)
 }
 
-fn report(rows: &[(&str, u64, Option<String>)]) {
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(name, cases, found)| {
-            let found = found.clone().unwrap_or_else(|| "nothing".to_owned());
-            vec![(*name).to_owned(), cases.to_string(), found]
-        })
-        .collect();
-    println!("{}", markdown(&["planted bug", "cases", "property broken"], &cells));
-}
-
-#[test]
-fn bugs_between_engine_and_disk_are_caught() {
-    type Case = (&'static str, fn(Plan) -> Option<String>);
-    let bugs: [Case; 4] = [
-        ("promises leave before they are on disk", with_bug::<ReleasesFirst>),
-        ("blocks leave before the leader's mark is on disk", with_bug::<ProposesFirst>),
-        ("nothing is ever written", with_bug::<NeverPersists>),
-        ("the record is written without its blocks", with_bug::<LosesBlocks>),
-    ];
-    let mut rows = Vec::new();
-    for (name, run) in bugs {
-        let (cases, found) = hunt(SEEDS, run);
-        rows.push((name, cases, found));
-    }
-    report(&rows);
-    let missed: Vec<_> = rows.iter().filter(|(.., found)| found.is_none()).collect();
-    assert!(missed.is_empty(), "not caught: {missed:?}");
-}
-
-/// A vote alone that is forgotten is cast again for the block that the disk kept, so it is lost only
-/// with the block: "nothing is ever written" above.
-#[test]
-fn promises_forgotten_in_a_crash_are_caught() {
-    type Case = (&'static str, fn(&mut Safety));
-    let bugs: [Case; 4] = [
-        ("the mark \"I lead\" is forgotten", |record| record.led = None),
-        ("the report of a view change is forgotten", |record| record.view_change = None),
-        ("the new-view message is forgotten", |record| record.new_view = None),
-        ("everything is forgotten", |record| {
-            *record = Safety::new(record.epoch, chain::types::View::new(0));
+/// What goes wrong between the engine and its disk.
+fn disk() -> Vec<Row> {
+    let seek = |bug, run: fn(Plan) -> Option<String>| hunt(bug, SEEDS, crashes, run);
+    let forget = |what, tamper: fn(&mut Safety)| hunt(what, SEEDS, crashes, tampered(tamper));
+    vec![
+        seek("promises leave before they are on disk", with::<bugs::ReleasesFirst>),
+        seek("blocks leave before the leader's mark is on disk", with::<bugs::ProposesFirst>),
+        seek("nothing is ever written", with::<bugs::NeverPersists>),
+        seek("the record is written without its blocks", with::<bugs::LosesBlocks>),
+        seek("the last vote is not read back: the lock is lost", with::<bugs::ForgetsVote>),
+        seek("the view is not read back: it moves down", with::<bugs::ViewMovesDown>),
+        forget("the mark \"I lead\" is forgotten", |record| record.led = None),
+        forget("the report of a view change is forgotten", |record| record.view_change = None),
+        forget("the new-view message is forgotten", |record| record.new_view = None),
+        forget("the acknowledgement of a new view is forgotten", |record| record.ack = None),
+        forget("everything is forgotten", |record| {
+            *record = Safety::new(record.epoch, View::new(0));
         }),
-    ];
-    let mut rows = Vec::new();
-    for (name, tamper) in bugs {
-        let (cases, found) = hunt(SEEDS, |plan| with_tamper(tamper, plan));
-        rows.push((name, cases, found));
-    }
-    report(&rows);
-    let missed: Vec<_> = rows.iter().filter(|(.., found)| found.is_none()).collect();
+        hunt(
+            "the prepare certificate is not with its commit vote on disk",
+            SEEDS,
+            five,
+            tampered(|record| record.high_qc = None),
+        ),
+    ]
+}
+
+/// What is said, counted or believed wrongly.
+fn rules() -> Vec<Row> {
+    let seek = |bug, run: fn(Plan) -> Option<String>| hunt(bug, SEEDS, crashes, run);
+    vec![
+        seek("view changes do not tell the last vote", with::<bugs::ReportsNoVote>),
+        seek("view changes tell nothing", with::<bugs::ReportsNothing>),
+        seek("a new view ignores its reports", with::<bugs::IgnoresReports>),
+        seek("two branches are acknowledged for one view", with::<bugs::AcksTwoBranches>),
+        seek("a final certificate is one signature short", with::<bugs::CountsOneShort>),
+        seek("modes flap", with::<bugs::FlapsModes>),
+        hunt(
+            "no signature is checked",
+            SEEDS,
+            liar(BehaviourKind::Flood),
+            with::<bugs::ChecksNoSignature>,
+        ),
+        hunt(
+            "refused blocks are voted for",
+            SEEDS,
+            liar(BehaviourKind::InvalidBlock),
+            with::<bugs::VotesForInvalid>,
+        ),
+    ]
+}
+
+/// What stops the chain or does not let it stop.
+fn progress() -> Vec<Row> {
+    let seek = |bug, run: fn(Plan) -> Option<String>| hunt(bug, SEEDS, crashes, run);
+    vec![
+        seek("timers never fire", with::<bugs::TimersNeverFire>),
+        seek("timers are set in the past", with::<bugs::TimersSpin>),
+        hunt("timers are not capped", SEEDS, slow, with::<bugs::UncappedTimers>),
+        seek("suspicions are kept to oneself", with::<bugs::SuspectsInSilence>),
+        seek("missing blocks are not fetched", with::<bugs::NeverFetches>),
+        seek("final blocks are served with a gap", with::<bugs::ServesAGap>),
+        hunt(
+            "evidence is ignored",
+            SEEDS,
+            liar(BehaviourKind::Equivocate),
+            unpunished::<bugs::IgnoresEvidence>,
+        ),
+    ]
+}
+
+#[test]
+fn planted_bugs_are_caught_as_the_documentation_says() {
+    let rows = [progress(), rules(), disk()].concat();
+    let table = table(&rows);
+    println!("{table}");
+    let missed: Vec<&str> =
+        rows.iter().filter(|row| row.property.is_none()).map(|row| row.bug.as_str()).collect();
     assert!(missed.is_empty(), "not caught: {missed:?}");
+    let root = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
+    check_section(&Path::new(&root).join("../../docs/planted-bugs.md"), "hybrid", &table);
 }
 
 #[test]
 fn without_a_bug_nothing_is_caught() {
-    let (cases, found) = hunt(CONTROL, with_bug::<NoBug>);
-    println!("{cases} cases without a bug");
-    assert_eq!((cases, found), (CONTROL, None));
+    let mut cases = 0;
+    type Case<'a> = (&'a dyn Fn(u64) -> Plan, u64);
+    let plans: [Case<'_>; 5] = [
+        (&crashes, CONTROL),
+        (&five, CONTROL),
+        (&slow, 1),
+        (&liar(BehaviourKind::Flood), CONTROL),
+        (&liar(BehaviourKind::InvalidBlock), CONTROL),
+    ];
+    for (plan, seeds) in plans {
+        let row = hunt("none", seeds, plan, with::<bugs::Nothing>);
+        assert_eq!((row.seeds, row.property), (seeds, None));
+        cases += seeds;
+    }
+    let equivocate = liar(BehaviourKind::Equivocate);
+    let row = hunt("none", CONTROL, equivocate, unpunished::<bugs::Nothing>);
+    assert_eq!((row.seeds, row.property), (CONTROL, None));
+    println!("{} cases without a bug", cases + CONTROL);
 }
