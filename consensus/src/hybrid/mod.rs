@@ -56,7 +56,7 @@ use crate::tree::{BlockRef, Tree};
 type Out = Output<Message, Draft>;
 
 /// One validator (or observer) of the hybrid protocol.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Hybrid {
     config: Config,
     now: Time,

@@ -112,7 +112,7 @@ impl HashChainState {
 }
 
 /// An executed block that is not final.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Overlay {
     parent: Digest,
     state: HashChainState,
@@ -128,7 +128,7 @@ struct Outcome {
 }
 
 /// The chain's state and what is executed on top of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HashChain {
     chain_id: Digest,
     rule: SignatureRule,
