@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_digest};
-use chain::certificate::{Ballot, Certificate, Signatures, ViewStart, Vote, VoteKind};
+use chain::certificate::{Ballot, Certificate, Finality, Signatures, ViewStart, Vote, VoteKind};
 use chain::crypto::{Domain, Hasher, Signature, Signer};
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
@@ -129,28 +129,37 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
         lies
     }
 
-    /// Every certificate that the honest votes of view 0 and the liar's make possible: with all
-    /// votes, and for the smaller ones that are worth less with just a quorum.
+    /// Every certificate that the honest votes of view 0 and the liar's make possible, with a quorum
+    /// and with all four. Rules count signers and never ask who they are, so one certificate stands
+    /// for all with as many: that of the first validators.
     fn certificates(&self, said: &Said<'_, Message>) -> Vec<Certificate> {
-        let quorum = self.set.quorums().quorum;
+        let quorums = self.set.quorums();
         let mut certificates = Vec::new();
         for block in &self.blocks {
-            for kind in [VoteKind::Prepare, VoteKind::Commit] {
+            for (kind, size) in [
+                (VoteKind::Prepare, quorums.quorum),
+                (VoteKind::Prepare, quorums.fast_quorum),
+                (VoteKind::Commit, quorums.quorum),
+            ] {
                 let ballot = ballot(kind, reference(block));
-                let mut votes: BTreeMap<ValidatorIndex, Signature> = votes(said)
+                let voters: BTreeSet<ValidatorIndex> = votes(said)
                     .filter(|vote| vote.ballot == ballot)
-                    .map(|vote| (vote.voter, vote.signature))
+                    .map(|vote| vote.voter)
                     .collect();
-                votes.insert(LIAR, self.vote(ballot).signature);
-                let votes: Vec<_> = votes.into_iter().collect();
-                let sizes = BTreeSet::from([quorum, votes.len()]);
-                for size in sizes.into_iter().filter(|size| (quorum..=votes.len()).contains(size)) {
-                    let signatures = Signatures::new(self.set.len(), &votes[..size]);
-                    certificates.push(Certificate { ballot, signatures });
+                if voters.len() + 1 >= size {
+                    certificates.push(self.certificate(ballot, size));
                 }
             }
         }
         certificates
+    }
+
+    fn certificate(&self, ballot: Ballot, size: usize) -> Certificate {
+        let digest = ballot.digest(&self.chain_id);
+        let signers = self.set.indices().take(size);
+        let signatures: Vec<_> =
+            signers.map(|place| (place, node::signer(place).sign(&digest))).collect();
+        Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
     }
 
     /// Every report for view 1 that the edge lets pass.
@@ -160,7 +169,9 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
             anchor: ReportAnchor::Opening,
         };
         let votes = std::iter::once(None).chain(self.blocks.iter().map(|block| Some(voted(block))));
-        let prepared = certificates.iter().filter(|held| held.ballot.kind == VoteKind::Prepare);
+        // A final one it could show as well without a report.
+        let prepared =
+            certificates.iter().filter(|held| held.finality(&self.set) == Finality::Ordered);
         let high: Vec<Option<Certificate>> =
             std::iter::once(None).chain(prepared.cloned().map(Some)).collect();
         let mut reports = Vec::new();
@@ -254,6 +265,21 @@ impl<E: Engine<Message = Message> + Clone + Debug> Case for LyingLeader<E> {
             Message::NewView(_) => true,
             Message::ViewAck(_) => true,
             _ => false,
+        }
+    }
+
+    /// View changes matter to the next leader alone: others would only follow them out of view 0,
+    /// which they leave at any time. Where the search ends with the acknowledgements, nobody needs
+    /// to get them. Within view 0 a node sees one block at most, later both; certificates of view 0
+    /// reach it there.
+    fn delivers(&self, letter: &Letter<Message>, to: ValidatorIndex, view: View) -> bool {
+        let first = view == View::default();
+        match &letter.message {
+            Message::ViewChange(_) => to == SUCCESSOR && !first,
+            Message::NewView(_) => !first,
+            Message::ViewAck(_) => self.reach == Reach::SecondView,
+            Message::Decided(_) => first,
+            _ => true,
         }
     }
 

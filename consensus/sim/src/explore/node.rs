@@ -8,7 +8,7 @@ use std::time::Duration;
 use chain::block::{BlockKind, SealedBlock};
 use chain::codec;
 use chain::crypto::{Domain, Hasher};
-use chain::types::{Digest, Height, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
 
@@ -181,6 +181,14 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
         node.driver.take_events();
         let facts = facts_of(&node.driver, self.place, before);
         Ok(Some(Stepped { node, letters: capture.sent, facts }))
+    }
+
+    pub(super) fn place(&self) -> ValidatorIndex {
+        self.place
+    }
+
+    pub(super) fn view(&self) -> View {
+        self.driver.status().view
     }
 
     fn unsynced_finals(&self) -> usize {

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use chain::block::Mode;
-use chain::types::ValidatorIndex;
+use chain::types::{ValidatorIndex, View};
 use consensus::engine::Engine;
 
 use super::soup::{Letter, Said};
@@ -55,6 +55,16 @@ pub trait Case {
 
     /// Whether a letter belongs to the scope. All others are lost.
     fn keeps(&self, letter: &Letter<<Self::Engine as Engine>::Message>) -> bool;
+
+    /// Whether a letter of the scope may arrive at a node that is in this view.
+    fn delivers(
+        &self,
+        _letter: &Letter<<Self::Engine as Engine>::Message>,
+        _to: ValidatorIndex,
+        _view: View,
+    ) -> bool {
+        true
+    }
 
     /// Everything that the liars can say once the honest have said this. They overhear everything.
     fn lies(

@@ -226,7 +226,10 @@ impl<'a, C: Case> Search<'a, C> {
             Step::Deliver(letter) | Step::CrashAtWrite(letter) => Some(self.kitchen.letter(letter)),
             Step::Timeout | Step::Crash { .. } => None,
         };
-        let stepped = self.nodes[node as usize].step(&self.birth, step, letter)?;
+        let actor = &self.nodes[node as usize];
+        let arrives =
+            letter.is_none_or(|letter| self.case.delivers(letter, actor.place(), actor.view()));
+        let stepped = if arrives { actor.step(&self.birth, step, letter)? } else { None };
         let effect = stepped.map(|stepped| self.note(stepped));
         self.effects.insert((node, step), effect.clone());
         Ok(effect)
