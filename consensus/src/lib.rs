@@ -24,5 +24,6 @@ mod finals;
 pub mod hybrid;
 pub mod message;
 mod propose;
+pub mod raft;
 pub mod registry;
 pub mod tree;

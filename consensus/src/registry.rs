@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
+use crate::raft::Raft;
 
 /// Something to do with an engine that is known only by its name.
 pub trait Visitor {
@@ -59,6 +60,8 @@ macro_rules! engines {
 engines! {
     /// Fast like Raft in calm weather, robust like PBFT in any other.
     Hybrid: Hybrid,
+    /// A leader and its majority: survives crashes, not lies.
+    Raft: Raft,
 }
 
 impl EngineName {

@@ -5,8 +5,8 @@ use chain::certificate::Ballot;
 use chain::types::{Digest, ValidatorIndex};
 use consensus::engine::Recipients;
 use consensus::hybrid::Message;
-use consensus::tree::BlockRef;
 use consensus::hybrid::{Append, Votes};
+use consensus::tree::BlockRef;
 
 use super::{Identity, Misbehaviour, Sent};
 

@@ -8,8 +8,8 @@ use chain::crypto::Signature;
 use chain::evidence::Evidence;
 use chain::types::{Epoch, Height, View};
 use consensus::driver::Outbox;
-use consensus::tree::BlockRef;
 use consensus::hybrid::{Append, Votes};
+use consensus::tree::BlockRef;
 
 use super::control::{Behaviour, Control, Request};
 use super::*;

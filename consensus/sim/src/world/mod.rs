@@ -380,7 +380,8 @@ impl<E: Engine> World<E> {
         self.offer(&transaction);
     }
 
-    fn offer(&mut self, transaction: &SignedTransaction) {
+    /// Gives a transaction to every node that is up.
+    pub fn offer(&mut self, transaction: &SignedTransaction) {
         for node in 0..self.nodes.len() {
             let Some(driver) = &mut self.nodes[node].driver else {
                 continue;

@@ -1,0 +1,91 @@
+//! Who has a say: one validator set, or all sets between which a change is under way.
+//!
+//! docs/protocol/raft.md, lines R50-R56. An index names the same validator in the old and in the new
+//! set of a change: members join and leave at the end.
+
+use std::collections::BTreeSet;
+
+use chain::crypto::PublicKey;
+use chain::types::ValidatorIndex;
+use chain::validator::ValidatorSet;
+
+use super::rules::Rules;
+use super::{Out, Raft};
+
+/// The sets whose majorities are all needed. One outside of changes, never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Configuration(Vec<ValidatorSet>);
+
+impl Configuration {
+    pub fn new(sets: Vec<ValidatorSet>) -> Self {
+        assert!(!sets.is_empty(), "somebody has a say");
+        Self(sets)
+    }
+
+    pub fn sets(&self) -> &[ValidatorSet] {
+        &self.0
+    }
+
+    /// Whether a change of members is under way.
+    pub fn is_joint(&self) -> bool {
+        self.0.len() > 1
+    }
+
+    pub fn members(&self) -> BTreeSet<ValidatorIndex> {
+        self.0.iter().flat_map(ValidatorSet::indices).collect()
+    }
+
+    pub(super) fn index_of(&self, key: &PublicKey) -> Option<ValidatorIndex> {
+        self.0.iter().find_map(|set| set.index_of(key))
+    }
+}
+
+/// Whether more than half of the set are among the voters.
+pub fn is_majority(set: &ValidatorSet, voters: &BTreeSet<ValidatorIndex>) -> bool {
+    let votes = set.indices().filter(|index| voters.contains(index)).count();
+    votes * 2 > set.len()
+}
+
+impl<R: Rules> Raft<R> {
+    /// R50: the newest configuration in the log counts, committed or not. A barrier that is not
+    /// known to be committed stands for both sets.
+    pub(super) fn refresh_configuration(&mut self, out: &mut Out) {
+        let mut sets = vec![self.set.clone()];
+        for node in self.log() {
+            sets.extend(node.next_validators.clone());
+        }
+        let configuration = Configuration::new(R::voting_sets(sets));
+        if configuration == self.configuration {
+            return;
+        }
+        self.configuration = configuration;
+        let was = self.me;
+        self.me = self.configuration.index_of(&self.config.me);
+        if self.me.is_none() && was.is_some() {
+            self.retire(out);
+        } else if was.is_none() {
+            self.restart_election_timer();
+        }
+        if self.is_leader() {
+            self.meet_peers();
+        }
+    }
+
+    /// Everybody else who has a say.
+    pub(super) fn other_members(&self) -> impl Iterator<Item = ValidatorIndex> + use<R> {
+        let me = self.me;
+        self.configuration.members().into_iter().filter(move |index| Some(*index) != me)
+    }
+
+    pub(super) fn is_quorum(&self, voters: &BTreeSet<ValidatorIndex>) -> bool {
+        R::is_quorum(&self.configuration, voters)
+    }
+
+    /// The set whose epoch the next block of the log belongs to.
+    pub(super) fn next_set(&self) -> &ValidatorSet {
+        self.tree
+            .open_barrier(&self.promises.tip.hash)
+            .and_then(|barrier| barrier.next_validators.as_ref())
+            .unwrap_or(&self.set)
+    }
+}
