@@ -23,6 +23,7 @@ mod evidence_pool;
 mod finals;
 pub mod hybrid;
 pub mod message;
+pub mod paxos;
 mod propose;
 pub mod raft;
 pub mod registry;

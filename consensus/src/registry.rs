@@ -2,6 +2,7 @@
 
 use crate::engine::{Engine, FaultModel};
 use crate::hybrid::Hybrid;
+use crate::paxos::Paxos;
 use crate::raft::Raft;
 
 /// Something to do with an engine that is known only by its name.
@@ -62,6 +63,8 @@ engines! {
     Hybrid: Hybrid,
     /// A leader and its majority: survives crashes, not lies.
     Raft: Raft,
+    /// Crash faults only: a majority accepts what the owner of the highest ballot proposes.
+    Paxos: Paxos,
 }
 
 impl EngineName {

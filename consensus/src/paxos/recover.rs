@@ -1,0 +1,99 @@
+//! Starting from what the disk gave back: at any point, also after a crash in the middle.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use chain::block::{Header, SealedBlock};
+use chain::certificate::Position;
+use chain::types::{Digest, Epoch, Height, View};
+
+use super::catch_up::CatchUp;
+use super::message::Message;
+use super::read::Reads;
+use super::record::Record;
+use super::timers::Timers;
+use super::{Ahead, Out, Part, Paxos, Rules};
+use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
+use crate::propose::{Pace, Work};
+use crate::tree::{BlockRef, Tree};
+
+fn reference(header: &Header, chain_id: &Digest) -> BlockRef {
+    BlockRef { position: header.position(), hash: header.hash(chain_id) }
+}
+
+pub(super) fn recover<R: Rules>(
+    config: Config,
+    recovered: Recovered<Record>,
+    now: Time,
+    out: &mut Out,
+) -> Paxos<R> {
+    let set = recovered.validators;
+    let genesis =
+        Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) };
+    let root = match &recovered.final_block {
+        Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
+        None => BlockRef { position: genesis, hash: recovered.final_hash },
+    };
+    assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
+    let recent = recovered.recent.iter().map(|header| reference(header, &config.chain_id));
+    let first_start = recovered.record.is_none() && recovered.final_block.is_none();
+
+    let (mut blocks, mut ahead) = (recovered.blocks, None);
+    let record = match recovered.record {
+        Some(record) if record.epoch == set.epoch => record,
+        // The chain was deleted since, and is to be fetched again.
+        Some(record) if record.epoch > set.epoch => {
+            ahead = Some(Ahead { record, blocks: std::mem::take(&mut blocks) });
+            Record::new(set.epoch, set.first_view)
+        }
+        // A record of an epoch that has ended binds nothing any more.
+        _ => Record::new(set.epoch, set.first_view),
+    };
+    let mut paxos = Paxos {
+        me: set.index_of(&config.me).filter(|_| ahead.is_none()),
+        opening: recovered.opening_height,
+        highest: record.promised,
+        record,
+        ahead,
+        tree: Tree::new(root, recent),
+        chosen: BTreeMap::new(),
+        part: Part::Follower,
+        proposal: None,
+        pace: Pace::default(),
+        work: Work::default(),
+        timers: Timers::new(now),
+        catch_up: CatchUp::default(),
+        reads: Reads::default(),
+        rules: PhantomData,
+        set,
+        config,
+        now,
+    };
+    paxos.restore(blocks, out);
+    paxos.rearm();
+    // Where nobody ever led, the owner of the lowest ballot need not wait for silence.
+    if first_start && paxos.me == Some(paxos.owner(paxos.record.promised.next())) {
+        paxos.timers.deadline = now;
+    }
+    let status = Message::Status { epoch: paxos.epoch(), final_height: paxos.final_height() };
+    out.send.push(Outgoing::Ready(Recipients::Others, status));
+    paxos
+}
+
+impl<R: Rules> Paxos<R> {
+    /// Blocks of the disk go back into the tree and are executed again.
+    pub(super) fn restore(&mut self, mut blocks: Vec<SealedBlock>, out: &mut Out) {
+        blocks.sort_by_key(|block| block.header.height);
+        for block in blocks {
+            if block.header.epoch != self.epoch() || !self.tree.insert(block.clone(), self.now) {
+                continue;
+            }
+            if let Some(node) = self.tree.get_mut(&block.hash()) {
+                node.stored = true;
+            }
+            if self.tree.is_valid(&block.header.parent) {
+                out.requests.push(Request::Execute(block));
+            }
+        }
+    }
+}
