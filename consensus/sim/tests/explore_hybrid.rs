@@ -16,6 +16,6 @@ fn search(mode: Mode, reach: Reach, max_states: usize) -> Found {
 
 #[test]
 fn fast_view_change() {
-    let found = search(Mode::Fast, Reach::ViewChange, 300_000);
+    let found = search(Mode::Fast, Reach::ViewChange, 150_000);
     assert_eq!(found.violation, None);
 }

@@ -16,7 +16,7 @@ use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest};
 use consensus::engine::Engine;
 use consensus::hybrid::{
-    Append, LeaveReason, Message, ReportAnchor, Suspect, ViewAck, ViewChange, ViewReport,
+    Append, LeaveReason, Message, ReportAnchor, Safety, Suspect, ViewAck, ViewChange, ViewReport,
     VotedProposal, Votes,
 };
 use consensus::message::EngineMessage;
@@ -238,7 +238,7 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
     }
 }
 
-impl<E: Engine<Message = Message> + Clone + Debug> Case for LyingLeader<E> {
+impl<E: Engine<Message = Message, Record = Safety> + Clone + Debug> Case for LyingLeader<E> {
     type Engine = E;
 
     fn scope(&self) -> Scope {
@@ -268,17 +268,22 @@ impl<E: Engine<Message = Message> + Clone + Debug> Case for LyingLeader<E> {
         }
     }
 
-    /// View changes matter to the next leader alone: others would only follow them out of view 0,
-    /// which they leave at any time. Where the search ends with the acknowledgements, nobody needs
-    /// to get them. Within view 0 a node sees one block at most, later both; certificates of view 0
-    /// reach it there.
-    fn delivers(&self, letter: &Letter<Message>, to: ValidatorIndex, view: View) -> bool {
-        let first = view == View::default();
+    /// View changes matter to the next leader alone, until it has chosen: others would only follow
+    /// them out of view 0, which they leave at any time. Where the search ends with the
+    /// acknowledgements, nobody needs to get them. Within view 0 a node sees one block at most, later
+    /// both; certificates of view 0 reach it there.
+    fn delivers(&self, letter: &Letter<Message>, to: ValidatorIndex, promises: &Safety) -> bool {
+        let first = promises.view == View::default();
         match &letter.message {
-            Message::ViewChange(_) => to == SUCCESSOR && !first,
+            Message::ViewChange(_) => to == SUCCESSOR && !first && promises.new_view.is_none(),
             Message::NewView(_) => !first,
             Message::ViewAck(_) => self.reach == Reach::SecondView,
-            Message::Decided(_) => first,
+            Message::Append(append) if append.view == View::default() => {
+                !first || promises.last_vote.is_none()
+            }
+            Message::Decided(certificate) => {
+                first && certificate.finality(&self.set) == Finality::Ordered
+            }
             _ => true,
         }
     }

@@ -3,13 +3,15 @@
 //!
 //! * [`scope`] bounds a search, and says what an engine adds: messages that matter, liars, oracles;
 //! * [`search`] walks through all states; [`soup`] holds what was said and done on the way there;
-//! * [`hybrid`] is the hybrid's search, with a lying leader.
+//! * [`hybrid`], [`raft`] and [`paxos`] are the searches of the engines.
 //!
 //! What a search can and cannot show: docs/simulator-model-checking.md.
 
 pub mod hybrid;
 mod ledger;
 mod node;
+pub mod paxos;
+pub mod raft;
 pub mod scope;
 pub mod search;
 pub mod soup;

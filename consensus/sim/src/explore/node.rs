@@ -8,7 +8,7 @@ use std::time::Duration;
 use chain::block::{BlockKind, SealedBlock};
 use chain::codec;
 use chain::crypto::{Domain, Hasher};
-use chain::types::{Digest, Height, ValidatorIndex, View};
+use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
 
@@ -187,8 +187,8 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
         self.place
     }
 
-    pub(super) fn view(&self) -> View {
-        self.driver.status().view
+    pub(super) fn promises(&self) -> E::Record {
+        self.driver.engine().record()
     }
 
     fn unsynced_finals(&self) -> usize {
@@ -214,11 +214,8 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
         Ok(Stepped { node: Self { driver, place, timeouts, crashes: crashes + 1 }, letters, facts })
     }
 
-    /// A hash of everything that decides what the node will do.
-    pub(super) fn fingerprint(&self) -> u128
-    where
-        E::Record: Clone,
-    {
+    /// A hash of everything that decides what the node will do, without these fields of its engine.
+    pub(super) fn fingerprint(&self, ignored: &[&str]) -> u128 {
         let mut text = Fingerprint::default();
         let (ledger, memory) = (self.driver.application(), self.driver.storage());
         let finals: Vec<Digest> =
@@ -227,12 +224,28 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
         let synced = ledger.synced(memory.synced);
         let counters = (self.place, self.timeouts, self.crashes, synced);
         let record = memory.record.as_ref().map(codec::encode);
-        let engine = &self.driver.engine().0;
-        write!(text, "{engine:?} {:?} {finals:?} {blocks:?}", ledger.chain)
+        let engine = without(format!("{:?}", self.driver.engine().0), ignored);
+        write!(text, "{engine} {:?} {finals:?} {blocks:?}", ledger.chain)
             .and_then(|()| write!(text, "{record:?} {counters:?}"))
             .expect("hashing does not fail");
         text.finish()
     }
+}
+
+/// A debug output without the plain values of some fields.
+fn without(mut text: String, fields: &[&str]) -> String {
+    for field in fields {
+        let name = format!(" {field}: ");
+        let mut kept = String::with_capacity(text.len());
+        let mut parts = text.split(&name);
+        kept.extend(parts.next());
+        for part in parts {
+            let value = part.find([',', '}']).unwrap_or(part.len());
+            kept.push_str(&part[value..]);
+        }
+        text = kept;
+    }
+    text
 }
 
 /// Two hashes of a text at once: 128 bits, so that no two states of a search share one.

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use chain::block::Mode;
-use chain::types::{ValidatorIndex, View};
+use chain::types::ValidatorIndex;
 use consensus::engine::Engine;
 
 use super::soup::{Letter, Said};
@@ -56,14 +56,20 @@ pub trait Case {
     /// Whether a letter belongs to the scope. All others are lost.
     fn keeps(&self, letter: &Letter<<Self::Engine as Engine>::Message>) -> bool;
 
-    /// Whether a letter of the scope may arrive at a node that is in this view.
+    /// Whether a letter of the scope may arrive at a node with these promises.
     fn delivers(
         &self,
         _letter: &Letter<<Self::Engine as Engine>::Message>,
         _to: ValidatorIndex,
-        _view: View,
+        _promises: &<Self::Engine as Engine>::Record,
     ) -> bool {
         true
+    }
+
+    /// Fields of the engine by their names in its debug output that decide nothing here, such as
+    /// the moment within a timeout at which a timer is due.
+    fn ignores(&self) -> &[&str] {
+        &[]
     }
 
     /// Everything that the liars can say once the honest have said this. They overhear everything.
