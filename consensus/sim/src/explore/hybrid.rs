@@ -326,7 +326,7 @@ fn scope(mode: Mode, max_states: usize) -> Scope {
         max_faulty: 1,
         mode,
         transactions: 0,
-        timeouts: 0,
+        timeouts: vec![0; 4],
         crashes: 0,
         max_states,
         options: Scope::OPTIONS,

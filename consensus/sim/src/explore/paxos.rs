@@ -16,7 +16,8 @@ use super::soup::{Letter, Said};
 #[derive(Clone, Copy, Debug)]
 pub struct Ballots<R> {
     pub highest: u64,
-    pub timeouts: u8,
+    /// How many timers of each of the three fire.
+    pub timeouts: [u8; 3],
     pub crashes: u8,
     pub transactions: u64,
     pub max_states: usize,
@@ -35,7 +36,7 @@ where
             max_faulty: 0,
             mode: Mode::Fast,
             transactions: self.transactions,
-            timeouts: self.timeouts,
+            timeouts: self.timeouts.to_vec(),
             crashes: self.crashes,
             max_states: self.max_states,
             options: Scope::OPTIONS,

@@ -17,7 +17,8 @@ use crate::plan::EngineOptions;
 #[derive(Clone, Copy, Debug)]
 pub struct Elections<R> {
     pub terms: u64,
-    pub timeouts: u8,
+    /// How many timers of each of the three fire.
+    pub timeouts: [u8; 3],
     pub crashes: u8,
     pub transactions: u64,
     pub max_states: usize,
@@ -36,7 +37,7 @@ where
             max_faulty: 0,
             mode: Mode::Fast,
             transactions: self.transactions,
-            timeouts: self.timeouts,
+            timeouts: self.timeouts.to_vec(),
             crashes: self.crashes,
             max_states: self.max_states,
             options: EngineOptions { heartbeat: Duration::from_secs(1), ..Scope::OPTIONS },

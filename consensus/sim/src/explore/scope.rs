@@ -19,8 +19,8 @@ pub struct Scope {
     pub mode: Mode,
     /// Transactions that wait at every node from the start.
     pub transactions: u64,
-    /// How many timers of one node fire.
-    pub timeouts: u8,
+    /// How many timers fire, by node.
+    pub timeouts: Vec<u8>,
     /// How many nodes crash and restart, or how often one does.
     pub crashes: u8,
     /// Where the search gives up.

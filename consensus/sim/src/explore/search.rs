@@ -178,7 +178,7 @@ impl<'a, C: Case> Search<'a, C> {
             for letter in &mail {
                 self.take(number, place, Step::Deliver(*letter))?;
             }
-            if self.nodes[state.nodes[place] as usize].timeouts < self.scope.timeouts {
+            if self.nodes[state.nodes[place] as usize].timeouts < self.scope.timeouts[place] {
                 self.take(number, place, Step::Timeout)?;
             }
             if crashes < self.scope.crashes {
