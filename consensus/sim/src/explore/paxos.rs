@@ -7,28 +7,26 @@ use std::marker::PhantomData;
 use chain::block::Mode;
 use chain::types::{Digest, Height, ValidatorIndex, View};
 use consensus::engine::Engine;
-use consensus::paxos::{Message, Paxos, Rules};
+use consensus::paxos::Message;
 
 use super::scope::{Case, Scope};
 use super::soup::{Letter, Said};
 
-/// Up to this ballot, and so many timers and crashes, by rules of one's own.
+/// Up to this ballot, and so many timers and crashes, for production Paxos or one like it with a
+/// planted bug.
 #[derive(Clone, Copy, Debug)]
-pub struct Ballots<R> {
+pub struct Ballots<E> {
     pub highest: u64,
     /// How many timers of each of the three fire.
     pub timeouts: [u8; 3],
     pub crashes: u8,
     pub transactions: u64,
     pub max_states: usize,
-    pub rules: PhantomData<R>,
+    pub engine: PhantomData<E>,
 }
 
-impl<R: Rules + Clone + Debug> Case for Ballots<R>
-where
-    Paxos<R>: Engine<Message = Message>,
-{
-    type Engine = Paxos<R>;
+impl<E: Engine<Message = Message> + Clone + Debug> Case for Ballots<E> {
+    type Engine = E;
 
     fn scope(&self) -> Scope {
         Scope {
@@ -81,8 +79,8 @@ where
                 _ => {}
             }
         }
-        // The proposer's own acceptance is not sent: one letter of three validators is a majority
-        // together with it only once it is on disk, so two letters are asked for where it leads.
+        // A proposer's own acceptance never leaves it, so a majority counts that of the two others:
+        // what it makes chosen with one of them, agreement judges.
         for ((slot, ballot, block), _) in accepted.iter().filter(|(_, who)| who.len() >= 2) {
             let other = proposed
                 .iter()

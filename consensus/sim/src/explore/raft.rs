@@ -7,29 +7,26 @@ use std::time::Duration;
 use chain::block::Mode;
 use chain::types::View;
 use consensus::engine::Engine;
-use consensus::raft::{Message, Raft, Rules};
+use consensus::raft::Message;
 
 use super::scope::{Case, Scope};
 use super::soup::Letter;
 use crate::plan::EngineOptions;
 
-/// Up to this many terms, timers and crashes, by rules of one's own.
+/// Up to this many terms, timers and crashes, for production Raft or one like it with a planted bug.
 #[derive(Clone, Copy, Debug)]
-pub struct Elections<R> {
+pub struct Elections<E> {
     pub terms: u64,
     /// How many timers of each of the three fire.
     pub timeouts: [u8; 3],
     pub crashes: u8,
     pub transactions: u64,
     pub max_states: usize,
-    pub rules: PhantomData<R>,
+    pub engine: PhantomData<E>,
 }
 
-impl<R: Rules + Clone + Debug> Case for Elections<R>
-where
-    Raft<R>: Engine<Message = Message>,
-{
-    type Engine = Raft<R>;
+impl<E: Engine<Message = Message> + Clone + Debug> Case for Elections<E> {
+    type Engine = E;
 
     fn scope(&self) -> Scope {
         Scope {

@@ -34,5 +34,7 @@ fn holds<C: Case>(name: &str, case: &C) -> Found {
 
 /// The planted bug shows, and how.
 fn is_caught<C: Case>(name: &str, case: &C) -> String {
-    search(name, case).violation.expect("the planted bug is found").what
+    let violation = search(name, case).violation.expect("the planted bug is found");
+    assert!(!violation.steps.is_empty(), "{name}: nothing is wrong at the start");
+    violation.what
 }
