@@ -127,13 +127,15 @@ impl<R: Rules> Paxos<R> {
 
     /// Whether a proposal of this leader is not chosen yet.
     pub(super) fn in_flight(&self) -> bool {
-        self.proposal
-            .is_some_and(|proposal| proposal.head.position.height > self.tree.root().position.height)
+        self.proposal.is_some_and(|proposal| {
+            proposal.head.position.height > self.tree.root().position.height
+        })
     }
 
     /// Whether the pipeline has room for one more slot.
     fn has_room(&self) -> bool {
-        let head = self.proposal.map_or(Height::default(), |proposal| proposal.head.position.height);
+        let head =
+            self.proposal.map_or(Height::default(), |proposal| proposal.head.position.height);
         head.get() < self.final_height().get() + self.config.pipeline
     }
 
@@ -275,8 +277,7 @@ impl<R: Rules> Paxos<R> {
         let (Some(_), Some(Proposal { ballot, head })) = (self.me, self.proposal) else {
             return;
         };
-        if !R::accepts(self.record.promised, ballot)
-            || head.position.height <= self.final_height()
+        if !R::accepts(self.record.promised, ballot) || head.position.height <= self.final_height()
         {
             return;
         }
@@ -303,8 +304,7 @@ impl<R: Rules> Paxos<R> {
         let root = self.tree.root();
         let parent = self.tree.get(&block.hash)?.block.header.parent;
         let below = self.record.at(slot.previous()).filter(|entry| entry.block == parent);
-        let in_order =
-            R::follows(parent == root.hash, below.map(|entry| entry.ballot), ballot);
+        let in_order = R::follows(parent == root.hash, below.map(|entry| entry.ballot), ballot);
         let stopped = R::stops_above_barrier() && self.tree.open_barrier(&parent).is_some();
         let acceptable = self.tree.is_acceptable(&block.hash, self.now)
             && slot.get() <= root.position.height.get() + WINDOW
@@ -353,9 +353,10 @@ impl<R: Rules> Paxos<R> {
         }
         let ack = leader.acks.entry(from).or_insert(slot);
         *ack = slot.max(*ack);
-        let chosen = leader.proposed.iter().rev().find(|(slot, _)| {
-            leader.acks.values().filter(|ack| *ack >= *slot).count() >= majority
-        });
+        let chosen =
+            leader.proposed.iter().rev().find(|(slot, _)| {
+                leader.acks.values().filter(|ack| *ack >= *slot).count() >= majority
+            });
         let Some(hash) = chosen.map(|(_, hash)| *hash) else {
             return;
         };

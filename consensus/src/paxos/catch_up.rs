@@ -232,11 +232,8 @@ impl<R: Rules> Paxos<R> {
     /// What a message of another epoch says: one behind gets the blocks that closed it, one ahead
     /// is asked for the way there.
     pub(super) fn status_of_other_epoch(&self, epoch: Epoch) -> Message {
-        let final_height = if epoch > self.epoch() {
-            self.final_height().next()
-        } else {
-            self.opening.previous()
-        };
+        let final_height =
+            if epoch > self.epoch() { self.final_height().next() } else { self.opening.previous() };
         Message::Status { epoch, final_height }
     }
 }

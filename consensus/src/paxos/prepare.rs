@@ -169,12 +169,7 @@ impl<R: Rules> Paxos<R> {
         self.reads.forget_round();
     }
 
-    pub(super) fn handle_promise(
-        &mut self,
-        from: ValidatorIndex,
-        promise: Promise,
-        out: &mut Out,
-    ) {
+    pub(super) fn handle_promise(&mut self, from: ValidatorIndex, promise: Promise, out: &mut Out) {
         let root = self.final_height();
         let Part::Candidate(candidate) = &mut self.part else {
             return;

@@ -28,8 +28,7 @@ pub(super) fn recover<R: Rules>(
     out: &mut Out,
 ) -> Paxos<R> {
     let set = recovered.validators;
-    let genesis =
-        Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) };
+    let genesis = Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) };
     let root = match &recovered.final_block {
         Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
         None => BlockRef { position: genesis, hash: recovered.final_hash },

@@ -104,14 +104,9 @@ impl<R: Rules> Paxos<R> {
             }
             Part::Follower => [self.me.map(|_| self.timers.deadline), None, None],
         };
-        let early = self
-            .tree
-            .nodes()
-            .map(|node| node.early_until)
-            .filter(|until| *until > self.now)
-            .min();
-        let others =
-            [early, self.catch_up.next_due(heartbeat), self.reads.next_due(heartbeat)];
+        let early =
+            self.tree.nodes().map(|node| node.early_until).filter(|until| *until > self.now).min();
+        let others = [early, self.catch_up.next_due(heartbeat), self.reads.next_due(heartbeat)];
         part.into_iter().chain(others).flatten().min()
     }
 }

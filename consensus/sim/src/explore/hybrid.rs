@@ -1,6 +1,6 @@
 //! The hybrid with four validators, of which the leader of the first view lies, over two views.
 //!
-//! The liar proposes two blocks at height 1, makes every certificate that the votes it got allow,
+//! The liar proposes one or two blocks at height 1 to whom it likes, makes every certificate that the votes it got allow,
 //! makes everyone leave its view at any time, reports any vote and certificate to the next leader
 //! and acknowledges any tip.
 
@@ -50,7 +50,7 @@ pub struct LyingLeader<E> {
     set: ValidatorSet,
     chain_id: Digest,
     signer: Box<dyn Signer + Send>,
-    blocks: [SealedBlock; 2],
+    blocks: Vec<SealedBlock>,
     engine: PhantomData<E>,
 }
 
@@ -64,10 +64,13 @@ impl<E> Debug for LyingLeader<E> {
 }
 
 impl<E: Engine<Message = Message>> LyingLeader<E> {
-    pub fn new(mode: Mode, reach: Reach, max_states: usize) -> Self {
+    /// With one block the liar only withholds it, its certificates and its votes; with two it
+    /// equivocates.
+    pub fn new(mode: Mode, reach: Reach, blocks: u64, max_states: usize) -> Self {
         let genesis = node::genesis::<E>(&scope(mode, max_states));
         let signer = node::signer(LIAR);
-        let blocks = [1, 2].map(|time| first_block(&genesis, mode, time, signer.as_ref()));
+        let blocks =
+            (1..=blocks).map(|time| first_block(&genesis, mode, time, signer.as_ref())).collect();
         Self {
             mode,
             reach,

@@ -160,8 +160,8 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
         let mut node = self.clone();
         node.timeouts += u8::from(step == Step::Timeout);
         let crashes = matches!(step, Step::CrashAtWrite(_));
-        let incoming = letter
-            .map(|letter| Incoming { from: letter.from, message: letter.message.clone() });
+        let incoming =
+            letter.map(|letter| Incoming { from: letter.from, message: letter.message.clone() });
         if let Step::Crash { loses_finals } = step {
             let can_lose = self.unsynced_finals() > 0;
             let possible = can_lose || !loses_finals;

@@ -72,9 +72,9 @@ impl<E: Engine<Message = Message> + Clone + Debug> Case for Ballots<E> {
                     accepted.entry(place).or_default().insert(letter.from);
                 }
                 Message::Accept { lead, blocks } => {
-                    proposed.extend(blocks.iter().map(|block| {
-                        (block.header.height, lead.ballot, block.hash())
-                    }));
+                    proposed.extend(
+                        blocks.iter().map(|block| (block.header.height, lead.ballot, block.hash())),
+                    );
                 }
                 _ => {}
             }

@@ -85,10 +85,7 @@ pub trait Case {
     ///
     /// # Errors
     /// What is not true.
-    fn judge(
-        &self,
-        _said: &Said<'_, <Self::Engine as Engine>::Message>,
-    ) -> Result<(), String> {
+    fn judge(&self, _said: &Said<'_, <Self::Engine as Engine>::Message>) -> Result<(), String> {
         Ok(())
     }
 }

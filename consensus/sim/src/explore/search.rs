@@ -227,9 +227,8 @@ impl<'a, C: Case> Search<'a, C> {
             Step::Timeout | Step::Crash { .. } => None,
         };
         let actor = &self.nodes[node as usize];
-        let arrives = letter.is_none_or(|letter| {
-            self.case.delivers(letter, actor.place(), &actor.promises())
-        });
+        let arrives = letter
+            .is_none_or(|letter| self.case.delivers(letter, actor.place(), &actor.promises()));
         let stepped = if arrives { actor.step(&self.birth, step, letter)? } else { None };
         let effect = stepped.map(|stepped| self.note(stepped));
         self.effects.insert((node, step), effect.clone());
@@ -246,7 +245,8 @@ impl<'a, C: Case> Search<'a, C> {
         said.extend(facts.into_iter().map(|fact| self.kitchen.add_fact(fact)));
         said.sort_unstable();
         let fresh = self.nodes.len() as u32;
-        let node_number = *self.node_numbers.entry(node.fingerprint(self.case.ignores())).or_insert(fresh);
+        let node_number =
+            *self.node_numbers.entry(node.fingerprint(self.case.ignores())).or_insert(fresh);
         if node_number == fresh {
             self.nodes.push(node);
         }

@@ -29,16 +29,21 @@ fn bound(short: usize, full: usize) -> usize {
 #[test]
 fn no_view_starts_beside_what_a_lying_leader_made_final() {
     for mode in [Mode::Fast, Mode::Pbft] {
-        let case =
-            LyingLeader::<Hybrid>::new(mode, Reach::ViewChange, bound(200_000, 4_000_000));
-        holds(&format!("hybrid, {mode:?}, up to the view change"), &case);
+        for blocks in [1, 2] {
+            let max_states = bound(100_000, 4_000_000);
+            let case = LyingLeader::<Hybrid>::new(mode, Reach::ViewChange, blocks, max_states);
+            holds(&format!("hybrid, {mode:?}, {blocks} blocks, up to the view change"), &case);
+        }
     }
 }
 
 #[test]
 fn the_votes_of_the_second_view_agree_with_the_first() {
-    let case = LyingLeader::<Hybrid>::new(Mode::Fast, Reach::SecondView, bound(100_000, 3_000_000));
-    holds("hybrid, through the second view", &case);
+    for blocks in [1, 2] {
+        let max_states = bound(60_000, 3_000_000);
+        let case = LyingLeader::<Hybrid>::new(Mode::Fast, Reach::SecondView, blocks, max_states);
+        holds(&format!("hybrid, {blocks} blocks, through the second view"), &case);
+    }
 }
 
 #[test]
@@ -46,6 +51,7 @@ fn a_forgotten_vote_is_caught() {
     let bug = LyingLeader::<Spoiled<Hybrid, ForgetsVotes>>::new(
         Mode::Fast,
         Reach::ViewChange,
+        2,
         4_000_000,
     );
     let what = is_caught("hybrid that forgets its votes", &bug);
