@@ -30,7 +30,7 @@ fn bound(short: usize, full: usize) -> usize {
 fn no_view_starts_beside_what_a_lying_leader_made_final() {
     for mode in [Mode::Fast, Mode::Pbft] {
         for blocks in [1, 2] {
-            let max_states = bound(100_000, 4_000_000);
+            let max_states = bound(100_000, 2_000_000);
             let case = LyingLeader::<Hybrid>::new(mode, Reach::ViewChange, blocks, max_states);
             holds(&format!("hybrid, {mode:?}, {blocks} blocks, up to the view change"), &case);
         }
@@ -40,7 +40,7 @@ fn no_view_starts_beside_what_a_lying_leader_made_final() {
 #[test]
 fn the_votes_of_the_second_view_agree_with_the_first() {
     for blocks in [1, 2] {
-        let max_states = bound(60_000, 3_000_000);
+        let max_states = bound(60_000, 1_000_000);
         let case = LyingLeader::<Hybrid>::new(Mode::Fast, Reach::SecondView, blocks, max_states);
         holds(&format!("hybrid, {blocks} blocks, through the second view"), &case);
     }

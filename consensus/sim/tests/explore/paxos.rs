@@ -43,7 +43,7 @@ fn two_ballots_of_any_candidates() {
 
 #[test]
 fn two_ballots_and_a_crash() {
-    let max_states = if is_full() { 10_000_000 } else { 500_000 };
+    let max_states = if is_full() { 3_000_000 } else { 500_000 };
     holds("paxos, one crash", &two_ballots::<Paxos<Paper>>([1, 1, 1], 1, max_states));
 }
 

@@ -57,14 +57,14 @@ fn two_terms<E>(timeouts: [u8; 3], crashes: u8, max_states: usize) -> Elections<
 
 #[test]
 fn two_terms_of_two_candidates() {
-    let max_states = if is_full() { 8_000_000 } else { 300_000 };
+    let max_states = if is_full() { 3_000_000 } else { 300_000 };
     holds("raft, bare", &two_terms::<Raft<Bare>>([1, 1, 0], 0, max_states));
     holds("raft, thesis", &two_terms::<Raft<Thesis>>([1, 1, 0], 0, max_states));
 }
 
 #[test]
 fn two_terms_and_a_crash() {
-    let max_states = if is_full() { 8_000_000 } else { 300_000 };
+    let max_states = if is_full() { 3_000_000 } else { 300_000 };
     holds("raft, bare, one crash", &two_terms::<Raft<Bare>>([1, 1, 0], 1, max_states));
 }
 
