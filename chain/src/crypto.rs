@@ -152,7 +152,7 @@ impl fmt::Debug for Keypair {
 }
 
 /// Signs digests. Deterministic: the same digest gives the same signature.
-pub trait Signer {
+pub trait Signer: Send + Sync {
     fn public(&self) -> PublicKey;
     fn sign(&self, digest: &Digest) -> Signature;
 }

@@ -6,6 +6,7 @@
 //! inputs that wait are taken in one turn, so they share one sync (group commit).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::Signer;
@@ -31,12 +32,14 @@ pub struct Incoming<M> {
     pub message: M,
 }
 
-/// Runs an engine: owns its signing key, its storage and its execution.
+/// Runs an engine: owns its signing key, its storage and its execution. A clone goes its own way
+/// from the same state, as a search of all schedules needs it.
+#[derive(Clone)]
 pub struct Driver<E: Engine, A, S> {
     engine: E,
     application: A,
     storage: S,
-    signer: Box<dyn Signer + Send>,
+    signer: Arc<dyn Signer + Send>,
     /// Set once the storage failed: nothing is promised any more.
     failed: bool,
     inbox: VecDeque<Input<E::Message>>,
@@ -74,7 +77,7 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
             engine,
             application,
             storage,
-            signer,
+            signer: Arc::from(signer),
             failed: false,
             inbox: VecDeque::new(),
             output,

@@ -182,7 +182,7 @@ pub enum Outgoing<M, D> {
 }
 
 /// What an engine did, in plain data.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use]
 pub struct Output<M, D> {
     /// Leaves at once: reveals no promise.

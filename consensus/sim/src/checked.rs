@@ -9,7 +9,7 @@ use consensus::engine::{
 };
 
 /// Runs another engine and asserts its invariants after every step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Checked<E>(pub E);
 
 impl<E: Engine> Engine for Checked<E> {

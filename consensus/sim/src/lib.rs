@@ -12,6 +12,7 @@
 //!   every partition;
 //! * [`runner`] runs a plan in two phases, faults and recovery, and makes the [`report`].
 //!
+//! [`explore`] walks through every schedule of the same drivers and engines in a small scope.
 //! [`model`] is apart from this: a search of the selection rules without an engine.
 
 pub mod application;
@@ -19,6 +20,7 @@ pub mod byzantine;
 pub mod checked;
 pub mod dice;
 pub mod disk;
+pub mod explore;
 pub mod genesis;
 pub mod invariants;
 pub mod linearizability;

@@ -55,7 +55,7 @@ use crate::votes::VoteBook;
 type Out = Output<Message, Draft>;
 
 /// One validator (or observer) of the hybrid protocol.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Hybrid {
     config: Config,
     now: Time,

@@ -47,7 +47,7 @@ use crate::tree::{BlockRef, Tree};
 type Out = Output<Message, Draft>;
 
 /// One validator (or observer): proposer, acceptor and learner at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Paxos<R: Rules = Paper> {
     config: Config,
     now: Time,

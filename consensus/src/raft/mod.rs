@@ -51,7 +51,7 @@ use crate::tree::Tree;
 type Out = Output<Message, Message>;
 
 /// One server: a validator, or an observer outside the set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Raft<R: Rules = Thesis> {
     config: Config,
     now: Time,

@@ -122,7 +122,7 @@ impl HashChainState {
 }
 
 /// An executed block that is not final.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Overlay {
     parent: Digest,
     state: HashChainState,
@@ -138,7 +138,7 @@ struct Place {
 }
 
 /// A transaction whose signature was found good.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     transaction: SignedTransaction,
     hash: Digest,
@@ -159,7 +159,7 @@ impl Outcome {
 }
 
 /// The chain's state and what is executed on top of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HashChain {
     chain_id: Digest,
     rule: SignatureRule,

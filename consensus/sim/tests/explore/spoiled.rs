@@ -1,0 +1,96 @@
+//! A production engine with a bug between it and the driver.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use chain::crypto::Signer;
+use chain::types::ValidatorIndex;
+use chain::validator::ValidatorSet;
+use consensus::application::Finals;
+use consensus::engine::{
+    Config, Engine, Fault, FaultModel, Input, Output, Recovered, Status, Time, Verified,
+};
+
+/// What goes wrong.
+pub(crate) trait Bug<E: Engine>: Clone + Debug + Send + 'static {
+    /// Spoils what the engine says after a step.
+    fn spoil(_output: &mut Output<E::Message, E::Draft>) {}
+
+    /// Spoils what reaches the disk.
+    fn spoil_record(_record: &mut E::Record) {}
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Spoiled<E, B>(E, PhantomData<B>);
+
+impl<E: Engine, B: Bug<E>> Engine for Spoiled<E, B> {
+    const NAME: &'static str = E::NAME;
+    const FAULT_MODEL: FaultModel = E::FAULT_MODEL;
+
+    type Message = E::Message;
+    type Draft = E::Draft;
+    type Record = E::Record;
+
+    fn recover(
+        config: Config,
+        recovered: Recovered<E::Record>,
+        now: Time,
+        output: &mut Output<E::Message, E::Draft>,
+    ) -> Self {
+        let engine = E::recover(config, recovered, now, output);
+        B::spoil(output);
+        Self(engine, PhantomData)
+    }
+
+    fn verify(
+        &self,
+        from: ValidatorIndex,
+        message: E::Message,
+    ) -> Result<Verified<E::Message>, Fault> {
+        self.0.verify(from, message)
+    }
+
+    fn sign(&self, draft: E::Draft, signer: &dyn Signer) -> Verified<E::Message> {
+        self.0.sign(draft, signer)
+    }
+
+    fn finals_message(finals: Finals) -> E::Message {
+        E::finals_message(finals)
+    }
+
+    fn step(
+        &mut self,
+        now: Time,
+        input: Input<E::Message>,
+        output: &mut Output<E::Message, E::Draft>,
+    ) {
+        self.0.step(now, input, output);
+        B::spoil(output);
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.0.next_timeout()
+    }
+
+    fn record(&self) -> E::Record {
+        let mut record = self.0.record();
+        B::spoil_record(&mut record);
+        record
+    }
+
+    fn status(&self) -> Status {
+        self.0.status()
+    }
+
+    fn validators(&self) -> &ValidatorSet {
+        self.0.validators()
+    }
+
+    fn me(&self) -> Option<ValidatorIndex> {
+        self.0.me()
+    }
+
+    fn check_invariants(&self) {
+        self.0.check_invariants();
+    }
+}
