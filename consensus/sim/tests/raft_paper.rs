@@ -304,6 +304,26 @@ fn s5_a_follower_whose_entries_are_compacted_away_gets_the_final_chain() {
     assert!(counts.borrow().contains_key("finals"));
 }
 
+/// A chain deleted by its operator, promises kept: nothing is promised against what was there.
+#[test]
+fn s3_8_a_server_that_lost_its_chain_fetches_it_before_it_stands_for_election() {
+    let (mut world, now) = elected(16, 3);
+    for _ in 0..20 {
+        world.submit();
+        run_on(&mut world, MS * 10);
+    }
+    let forgetful = others(&world, now)[0];
+    world.crash(forgetful, None);
+    world.node(forgetful).disk().forget_chain();
+    world.crash(now, None);
+    world.strike(Fault::Restart { node: forgetful });
+    run_on(&mut world, MS * 40);
+    assert_ne!(status(&world, forgetful).role, Role::Leader);
+    run_on(&mut world, MS * 1_500);
+    assert_eq!(world.node(forgetful).final_height(), world.max_final());
+    assert!(leader(&world).is_some(), "two of three are up");
+}
+
 #[test]
 fn s6_2_a_leader_without_a_majority_steps_down() {
     let (mut world, now) = elected(10, 5);
@@ -396,6 +416,15 @@ fn the_first_block_of_an_epoch_is_empty_and_above_the_barrier() {
     let above = blocks.iter().find(|block| block.header.parent == barrier).expect("a block on it");
     assert_eq!((above.header.epoch, above.header.kind), (Epoch::new(1), BlockKind::Ordinary));
     assert!(above.transactions.is_empty() && status(&world, 0).final_height >= above.header.height);
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..20 {
+        let plan = Plan { byzantine: Vec::new(), twins: Vec::new(), ..swarm::plan(seed, 5) };
+        let hash = || runner::run::<Raft>(&plan, "twice").trace_hash;
+        assert_eq!(hash(), hash(), "seed {seed}");
+    }
 }
 
 /// Outside the fault model: a leader that says two things forks the chain, or halts it.
