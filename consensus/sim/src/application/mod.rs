@@ -102,7 +102,7 @@ pub struct Observed {
 /// What executes the blocks of one node.
 #[derive(Debug)]
 enum Execution {
-    HashChain(HashChain),
+    HashChain(Box<HashChain>),
     Ledger(Box<LedgerChain>),
 }
 
@@ -125,7 +125,7 @@ impl<R> SimApplication<R> {
     ) -> Self {
         let execution = match snapshot {
             Snapshot::HashChain(state) => {
-                Execution::HashChain(HashChain::new(chain_id, rule, state, final_hash))
+                Execution::HashChain(Box::new(HashChain::new(chain_id, rule, state, final_hash)))
             }
             Snapshot::Ledger(state) => {
                 Execution::Ledger(Box::new(LedgerChain::new(chain_id, rule, state, final_hash)))

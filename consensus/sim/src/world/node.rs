@@ -53,6 +53,9 @@ pub(super) enum End {
     Panicked(String),
 }
 
+/// What stands between a lying validator's engine and the network.
+pub(super) type Liar<M> = (Box<dyn Behaviour<M>>, Hand);
+
 /// One node of the world.
 pub struct Node<E: Engine> {
     pub(super) validator: ValidatorIndex,
@@ -62,7 +65,7 @@ pub struct Node<E: Engine> {
     pub(super) counts: SignatureCounts,
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
-    pub(super) liar: Option<(Box<dyn Behaviour<E::Message>>, Hand)>,
+    pub(super) liar: Option<Liar<E::Message>>,
     pub(super) clock: Clock,
     /// How long a sync takes here, where it is not as everywhere.
     pub(super) slow_disk: Option<(Duration, Duration)>,
