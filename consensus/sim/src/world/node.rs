@@ -11,7 +11,7 @@ use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Event, Recipients, Status, Time};
 
 use crate::application::{Observed, SimApplication};
-use crate::byzantine::{Behaviour, Hand};
+use crate::byzantine::Liar;
 use crate::checked::Checked;
 use crate::disk::{Disk, SimStorage};
 use crate::genesis::Genesis;
@@ -59,7 +59,7 @@ pub struct Node<E: Engine> {
     pub(super) seed: u64,
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
-    pub(super) liar: Option<(Box<dyn Behaviour<E::Message>>, Hand)>,
+    pub(super) liar: Option<Liar<E::Message>>,
     /// This node's clock shows the world's time plus this.
     pub(super) clock_ahead: Duration,
     pub(super) inbox: Vec<Incoming<E::Message>>,
