@@ -163,6 +163,9 @@ pub trait Behaviour<M: EngineMessage> {
     }
 }
 
+/// A liar: how it lies, and with what.
+pub type Liar<M> = (Box<dyn Behaviour<M>>, Hand);
+
 /// What a liar has at hand: its own key, patience, and chance.
 pub struct Hand {
     pub me: ValidatorIndex,

@@ -12,7 +12,7 @@ use consensus::engine::{Config, Event, Recipients, Status, Time};
 
 use super::clock::Clock;
 use crate::application::{Observed, SimApplication};
-use crate::byzantine::{Behaviour, Hand};
+use crate::byzantine::Liar;
 use crate::checked::Checked;
 use crate::disk::{Disk, SimStorage};
 use crate::genesis::Genesis;

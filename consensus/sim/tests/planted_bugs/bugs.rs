@@ -326,27 +326,3 @@ impl Bug for SuspectsInSilence {
         output.send_after_persist.retain(keep);
     }
 }
-
-/// Evidence never gets into a block: who was caught goes on as before.
-#[derive(Debug, Default)]
-pub(crate) struct IgnoresEvidence;
-
-impl Bug for IgnoresEvidence {
-    fn feed(&mut self, input: Input<Message>) -> Input<Message> {
-        match input {
-            Input::Built { mut request, payload } => {
-                request.evidence.clear();
-                Input::Built { request, payload }
-            }
-            other => other,
-        }
-    }
-
-    fn spoil(&mut self, output: &mut Out) {
-        for request in &mut output.requests {
-            if let Request::Build(request) = request {
-                request.evidence.clear();
-            }
-        }
-    }
-}
