@@ -114,14 +114,14 @@ impl ValidatorSet {
 
     /// The leader of a view: round robin over those that are not jailed.
     pub fn leader(&self, view: View) -> ValidatorIndex {
-        let order: Vec<u16> = (0u16..)
-            .zip(&self.validators)
-            .filter(|(_, validator)| !validator.jailed)
-            .map(|(index, _)| index)
-            .collect();
-        assert!(!order.is_empty(), "at most f of at least 3f + 1 validators are jailed");
-        let turn = view.get() % order.len() as u64;
-        ValidatorIndex::new(order[turn as usize])
+        let order = || {
+            let free = (0u16..).zip(&self.validators).filter(|(_, validator)| !validator.jailed);
+            free.map(|(index, _)| index)
+        };
+        let free = order().count();
+        assert!(free > 0, "at most f of at least 3f + 1 validators are jailed");
+        let turn = usize::try_from(view.get() % free as u64).expect("below a length");
+        ValidatorIndex::new(order().nth(turn).expect("below the number of those"))
     }
 
     pub fn hash(&self, chain_id: &Digest) -> Digest {

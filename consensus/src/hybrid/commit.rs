@@ -55,7 +55,10 @@ impl Hybrid {
             }
             if first {
                 let height = ballot.position.height;
-                out.events.push(Event::Ordered { height, block: ballot.block });
+                // A seal is void: its height belongs to the next epoch's first block.
+                if !is_seal(&node.block) {
+                    out.events.push(Event::Ordered { height, block: ballot.block });
+                }
                 // V5 may have refused blocks above it.
                 self.vote_on_waiting(out);
             }

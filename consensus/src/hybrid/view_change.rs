@@ -21,13 +21,19 @@ impl Hybrid {
         if suspect.view != self.view() {
             return;
         }
-        self.suspects.insert(suspect.sender, self.now);
+        let again = self.suspects.insert(suspect.sender, self.now).is_some();
         if suspect.sender == self.leader() {
             self.leader_abdicates(out);
         }
         let fresh = self.now_suspected_by();
         if fresh > self.quorums.f && self.may_promise() {
             self.leave_after_suspicions(out);
+        } else if again {
+            // Nobody joins in: the leader may be cut off from this one alone, who then hears from
+            // nobody what is final.
+            let final_height = self.tree.root().position.height;
+            let status = Message::Status { epoch: self.epoch(), final_height };
+            out.send.push(Outgoing::Ready(Recipients::One(suspect.sender), status));
         }
     }
 

@@ -10,7 +10,7 @@ use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::{PublicKey, Verifier};
 use chain::evidence::Evidence;
 use chain::transaction::{Body, SignedTransaction, Transaction};
-use chain::types::{Digest, Height, View};
+use chain::types::{Digest, Epoch, Height, View};
 use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
 use sha2::{Digest as _, Sha256};
@@ -30,17 +30,18 @@ pub struct HashChainState {
     timestamp_ms: u64,
     /// Transactions executed per sender.
     nonces: BTreeMap<PublicKey, u64>,
-    /// The sets of all epochs so far: evidence is judged by the set of its own.
-    sets: Arc<Vec<ValidatorSet>>,
+    /// The sets of all epochs so far, each with its hash: evidence is judged by the set of its own.
+    sets: Arc<Vec<(ValidatorSet, Digest)>>,
 }
 
 impl HashChainState {
-    pub fn genesis(validators: ValidatorSet) -> Self {
+    pub fn genesis(validators: ValidatorSet, chain_id: &Digest) -> Self {
+        let hash = validators.hash(chain_id);
         Self {
             root: Digest::ZERO,
             timestamp_ms: 0,
             nonces: BTreeMap::new(),
-            sets: Arc::new(vec![validators]),
+            sets: Arc::new(vec![(validators, hash)]),
         }
     }
 
@@ -49,7 +50,16 @@ impl HashChainState {
     }
 
     pub fn validators(&self) -> &ValidatorSet {
+        &self.newest().0
+    }
+
+    fn newest(&self) -> &(ValidatorSet, Digest) {
         self.sets.last().expect("genesis has a validator set")
+    }
+
+    /// The set of an epoch with its hash.
+    fn set_of(&self, epoch: Epoch) -> Option<&(ValidatorSet, Digest)> {
+        self.sets.iter().rev().find(|(set, _)| set.epoch == epoch)
     }
 
     fn nonce(&self, sender: &PublicKey) -> u64 {
@@ -59,12 +69,12 @@ impl HashChainState {
     /// A number of validators other than now that the chain's `max_faulty` allows.
     fn possible_members(&self, value: &[u8]) -> Option<usize> {
         let (set, members) = (self.validators(), usize::from(*value.first()?));
-        let allowed = 3 * usize::from(set.max_faulty) + 1..=self.sets[0].len();
+        let allowed = 3 * usize::from(set.max_faulty) + 1..=self.sets[0].0.len();
         (allowed.contains(&members) && members != set.len()).then_some(members)
     }
 
     fn counts(&self, evidence: &Evidence, chain_id: &Digest, verifier: &dyn Verifier) -> bool {
-        let Some(set) = self.sets.iter().find(|set| set.epoch == evidence.epoch()) else {
+        let Some((set, _)) = self.set_of(evidence.epoch()) else {
             return false;
         };
         let Some(accused) = set.get(evidence.accused()) else {
@@ -90,7 +100,7 @@ impl HashChainState {
         set.epoch = set.epoch.next();
         set.first_view = view.next();
         if let Some(members) = members {
-            let all = self.sets[0].validators.iter().take(members);
+            let all = self.sets[0].0.validators.iter().take(members);
             let joining = all.skip(set.len()).cloned().map(|mut validator| {
                 validator.since = set.epoch;
                 validator
@@ -119,12 +129,33 @@ struct Overlay {
     verdict: Executed,
 }
 
+/// Where a block stands.
+struct Place {
+    height: Height,
+    view: View,
+    timestamp_ms: u64,
+    seal: bool,
+}
+
+/// A transaction whose signature was found good.
+#[derive(Debug)]
+struct Waiting {
+    transaction: SignedTransaction,
+    hash: Digest,
+}
+
 /// What a block does, independent of who asks.
 struct Outcome {
     kind: BlockKind,
     transactions_root: Digest,
+    /// Its newest set is the next epoch's, where the block is a barrier.
     state: HashChainState,
-    next_validators: Option<ValidatorSet>,
+}
+
+impl Outcome {
+    fn next_validators(&self) -> Option<ValidatorSet> {
+        (self.kind == BlockKind::Barrier).then(|| self.state.validators().clone())
+    }
 }
 
 /// The chain's state and what is executed on top of it.
@@ -136,7 +167,7 @@ pub struct HashChain {
     state: HashChainState,
     overlays: BTreeMap<Digest, Overlay>,
     /// Waiting transactions in the order they came.
-    pool: BTreeMap<u64, SignedTransaction>,
+    pool: BTreeMap<u64, Waiting>,
     known: BTreeMap<(PublicKey, u64), u64>,
     arrivals: u64,
     now_ms: u64,
@@ -173,7 +204,8 @@ impl HashChain {
             && transaction.verify_signature(self.rule.verifier().as_ref());
         if fresh {
             self.known.insert(place, self.arrivals);
-            self.pool.insert(self.arrivals, transaction.clone());
+            let (transaction, hash) = (transaction.clone(), transaction.hash());
+            self.pool.insert(self.arrivals, Waiting { transaction, hash });
             self.arrivals += 1;
         }
         fresh
@@ -193,6 +225,7 @@ impl HashChain {
     pub fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
         let parent = self.state_of(&request.parent).clone();
         let mut transactions: Vec<Transaction> = Vec::new();
+        let mut hashes = Vec::new();
         if request.kind == BuildKind::Ordinary {
             let verifier = self.rule.verifier();
             let mut accused = BTreeSet::new();
@@ -201,33 +234,40 @@ impl HashChain {
                     && accused.insert(evidence.accused())
                 {
                     transactions.push(Transaction::Evidence(Box::new(evidence.clone())));
+                    hashes.push(evidence.hash(&self.chain_id));
                 }
             }
             let mut nonces = parent.nonces.clone();
-            for transaction in self.pool.values() {
+            for waiting in self.pool.values() {
                 if transactions.len() >= MAX_TRANSACTIONS {
                     break;
                 }
-                let nonce = nonces.entry(transaction.payload.sender).or_default();
-                if *nonce == transaction.payload.nonce {
+                let payload = &waiting.transaction.payload;
+                let nonce = nonces.entry(payload.sender).or_default();
+                if *nonce == payload.nonce {
                     *nonce += 1;
-                    transactions.push(Transaction::Signed(transaction.clone()));
+                    transactions.push(Transaction::Signed(waiting.transaction.clone()));
+                    hashes.push(waiting.hash);
                 }
             }
         }
         let timestamp_ms = self.now_ms.max(parent.timestamp_ms + 1);
-        let seal = request.kind == BuildKind::Seal;
+        let place = Place {
+            height: request.height,
+            view: request.view,
+            timestamp_ms,
+            seal: request.kind == BuildKind::Seal,
+        };
         let outcome = self
-            .apply(&parent, request.height, request.view, timestamp_ms, seal, &transactions)
+            .apply(&parent, &place, &transactions, &hashes)
             .expect("a block is built from what applies");
-        let next = outcome.next_validators.as_ref();
         BuiltPayload {
             kind: outcome.kind,
             timestamp_ms,
             transactions_root: outcome.transactions_root,
             receipts_root: Digest::ZERO,
             state_root: outcome.state.root,
-            next_validators_hash: next.unwrap_or(parent.validators()).hash(&self.chain_id),
+            next_validators_hash: outcome.state.newest().1,
             transactions,
         }
     }
@@ -242,18 +282,15 @@ impl HashChain {
         if header.timestamp_ms <= parent.timestamp_ms {
             return refuse("the time is not after the parent's");
         }
-        let seal = header.kind == BlockKind::Seal;
+        let place = Place {
+            height: header.height,
+            view: header.view,
+            timestamp_ms: header.timestamp_ms,
+            seal: header.kind == BlockKind::Seal,
+        };
         let outcome = self
-            .apply(
-                &parent,
-                header.height,
-                header.view,
-                header.timestamp_ms,
-                seal,
-                &block.transactions,
-            )
+            .apply(&parent, &place, &block.transactions, block.transaction_hashes())
             .map_err(|why| InvalidBlock(why.to_owned()))?;
-        let next = outcome.next_validators.as_ref();
         if outcome.kind != header.kind {
             return refuse("the kind is wrong");
         }
@@ -263,14 +300,14 @@ impl HashChain {
         if outcome.state.root != header.state_root || header.receipts_root != Digest::ZERO {
             return refuse("the state root is wrong");
         }
-        let voting = parent.sets.iter().find(|set| set.epoch == header.epoch);
-        if voting.map(|set| set.hash(&self.chain_id)) != Some(header.validators_hash)
-            || header.next_validators_hash
-                != next.unwrap_or(parent.validators()).hash(&self.chain_id)
+        let voting = parent.set_of(header.epoch);
+        if voting.map(|(_, hash)| *hash) != Some(header.validators_hash)
+            || header.next_validators_hash != outcome.state.newest().1
         {
             return refuse("a validator set's hash is wrong");
         }
-        let verdict = Executed { next_validators: outcome.next_validators, early: Duration::ZERO };
+        let next_validators = outcome.next_validators();
+        let verdict = Executed { next_validators, early: Duration::ZERO };
         self.overlays.insert(
             block.hash(),
             Overlay { parent: header.parent, state: outcome.state, verdict: verdict.clone() },
@@ -278,30 +315,21 @@ impl HashChain {
         Ok(verdict)
     }
 
+    /// What transactions with these hashes do on top of a parent.
     fn apply(
         &self,
         parent: &HashChainState,
-        height: Height,
-        view: View,
-        timestamp_ms: u64,
-        seal: bool,
+        place: &Place,
         transactions: &[Transaction],
+        hashes: &[Digest],
     ) -> Result<Outcome, &'static str> {
         let mut state = parent.clone();
-        let verifier = self.rule.verifier();
         let (mut accused, mut members) = (BTreeSet::new(), None);
-        let mut hashes = Vec::with_capacity(transactions.len());
         for transaction in transactions {
-            hashes.push(transaction.hash(&self.chain_id));
             match transaction {
                 Transaction::Signed(signed) => {
+                    self.check(signed, place.height)?;
                     let payload = &signed.payload;
-                    if payload.chain_id != self.chain_id || payload.expiry < height {
-                        return Err("a transaction is not for this chain and height");
-                    }
-                    if !signed.verify_signature(verifier.as_ref()) {
-                        return Err("a transaction's signature is wrong");
-                    }
                     let nonce = state.nonces.entry(payload.sender).or_default();
                     if *nonce != payload.nonce {
                         return Err("a transaction's nonce is wrong");
@@ -315,11 +343,10 @@ impl HashChain {
                 }
                 Transaction::Evidence(evidence) => {
                     let key = parent
-                        .sets
-                        .iter()
-                        .find(|set| set.epoch == evidence.epoch())
-                        .and_then(|set| set.get(evidence.accused()))
+                        .set_of(evidence.epoch())
+                        .and_then(|(set, _)| set.get(evidence.accused()))
                         .map(|validator| validator.consensus_key);
+                    let verifier = self.rule.verifier();
                     let counts = parent.counts(evidence, &self.chain_id, verifier.as_ref());
                     if !counts || !key.is_some_and(|key| accused.insert(key)) {
                         return Err("evidence does not count");
@@ -327,29 +354,43 @@ impl HashChain {
                 }
             }
         }
-        let transactions_root = chain::merkle::List::Transactions.root(&hashes);
-        state.timestamp_ms = timestamp_ms;
-        if seal {
-            let empty = transactions.is_empty();
+        let transactions_root = chain::merkle::List::Transactions.root(hashes);
+        state.timestamp_ms = place.timestamp_ms;
+        if place.seal {
             let kind = BlockKind::Seal;
-            let outcome = Outcome { kind, transactions_root, state, next_validators: None };
+            let outcome = Outcome { kind, transactions_root, state };
+            let empty = transactions.is_empty();
             return if empty { Ok(outcome) } else { Err("a seal carries transactions") };
         }
         let mut root = Sha256::new();
         root.update(parent.root.0);
-        root.update(height.get().to_le_bytes());
+        root.update(place.height.get().to_le_bytes());
         root.update(transactions_root.0);
         state.root = Digest(root.finalize().into());
-        let changes = !accused.is_empty() || members.is_some();
-        let next_validators = changes.then(|| parent.next_set(&accused, members, view));
-        let kind = match &next_validators {
-            Some(set) => {
-                Arc::make_mut(&mut state.sets).push(set.clone());
-                BlockKind::Barrier
-            }
-            None => BlockKind::Ordinary,
+        let kind = if accused.is_empty() && members.is_none() {
+            BlockKind::Ordinary
+        } else {
+            let next = parent.next_set(&accused, members, place.view);
+            let hash = next.hash(&self.chain_id);
+            Arc::make_mut(&mut state.sets).push((next, hash));
+            BlockKind::Barrier
         };
-        Ok(Outcome { kind, transactions_root, state, next_validators })
+        Ok(Outcome { kind, transactions_root, state })
+    }
+
+    /// Whether a transaction is one of this chain, now, by its sender.
+    fn check(&self, signed: &SignedTransaction, height: Height) -> Result<(), &'static str> {
+        let payload = &signed.payload;
+        if payload.chain_id != self.chain_id || payload.expiry < height {
+            return Err("a transaction is not for this chain and height");
+        }
+        let arrival = self.known.get(&(payload.sender, payload.nonce));
+        let waiting = arrival.and_then(|arrival| self.pool.get(arrival));
+        let verified = waiting.is_some_and(|waiting| waiting.transaction == *signed);
+        if !verified && !signed.verify_signature(self.rule.verifier().as_ref()) {
+            return Err("a transaction's signature is wrong");
+        }
+        Ok(())
     }
 
     /// Makes an executed child of the last final block final; gives the state after it.
@@ -361,7 +402,10 @@ impl HashChain {
         self.final_hash = hash;
         self.forget_abandoned();
         let state = &self.state;
-        self.pool.retain(|_, t| t.payload.nonce >= state.nonce(&t.payload.sender));
+        self.pool.retain(|_, waiting| {
+            let payload = &waiting.transaction.payload;
+            payload.nonce >= state.nonce(&payload.sender)
+        });
         self.known.retain(|(sender, nonce), _| *nonce >= state.nonce(sender));
         self.state.clone()
     }
@@ -385,8 +429,11 @@ impl HashChain {
     pub fn oldest_pending(&self) -> Option<Digest> {
         self.pool
             .values()
-            .find(|t| t.payload.nonce == self.state.nonce(&t.payload.sender))
-            .map(SignedTransaction::hash)
+            .find(|waiting| {
+                let payload = &waiting.transaction.payload;
+                payload.nonce == self.state.nonce(&payload.sender)
+            })
+            .map(|waiting| waiting.hash)
     }
 
     pub fn pending_count(&self) -> usize {

@@ -45,10 +45,11 @@ impl Snapshot {
     pub fn genesis(
         workload: Workload,
         validators: ValidatorSet,
+        chain_id: &Digest,
         clients: impl IntoIterator<Item = Address>,
     ) -> Self {
         match workload {
-            Workload::HashChain => Self::HashChain(HashChainState::genesis(validators)),
+            Workload::HashChain => Self::HashChain(HashChainState::genesis(validators, chain_id)),
             Workload::Ledger => Self::Ledger(LedgerState::genesis(validators, clients)),
         }
     }

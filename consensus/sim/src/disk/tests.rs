@@ -10,8 +10,8 @@ use chain::types::{Epoch, View};
 fn disk() -> Disk<Safety> {
     let rule = SignatureRule::Cheap;
     let validators = Genesis::validators(rule, 1, 4, 1);
-    let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), []);
     let hash = Digest([1; 32]);
+    let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &hash, []);
     Disk::new(Rc::new(Genesis {
         chain_id: hash,
         hash,

@@ -54,7 +54,7 @@ enum Action<M> {
         to: usize,
         from: ValidatorIndex,
         message: Rc<M>,
-        digest: Digest,
+        fingerprint: u64,
     },
     Turn {
         node: usize,
@@ -224,6 +224,10 @@ impl<E: Engine> World<E> {
         &self.nodes[index]
     }
 
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     pub fn network_mut(&mut self) -> &mut Network {
         &mut self.network
     }
@@ -323,9 +327,9 @@ impl<E: Engine> World<E> {
 
     fn act(&mut self, action: Action<E::Message>) {
         match action {
-            Action::Deliver { to, from, message, digest } => {
+            Action::Deliver { to, from, message, fingerprint } => {
                 if self.nodes[to].driver.is_some() {
-                    self.trace.event(self.now, b'd', to, &digest.0);
+                    self.trace.event(self.now, b'd', to, &fingerprint.to_le_bytes());
                     let message = Rc::unwrap_or_clone(message);
                     self.nodes[to].inbox.push(Incoming { from, message });
                     self.want_turn(to);
@@ -346,10 +350,10 @@ impl<E: Engine> World<E> {
                 let target = &mut self.nodes[node];
                 if target.life == life && target.wake_scheduled == Some(self.now) {
                     target.wake_scheduled = None;
-                    if target.next_timeout().is_some_and(|due| due <= self.now) {
-                        self.want_turn(node);
-                    } else {
-                        self.want_wake(node);
+                    match target.next_timeout() {
+                        Some(due) if due <= self.now => self.want_turn(node),
+                        Some(due) => self.wake_at(node, due),
+                        None => {}
                     }
                 }
             }
@@ -387,10 +391,13 @@ impl<E: Engine> World<E> {
     }
 
     fn want_wake(&mut self, node: usize) {
+        if let Some(due) = self.nodes[node].next_timeout() {
+            self.wake_at(node, due);
+        }
+    }
+
+    fn wake_at(&mut self, node: usize, due: Time) {
         let target = &mut self.nodes[node];
-        let Some(due) = target.next_timeout() else {
-            return;
-        };
         let due = due.max(self.now).max(target.busy_until);
         if target.wake_scheduled.is_none_or(|scheduled| due < scheduled) {
             target.wake_scheduled = Some(due);
@@ -441,13 +448,16 @@ impl<E: Engine> World<E> {
         target.busy_until = self.now + sync * u32::try_from(syncs).unwrap_or(u32::MAX);
         match end {
             End::Running => {
-                let due_now = target.next_timeout().is_some_and(|due| due <= self.now);
+                let due = target.next_timeout();
+                let due_now = due.is_some_and(|due| due <= self.now);
                 target.spinning = if due_now { target.spinning + 1 } else { 0 };
                 if target.spinning > MAX_SPIN {
                     let detail = format!("node {node} asks to be woken at once, for ever");
                     self.invariants.report(self.now, SPINNING, detail);
                 }
-                self.want_wake(node);
+                if let Some(due) = due {
+                    self.wake_at(node, due);
+                }
             }
             End::Crashed => {
                 let restart_after = target.restart_after.take();
@@ -472,7 +482,7 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
     let chain_id = Hasher::new(Domain::Genesis).value(&(plan.seed, &validators)).finish();
     let clients = (0..plan.load.senders.max(1))
         .map(|sender| Genesis::client(rule, plan.seed, sender).public().address());
-    let snapshot = Snapshot::genesis(plan.workload, validators.clone(), clients);
+    let snapshot = Snapshot::genesis(plan.workload, validators.clone(), &chain_id, clients);
     let mode = Mode::Fast;
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }

@@ -93,6 +93,8 @@ pub struct Record {
     pub views: BTreeMap<(Epoch, View), Time>,
     /// Epochs that started at some node.
     pub epochs: BTreeMap<Epoch, Time>,
+    /// How many of the first validators are the set of the last of them.
+    pub members: Option<usize>,
     pub mode_changes: Vec<ModeChange>,
     /// When the chain grew at the first honest node.
     pub heights: BTreeMap<Height, Time>,
@@ -175,13 +177,13 @@ impl Record {
         }
     }
 
-    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock], chain_id: &Digest) {
+    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock]) {
         for block in blocks {
             self.blocks.entry(block.hash()).or_insert_with(|| BlockTimes {
                 height: block.header.height,
                 proposed: at,
                 ordered: None,
-                transactions: block.transactions.iter().map(|t| t.hash(chain_id)).collect(),
+                transactions: block.transaction_hashes().to_vec(),
                 finals: BTreeMap::new(),
             });
         }
@@ -218,11 +220,10 @@ impl<E: Engine> World<E> {
             let is_first = !self.record.heights.contains_key(&sealed.header.height);
             self.record.heights.entry(sealed.header.height).or_insert(self.now);
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
-            for transaction in &sealed.transactions {
-                let hash = transaction.hash(&self.genesis.chain_id);
-                self.record.ordered(self.now, &hash);
-                self.record.acknowledged.insert(hash);
-                if let Some(since) = self.clients.close(&hash) {
+            for hash in sealed.transaction_hashes() {
+                if let Some(since) = self.clients.close(hash) {
+                    self.record.ordered(self.now, hash);
+                    self.record.acknowledged.insert(*hash);
                     self.record.latencies.push(self.now.since(since));
                 }
             }
@@ -271,7 +272,10 @@ impl<E: Engine> World<E> {
                 self.record.leaders.entry((*epoch, *view)).or_insert(*leader);
                 self.record.views.entry((*epoch, *view)).or_insert(now);
             }
-            Event::EpochStarted { epoch, .. } if honest => {
+            Event::EpochStarted { epoch, validators } if honest => {
+                if self.record.epochs.last_key_value().is_none_or(|(last, _)| last < epoch) {
+                    self.record.members = Some(validators.len());
+                }
                 self.record.epochs.entry(*epoch).or_insert(now);
             }
             Event::EvidenceFound { evidence } if honest => {

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use chain::codec;
-use chain::crypto::{Domain, Hasher};
-use chain::types::{Digest, ValidatorIndex};
+use chain::types::ValidatorIndex;
 use consensus::engine::{Engine, Recipients, Time};
 use consensus::message::EngineMessage;
 
@@ -31,9 +30,43 @@ pub type Tap<M> = Box<dyn FnMut(&Envelope<'_, M>) -> bool>;
 pub(super) struct Held<M> {
     from: usize,
     to: usize,
+    letter: Letter<M>,
+}
+
+/// A message with what the network needs to know of it.
+struct Letter<M> {
     message: Rc<M>,
-    digest: Digest,
+    /// Tells it from others in the trace.
+    fingerprint: u64,
     bytes: usize,
+}
+
+impl<M> Clone for Letter<M> {
+    fn clone(&self) -> Self {
+        Self { message: Rc::clone(&self.message), ..*self }
+    }
+}
+
+impl<M: EngineMessage> Letter<M> {
+    fn new(message: M) -> Self {
+        let encoding = codec::encode(&message);
+        let (fingerprint, bytes) = (fingerprint(&encoding), encoding.len());
+        Self { message: Rc::new(message), fingerprint, bytes }
+    }
+}
+
+/// A mix of the bytes, eight at a time: nobody attacks the trace, so it need not be a hash that
+/// withstands one.
+fn fingerprint(bytes: &[u8]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let words = words.iter().chain(std::iter::once(&last)).map(|word| u64::from_le_bytes(*word));
+    words.fold(bytes.len() as u64, |state, word| {
+        let mixed = (state ^ word).wrapping_mul(FACTOR);
+        (mixed ^ (mixed >> 32)).rotate_left(23)
+    })
 }
 
 impl<E: Engine> World<E> {
@@ -48,28 +81,27 @@ impl<E: Engine> World<E> {
 
     /// A message from outside the simulated validators' own engines, for scripts.
     pub fn inject(&mut self, from: ValidatorIndex, to: usize, message: E::Message) {
-        let digest = self.digest_of(&message).0;
-        self.schedule(self.now, Action::Deliver { to, from, message: Rc::new(message), digest });
+        let letter = Letter::new(message);
+        self.deliver_at(self.now, from, to, &letter);
     }
 
-    fn digest_of(&self, message: &E::Message) -> (Digest, usize) {
-        let bytes = codec::encode(message);
-        (Hasher::new(Domain::Handshake).bytes(&bytes).finish(), bytes.len())
-    }
-
-    fn hold(
+    fn deliver_at(
         &mut self,
-        from: usize,
+        at: Time,
+        from: ValidatorIndex,
         to: usize,
-        message: &Rc<E::Message>,
-        digest: Digest,
-        bytes: usize,
+        letter: &Letter<E::Message>,
     ) {
-        self.trace.line(self.now, || format!("n{from} -> n{to} held {message:?}"));
+        let (message, fingerprint) = (Rc::clone(&letter.message), letter.fingerprint);
+        self.schedule(at, Action::Deliver { to, from, message, fingerprint });
+    }
+
+    fn hold(&mut self, from: usize, to: usize, letter: &Letter<E::Message>) {
+        self.trace.line(self.now, || format!("n{from} -> n{to} held {:?}", letter.message));
         let lost = self.held.len() >= MAX_HELD;
-        self.tell_sent(from, to, message, bytes, None, lost);
+        self.tell_sent(from, to, letter, None, lost);
         if !lost {
-            self.held.push(Held { from, to, message: Rc::clone(message), digest, bytes });
+            self.held.push(Held { from, to, letter: letter.clone() });
         }
     }
 
@@ -77,8 +109,7 @@ impl<E: Engine> World<E> {
         &mut self,
         from: usize,
         to: usize,
-        message: &Rc<E::Message>,
-        bytes: usize,
+        letter: &Letter<E::Message>,
         arrives: Option<Time>,
         lost: bool,
     ) {
@@ -87,9 +118,9 @@ impl<E: Engine> World<E> {
             node: from,
             from,
             to,
-            message: message.kind(),
-            bytes,
-            place: Place::of(message.as_ref(), sender, chain_id),
+            message: letter.message.kind(),
+            bytes: letter.bytes,
+            place: Place::of(letter.message.as_ref(), sender, chain_id),
             arrives,
             lost,
         });
@@ -105,11 +136,10 @@ impl<E: Engine> World<E> {
         let (free, held): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held).into_iter().partition(|held| pairs(held.from, held.to));
         self.held = held;
-        for Held { from, to, message, digest, bytes } in free {
+        for Held { from, to, letter } in free {
             let sender = self.nodes[from].validator;
-            for at in self.network.arrivals(from, to, self.now, bytes).iter() {
-                let message = Rc::clone(&message);
-                self.schedule(at, Action::Deliver { to, from: sender, message, digest });
+            for at in self.network.arrivals(from, to, self.now, letter.bytes).iter() {
+                self.deliver_at(at, sender, to, &letter);
             }
         }
     }
@@ -131,7 +161,7 @@ impl<E: Engine> World<E> {
                 invariants.observe(now, &stated);
             });
         }
-        self.record.proposed(departure, message.proposals(), &self.genesis.chain_id);
+        self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;
         let recipients: Vec<ValidatorIndex> = match to {
             Recipients::One(one) => vec![one],
@@ -140,10 +170,9 @@ impl<E: Engine> World<E> {
             }
         };
         let Some((behaviour, hand)) = &mut self.nodes[node].liar else {
-            let (digest, bytes) = self.digest_of(&message);
-            let message = Rc::new(message);
+            let letter = Letter::new(message);
             for to in recipients {
-                self.post(node, departure, to, &message, digest, bytes);
+                self.post(node, departure, to, &letter);
             }
             return;
         };
@@ -152,8 +181,7 @@ impl<E: Engine> World<E> {
             behaviour.send(to, &message, hand, &mut said);
         }
         for (to, message) in said {
-            let (digest, bytes) = self.digest_of(&message);
-            self.post(node, departure, to, &Rc::new(message), digest, bytes);
+            self.post(node, departure, to, &Letter::new(message));
         }
     }
 
@@ -163,28 +191,26 @@ impl<E: Engine> World<E> {
         from: usize,
         departure: Time,
         to: ValidatorIndex,
-        message: &Rc<E::Message>,
-        digest: Digest,
-        bytes: usize,
+        letter: &Letter<E::Message>,
     ) {
         let sender = self.nodes[from].validator;
-        let kind = message.kind();
-        self.record.counters.sent(kind, bytes);
+        let message = letter.message.as_ref();
+        self.record.counters.sent(message.kind(), letter.bytes);
         for node in 0..self.nodes.len() {
             if self.nodes[node].validator != to || node == from {
                 continue;
             }
-            let envelope = Envelope { now: self.now, from, to: node, message: message.as_ref() };
+            let envelope = Envelope { now: self.now, from, to: node, message };
             if let Some(tap) = &mut self.tap
                 && !tap(&envelope)
             {
                 continue;
             }
             if self.network.is_clogged(from, node) {
-                self.hold(from, node, message, digest, bytes);
+                self.hold(from, node, letter);
                 continue;
             }
-            let arrivals = self.network.arrivals(from, node, departure, bytes);
+            let arrivals = self.network.arrivals(from, node, departure, letter.bytes);
             self.trace.line(self.now, || {
                 let when = arrivals.first.map_or("lost".to_owned(), |at| {
                     format!("arrives {:.3}", at.as_nanos() as f64 / 1e6)
@@ -192,12 +218,29 @@ impl<E: Engine> World<E> {
                 format!("n{from} -> n{node} {when} {message:?}")
             });
             let lost = arrivals.first.is_none();
-            self.tell_sent(from, node, message, bytes, arrivals.first, lost);
+            self.tell_sent(from, node, letter, arrivals.first, lost);
             self.record.delays.add(departure, arrivals.first);
             for at in arrivals.iter() {
-                let message = Rc::clone(message);
-                self.schedule(at, Action::Deliver { to: node, from: sender, message, digest });
+                self.deliver_at(at, sender, node, letter);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_and_the_length_change_the_fingerprint() {
+        let text = [7_u8; 21];
+        let mut seen = std::collections::BTreeSet::from([fingerprint(&text)]);
+        for place in 0..text.len() {
+            let mut other = text;
+            other[place] ^= 1;
+            assert!(seen.insert(fingerprint(&other)), "byte {place}");
+            assert!(seen.insert(fingerprint(&text[..place])), "length {place}");
+        }
+        assert_ne!(fingerprint(&[]), fingerprint(&[0]));
     }
 }
