@@ -17,7 +17,7 @@ const DOORS: [(&str, &[&str]); 8] = [
     ("node-api", &["chain"]),
     ("node", &["chain", "consensus", "genesis", "node-api"]),
     ("wallet-cli", &["chain", "genesis", "node-api"]),
-    ("testnet", &["chain", "consensus", "genesis", "node", "node-api"]),
+    ("testnet", &["chain", "consensus", "consensus-sim", "genesis", "node", "node-api"]),
 ];
 
 /// The only packages from elsewhere that pure code uses. All compute; none reaches outside.

@@ -13,12 +13,8 @@ pub(super) fn lost<E: Engine>(world: &World<E>) -> u64 {
     let chains = world.honest_nodes().map(|node| world.node(node).disk().final_blocks());
     // The first of the longest.
     let longest = chains.reduce(|best, next| if next.len() > best.len() { next } else { best });
-    let kept: BTreeSet<Digest> = longest
-        .iter()
-        .flatten()
-        .flat_map(|block| &block.transactions)
-        .map(|transaction| transaction.hash(&world.chain_id()))
-        .collect();
+    let kept: BTreeSet<Digest> =
+        longest.iter().flatten().flat_map(|block| block.transaction_hashes().to_vec()).collect();
     world.record().acknowledged.difference(&kept).count() as u64
 }
 

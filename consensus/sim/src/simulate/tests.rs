@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::rc::Rc;
 
 use super::*;
+use crate::promise;
 use crate::report::{csv_header, csv_row};
 use crate::runner::Outcome;
 use crate::trace::{JsonLines, Mermaid, Window};
@@ -168,6 +169,30 @@ fn impossible_runs_are_refused_with_a_reason() {
     assert!("loss".parse::<Axis>().unwrap_err().to_string().contains("NAME=VALUE"));
     assert!("loss=x".parse::<Axis>().unwrap_err().to_string().contains("\"x\": invalid digit"));
     assert!("engine=raffle".parse::<Axis>().unwrap_err().to_string().contains("there are hybrid"));
+}
+
+#[test]
+fn a_scenario_file_tells_who_must_be_there() {
+    let text = "about = \"the fifth stops\"\n[[event]]\nat = \"50ms\"\n\
+                fault.crash = { who = { node = 4 } }\n";
+    let story = Story::from_toml("fifth", text).unwrap();
+    let base = Request { story, ..request("calm") };
+    let refused = base.run().unwrap_err().to_string();
+    assert!(refused.contains("at least 5"), "{refused}");
+    let report = Request { validators: 5, ..base }.run().unwrap();
+    assert_eq!((report.scenario.as_str(), report.crashes), ("fifth", 1), "{report}");
+    assert!(Story::from_toml("x", "about = 1").unwrap_err().to_string().contains("about"));
+}
+
+#[test]
+fn a_lost_disk_is_a_lie() {
+    let text = "about = \"one forgets\"\n[[event]]\nat = \"50ms\"\n\
+                fault.disk_loss = { node = 2, restart_after = \"10ms\" }\n";
+    let story = Story::from_toml("amnesia", text).unwrap();
+    let plan = Request { story, ..request("calm") }.plan().unwrap();
+    assert_eq!(promise::beyond(&plan, FaultModel::Byzantine), None, "one of four may lie");
+    let beyond = promise::beyond(&plan, FaultModel::Crash).unwrap();
+    assert_eq!(beyond, "a lying validator (validator 2: lost disk)");
 }
 
 #[test]

@@ -179,13 +179,13 @@ impl Record {
         }
     }
 
-    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock], chain_id: &Digest) {
+    pub(super) fn proposed(&mut self, at: Time, blocks: &[SealedBlock]) {
         for block in blocks {
             self.blocks.entry(block.hash()).or_insert_with(|| BlockTimes {
                 height: block.header.height,
                 proposed: at,
                 ordered: None,
-                transactions: block.transactions.iter().map(|t| t.hash(chain_id)).collect(),
+                transactions: block.transaction_hashes().to_vec(),
                 finals: BTreeMap::new(),
             });
         }
@@ -223,9 +223,9 @@ impl<E: Engine> World<E> {
             self.record.heights.entry(sealed.header.height).or_insert(self.now);
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
             for hash in sealed.transaction_hashes() {
-                self.record.ordered(self.now, hash);
-                self.record.acknowledged.insert(*hash);
                 if let Some(since) = self.clients.close(hash) {
+                    self.record.ordered(self.now, hash);
+                    self.record.acknowledged.insert(*hash);
                     self.record.latencies.push(self.now.since(since));
                 }
             }

@@ -168,7 +168,7 @@ impl<E: Engine> World<E> {
                 self.invariants.observe(now, &Observation::Certified { node, certificate });
             }
         }
-        self.record.proposed(departure, message.proposals(), &self.genesis.chain_id);
+        self.record.proposed(departure, message.proposals());
         let everyone = 0..self.plan.validators as u16;
         let recipients: Vec<ValidatorIndex> = match to {
             Recipients::One(one) => vec![one],
