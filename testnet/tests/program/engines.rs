@@ -91,8 +91,8 @@ fn a_demo_or_a_resumed_network_of_another_engine_is_refused_in_words() {
     let unknown = testnet.run(&["up", "--engine", "hotstuff"]);
     assert!(unknown.code == 2 && unknown.stderr.contains(&EngineName::list()), "{unknown:#?}");
 
-    let names = EngineName::ALL.iter().map(|engine| engine.as_str());
-    let (first, second) = (names.clone().next().expect("one"), names.last().expect("another"));
+    let [first, .., second] = EngineName::ALL else { panic!("two engines at least") };
+    let (first, second) = (first.as_str(), second.as_str());
     testnet.run(&["up", "--detach", "--engine", first]).assert_succeeds();
     testnet.run(&["up", "--engine", second]).assert_fails(1, "is one of");
 }
