@@ -52,10 +52,6 @@ pub(super) enum End {
     /// An assertion of production code failed.
     Panicked(String),
 }
-
-/// What stands between a lying validator's engine and the network.
-pub(super) type Liar<M> = (Box<dyn Behaviour<M>>, Hand);
-
 /// One node of the world.
 pub struct Node<E: Engine> {
     pub(super) validator: ValidatorIndex,
