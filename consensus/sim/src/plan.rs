@@ -117,6 +117,8 @@ impl Default for EngineOptions {
 pub struct Load {
     pub transactions: u64,
     pub senders: usize,
+    /// Whether clients read after every write, where the engine answers such questions.
+    pub reads: bool,
     /// Time between two of them.
     #[serde(with = "span")]
     pub interval: Duration,
@@ -124,7 +126,7 @@ pub struct Load {
 
 impl Default for Load {
     fn default() -> Self {
-        Self { transactions: 200, senders: 4, interval: Duration::from_millis(5) }
+        Self { transactions: 200, senders: 4, reads: false, interval: Duration::from_millis(5) }
     }
 }
 

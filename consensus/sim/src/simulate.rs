@@ -104,10 +104,10 @@ impl Story {
         }
     }
 
-    fn plan(&self, seed: u64, validators: usize) -> Plan {
+    fn plan(&self, fault_model: FaultModel, seed: u64, validators: usize) -> Plan {
         match self {
             Self::Scenario { scenario, .. } => scenario.plan(seed, validators),
-            Self::Swarm => swarm::plan(seed, validators),
+            Self::Swarm => swarm::plan_for(fault_model, seed, validators),
         }
     }
 }
@@ -223,7 +223,7 @@ impl Request {
     /// As [`check`](Self::check).
     pub fn plan(&self) -> Result<Plan, InvalidRequest> {
         self.check()?;
-        let mut plan = self.story.plan(self.seed, self.validators);
+        let mut plan = self.story.plan(self.engine.fault_model(), self.seed, self.validators);
         if let Some(duration) = self.duration {
             last(&mut plan, duration);
         }

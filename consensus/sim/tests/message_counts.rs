@@ -131,7 +131,7 @@ fn plan(n: usize, interval: Duration) -> Plan {
     Plan {
         options,
         link: Link::exact(DELAY),
-        load: Load { transactions: u64::MAX, senders: 4, interval },
+        load: Load { transactions: u64::MAX, senders: 4, reads: false, interval },
         faults_end: MS * 1_000,
         ..scenarios::calm(1, n)
     }

@@ -47,7 +47,7 @@ impl Watched {
                 heartbeat: MS * 60,
                 ..EngineOptions::default()
             },
-            load: Load { transactions, senders: 4, interval },
+            load: Load { transactions, senders: 4, reads: false, interval },
             ..scenarios::calm(1, n)
         };
         let mut watched =

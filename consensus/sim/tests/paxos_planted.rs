@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chain::types::View;
-use consensus::engine::{Engine, Time};
+use consensus::engine::{Engine, FaultModel, Time};
 use consensus::paxos::single::{self, Accepted};
 use consensus::paxos::{Paper, Paxos, Record, Rules};
 use consensus::tree::BlockRef;
@@ -83,7 +83,7 @@ planted! {
 /// A plan of the swarm in which nobody lies: whatever goes wrong is the bug's doing.
 fn plan(seed: u64) -> Plan {
     let n = 3 + (seed % 3) as usize;
-    Plan { byzantine: Vec::new(), twins: Vec::new(), ..swarm::plan(seed, n) }
+    swarm::plan_for(FaultModel::Crash, seed, n)
 }
 
 /// The property that a world breaks, if any.

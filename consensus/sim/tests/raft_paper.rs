@@ -26,7 +26,7 @@ type Counts = Rc<RefCell<BTreeMap<&'static str, usize>>>;
 
 /// Calm weather without clients, and a leader.
 fn elected(seed: u64, n: usize) -> (World<Raft>, usize) {
-    let load = Load { transactions: 0, senders: 2, interval: MS };
+    let load = Load { transactions: 0, senders: 2, reads: false, interval: MS };
     let plan = Plan { load, faults_end: Duration::ZERO, ..scenarios::calm(seed, n) };
     let mut world = World::new(plan, 0);
     world.run_for(MS * 400);
@@ -352,7 +352,7 @@ fn s6_4_a_read_is_confirmed_by_a_round_of_heartbeats_and_never_stale() {
 fn s10_2_1_the_leader_writes_while_the_followers_do() {
     // Links take nothing, the disk ten milliseconds: one write after the other would take twenty.
     let link = Link::exact(Duration::ZERO);
-    let load = Load { transactions: 0, senders: 1, interval: MS };
+    let load = Load { transactions: 0, senders: 1, reads: false, interval: MS };
     let sync = (MS * 10, MS * 10);
     let plan = Plan { link, load, sync, faults_end: Duration::ZERO, ..scenarios::calm(12, 3) };
     let mut world = World::<Raft>::new(plan, 0);
@@ -377,7 +377,7 @@ fn a_block_costs_two_messages_per_follower_and_a_commit_notice_when_nothing_foll
             let plan = Plan {
                 options,
                 link: Link::exact(MS * 5),
-                load: Load { transactions: u64::MAX, senders: 4, interval },
+                load: Load { transactions: u64::MAX, senders: 4, reads: false, interval },
                 ..scenarios::calm(13, n)
             };
             let mut world = World::<Raft>::new(plan, 0);

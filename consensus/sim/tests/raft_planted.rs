@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chain::types::{ValidatorIndex, View};
 use chain::validator::ValidatorSet;
-use consensus::engine::{Engine, Role, Time};
+use consensus::engine::{Engine, FaultModel, Role, Time};
 use consensus::raft::configuration::{Configuration, is_majority};
 use consensus::raft::{LogEnd, Message, Promises, Raft, Rules, Thesis};
 use consensus_sim::application::membership;
@@ -142,7 +142,7 @@ fn verdict<E: Engine>(world: &mut World<E>) -> Option<String> {
 /// A plan of the swarm in which nobody lies.
 fn crashes(seed: u64) -> Plan {
     let n = 3 + usize::try_from(seed % 3).expect("small");
-    Plan { byzantine: Vec::new(), twins: Vec::new(), ..swarm::plan(seed, n) }
+    swarm::plan_for(FaultModel::Crash, seed, n)
 }
 
 fn under_crashes<R: Rules>(seed: u64) -> Option<String> {
@@ -172,7 +172,7 @@ fn forgets_terms(seed: u64) -> Option<String> {
 fn changing<R: Rules>(seed: u64) -> Option<String> {
     let n = 5;
     let mut dice = Dice::new(seed, Purpose::Workload);
-    let base = swarm::plan(seed, n);
+    let base = swarm::plan_for(FaultModel::Crash, seed, n);
     let mut faults = base.faults.clone();
     for _ in 0..6 {
         let mut groups = vec![Vec::new(), Vec::new()];
@@ -266,7 +266,7 @@ fn two_changes<R: Rules>(seed: u64) -> Option<String> {
 
 /// Five validators in calm weather, no clients.
 fn quiet<R: Rules>(seed: u64) -> World<Raft<R>> {
-    let load = Load { transactions: 0, senders: 2, interval: MS };
+    let load = Load { transactions: 0, senders: 2, reads: false, interval: MS };
     let faults_end = Duration::ZERO;
     let mut world = World::new(Plan { load, faults_end, ..scenarios::calm(seed, 5) }, 0);
     world.run_for(MS * 300);
@@ -315,7 +315,7 @@ fn under_partial_links<R: Rules>(seed: u64) -> Option<String> {
     let mute = (1..n).map(|to| Timed { at: MS * 100, fault: Fault::Block { from: to, to: 0 } });
     let plan = Plan {
         faults: mute.collect(),
-        load: Load { transactions: 150, senders: 4, interval: MS * 10 },
+        load: Load { transactions: 150, senders: 4, reads: false, interval: MS * 10 },
         faults_end: MS * 2_000,
         ..scenarios::calm(seed, n)
     };

@@ -1,13 +1,15 @@
-//! Random worlds, one per seed: crashes at any point between persist and release, loss, delay,
-//! reordering, partitions and at most one Byzantine validator. Safety must hold throughout, and
-//! once faults end all correct nodes must agree on something new.
+//! Random worlds for every engine, one per seed: crashes at any point between persist and release,
+//! broken disks, loss, delay, reordering, partitions, changes of the validator set, and as many
+//! liars as the engine tolerates. Safety must hold throughout, and once faults end all nodes that
+//! are whole must agree on something new.
 //!
 //! `SIM_SEEDS` multiplies the number of seeds for a soak, `SIM_FIRST` says where they start.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use consensus::hybrid::Hybrid;
+use consensus::engine::{Engine, FaultModel};
+use consensus::registry::{EngineName, Visitor};
 use consensus_sim::application::Workload;
 use consensus_sim::plan::Plan;
 use consensus_sim::report::Report;
@@ -58,25 +60,31 @@ impl Totals {
 }
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
-fn sweep(n: usize, seeds: u64) {
+fn sweep<E: Engine>(n: usize, seeds: u64) {
     let (factor, first) = (number("SIM_SEEDS", 1), number("SIM_FIRST", 0));
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut failed = Vec::new();
     for seed in first..first + seeds * factor {
-        let plan = swarm::plan(seed, n);
-        let report = runner::run::<Hybrid>(&plan, "swarm");
+        let plan = swarm::plan_for(E::FAULT_MODEL, seed, n);
+        let report = runner::run::<E>(&plan, "swarm");
         totals.add(&plan, &report);
         if !report.violations.is_empty() || !report.liveness.recovered {
-            println!("seed {seed}, n = {n}: {:?} {:?}", report.violations, report.liveness.missing);
+            println!(
+                "{} n = {n} seed {seed}: {:?} {:?}",
+                E::NAME,
+                report.violations,
+                report.liveness.missing
+            );
             failed.push(plan);
         }
     }
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "n = {n}: {} runs ({} with the production ledger, {} with Ed25519, {} with a Byzantine \
-         validator: {:?}), {} blocks, {} view changes, {} epochs, {} crashes, {} messages, slowest \
+        "{} n = {n}: {} runs ({} with the production ledger, {} with Ed25519, {} with a Byzantine \
+         validator: {:?}), {} blocks, {} views, {} epochs, {} crashes, {} messages, slowest \
          recovery {} ms, {:.0} simulated seconds in {seconds:.1} s",
+        E::NAME,
         totals.runs,
         totals.ledger,
         totals.ed25519,
@@ -91,9 +99,9 @@ fn sweep(n: usize, seeds: u64) {
         totals.simulated_ms as f64 / 1e3,
     );
     if let Some(plan) = failed.first() {
-        let (report, lines) = runner::explain::<Hybrid>(plan, "swarm", 200);
+        let (report, lines) = runner::explain::<E>(plan, "swarm", 200);
         for line in lines {
-            println!("{line}");
+            println!("{}", line.chars().take(400).collect::<String>());
         }
         panic!(
             "{} of {} seeds went wrong, the first: {plan:#?} {report:#?}",
@@ -103,19 +111,41 @@ fn sweep(n: usize, seeds: u64) {
     }
     assert!(totals.blocks > totals.runs, "the worlds make blocks");
     assert!(totals.crashes > totals.runs, "the worlds crash");
+    assert!(totals.epochs > 0, "the validator set changes");
+}
+
+struct Sweeps;
+
+impl Visitor for Sweeps {
+    type Output = ();
+
+    fn visit<E: Engine>(self) {
+        let sizes = match E::FAULT_MODEL {
+            FaultModel::Crash => [(3, 300), (4, 200), (5, 100)],
+            FaultModel::Byzantine => [(4, 400), (5, 120), (7, 80)],
+        };
+        for (n, seeds) in sizes {
+            sweep::<E>(n, seeds);
+        }
+    }
 }
 
 #[test]
-fn four_validators_are_safe_and_recover() {
-    sweep(4, 2_000);
+fn hybrid_is_safe_and_recovers() {
+    EngineName::Hybrid.visit(Sweeps);
 }
 
 #[test]
-fn five_validators_are_safe_and_recover() {
-    sweep(5, 400);
+fn raft_is_safe_and_recovers() {
+    EngineName::Raft.visit(Sweeps);
 }
 
 #[test]
-fn seven_validators_are_safe_and_recover() {
-    sweep(7, 200);
+fn paxos_is_safe_and_recovers() {
+    EngineName::Paxos.visit(Sweeps);
+}
+
+#[test]
+fn pbft_is_safe_and_recovers() {
+    EngineName::Pbft.visit(Sweeps);
 }

@@ -1,34 +1,104 @@
-//! Every named scenario keeps all safety properties and comes back afterwards.
+//! Every named scenario on every engine. Within its fault model an engine keeps all safety
+//! properties and comes back afterwards; outside it the report says so, whatever happens.
 
-use consensus::hybrid::Hybrid;
-use consensus_sim::{runner, scenarios};
+use consensus::engine::Engine;
+use consensus::paxos::Paxos;
+use consensus::raft::Raft;
+use consensus::registry::{EngineName, Visitor};
+use consensus_sim::runner::{self, Outcome};
+use consensus_sim::scenarios;
 
-#[test]
-fn every_scenario_is_safe_and_recovers() {
-    for scenario in scenarios::ALL {
-        for n in [4, 7] {
-            for seed in 0..3 {
-                let plan = scenario.plan(seed, n);
-                let report = runner::run::<Hybrid>(&plan, scenario.name);
-                println!(
-                    "{:>14} n={n} seed {seed}: {} blocks, {} views, {} epochs, {:.1} messages/block, p50 {:.1} ms, stalled {} ms, recovery {:?} ms",
-                    scenario.name,
-                    report.blocks_final,
-                    report.views,
-                    report.epochs,
-                    report.messages_per_block,
-                    report.latency_ms.p50,
-                    report.liveness.stalled_ms,
-                    report.liveness.recovery_ms,
-                );
-                if !report.violations.is_empty() || !report.liveness.recovered {
-                    let (_, lines) = runner::explain::<Hybrid>(&plan, scenario.name, 60);
-                    for line in lines {
-                        println!("{}", &line[..line.len().min(400)]);
+struct Scenarios;
+
+impl Visitor for Scenarios {
+    type Output = (u32, u32);
+
+    fn visit<E: Engine>(self) -> (u32, u32) {
+        let (mut within, mut beyond) = (0, 0);
+        for builtin in scenarios::ALL {
+            for n in [4, 7] {
+                for seed in 0..2 {
+                    let plan = builtin.scenario().plan(seed, n);
+                    let report = runner::run::<E>(&plan, builtin.name);
+                    println!(
+                        "{:>6} {:>18} n={n} seed {seed}: {} blocks, {} views, {} epochs, {:.1} \
+                         messages/block, p50 {:.1} ms, stalled {} ms, recovery {:?} ms: {}",
+                        E::NAME,
+                        builtin.name,
+                        report.blocks_final,
+                        report.views,
+                        report.epochs,
+                        report.messages_per_block,
+                        report.latency_ms.p50,
+                        report.liveness.stalled_ms,
+                        report.liveness.recovery_ms,
+                        report.verdict,
+                    );
+                    if !report.within_fault_model {
+                        beyond += 1;
+                        continue;
                     }
-                    panic!("{} n={n} seed {seed}: {report:#?}", scenario.name);
+                    within += 1;
+                    if Outcome::of(&report) != Outcome::Ok {
+                        let (_, lines) = runner::explain::<E>(&plan, builtin.name, 60);
+                        for line in lines {
+                            println!("{}", line.chars().take(400).collect::<String>());
+                        }
+                        panic!("{} {} n={n} seed {seed}: {report:#?}", E::NAME, builtin.name);
+                    }
                 }
             }
         }
+        (within, beyond)
     }
+}
+
+fn run(name: EngineName) {
+    let (within, beyond) = name.visit(Scenarios);
+    println!("{name}: {within} runs within its fault model, {beyond} beyond");
+    assert!(within as usize >= 3 * (scenarios::ALL.len() - 3), "most scenarios are within it");
+}
+
+#[test]
+fn hybrid_survives_every_scenario() {
+    run(EngineName::Hybrid);
+}
+
+#[test]
+fn raft_survives_every_scenario_without_liars() {
+    run(EngineName::Raft);
+}
+
+#[test]
+fn paxos_survives_every_scenario_without_liars() {
+    run(EngineName::Paxos);
+}
+
+#[test]
+fn pbft_survives_every_scenario() {
+    run(EngineName::Pbft);
+}
+
+/// What a crash-tolerant engine does under an equivocating leader is shown, not hidden.
+fn breaks_under_equivocation<E: Engine>() {
+    let scenario = scenarios::named("equivocation").expect("it ships").scenario();
+    let (mut forks, mut stalls, mut unharmed) = (0, 0, 0);
+    for seed in 0..20 {
+        let report = runner::run::<E>(&scenario.plan(seed, 4), "equivocation");
+        assert!(!report.within_fault_model, "a liar is beyond the model");
+        match Outcome::of(&report) {
+            Outcome::Safety => forks += 1,
+            Outcome::Liveness => stalls += 1,
+            Outcome::Ok => unharmed += 1,
+            Outcome::Crash => panic!("seed {seed}: {report:#?}"),
+        }
+    }
+    println!("{}: {forks} forks, {stalls} stalls, {unharmed} unharmed of 20", E::NAME);
+    assert!(forks + stalls > 0, "an equivocating leader does harm");
+}
+
+#[test]
+fn raft_and_paxos_break_under_an_equivocating_leader() {
+    breaks_under_equivocation::<Raft>();
+    breaks_under_equivocation::<Paxos>();
 }

@@ -1,6 +1,6 @@
 //! What a client was told is final stays: the transaction is at the same height in every honest
-//! chain that gets so far, restarts included, and at the end of a run that recovered every honest
-//! chain gets so far. Durability of total-order broadcast, told by transactions instead of blocks.
+//! chain that gets so far, restarts included, and at the end of a run that recovered every node
+//! that is whole then gets so far. Durability of total-order broadcast, told by transactions instead of blocks.
 //!
 //! What was only *ordered* survives as far as the fault model says: crashes, by `ordered_survives`.
 
@@ -46,12 +46,14 @@ impl Invariant for AcknowledgedSurvives {
                     None => Ok(()),
                 }
             }
-            Observation::Ended { recovered: true } => {
+            Observation::Ended { recovered: true, whole } => {
                 let last = self.acknowledged.iter().rev().find(|(_, here)| !here.is_empty());
                 let Some((promised, _)) = last else {
                     return Ok(());
                 };
-                match self.heights.iter().find(|(_, height)| *height < promised) {
+                let behind =
+                    |node: &usize, height: &Height| whole.contains(node) && height < promised;
+                match self.heights.iter().find(|(node, height)| behind(node, height)) {
                     Some((node, height)) => Err(format!(
                         "height {promised} was acknowledged, and node {node} ends at {height}"
                     )),

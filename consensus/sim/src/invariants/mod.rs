@@ -84,7 +84,7 @@ pub enum Observation<'a> {
     /// The world made a step in which nothing goes wrong any more, and clients wait.
     Waited,
     /// The run is over; whether everything honest caught up with everything.
-    Ended { recovered: bool },
+    Ended { recovered: bool, whole: &'a [usize] },
 }
 
 /// A property of every run.

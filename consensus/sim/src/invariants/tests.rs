@@ -179,7 +179,7 @@ fn an_honest_run_breaks_nothing() {
     }
     bench.started(2, 1, one.hash());
     bench.finalize(2, &two);
-    bench.observe(&Observation::Ended { recovered: true });
+    bench.observe(&Observation::Ended { recovered: true, whole: &[0, 1, 2, 3] });
     assert_eq!(bench.broken(), Vec::<&str>::new(), "{:?}", bench.invariants.violations());
 }
 
@@ -343,9 +343,9 @@ fn acknowledged_survives_catches_a_node_that_stays_behind() {
     for node in 0..3 {
         bench.finalize(node, &one);
     }
-    bench.observe(&Observation::Ended { recovered: false });
+    bench.observe(&Observation::Ended { recovered: false, whole: &[0, 1, 2, 3] });
     assert_eq!(bench.broken(), Vec::<&str>::new());
-    bench.observe(&Observation::Ended { recovered: true });
+    bench.observe(&Observation::Ended { recovered: true, whole: &[0, 1, 2, 3] });
     assert_eq!(bench.broken(), ["acknowledged survives"]);
 }
 
@@ -389,7 +389,7 @@ fn linearizable_catches_a_stale_read_and_a_write_before_its_time() {
         bench.observe(&Observation::ReadAnswered { id: 1, height: Height::new(height) });
         // One that nobody answered says nothing.
         bench.observe(&Observation::ReadAsked { id: 2 });
-        bench.observe(&Observation::Ended { recovered: false });
+        bench.observe(&Observation::Ended { recovered: false, whole: &[0, 1, 2, 3] });
         assert_eq!(bench.broken(), expected);
     }
 
@@ -402,6 +402,6 @@ fn linearizable_catches_a_stale_read_and_a_write_before_its_time() {
     bench.finalize(1, &one);
     bench.submit(1);
     bench.finalize(1, &two);
-    bench.observe(&Observation::Ended { recovered: false });
+    bench.observe(&Observation::Ended { recovered: false, whole: &[0, 1, 2, 3] });
     bench.assert_caught("linearizable clients");
 }

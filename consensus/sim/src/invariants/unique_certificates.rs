@@ -39,7 +39,12 @@ impl UniqueCertificates {
             let (one, other) = (first.ballot.block, ballot.block);
             return Err(format!("{one:?} and {other:?} are both certified: {place:?}"));
         }
-        if !proof && ballot.kind == VoteKind::Prepare {
+        let may_be_final = match ballot.kind {
+            VoteKind::Commit => true,
+            VoteKind::Prepare => proof,
+            VoteKind::PbftPrepare => false,
+        };
+        if !may_be_final {
             return Ok(());
         }
         let place = (ballot.position.epoch, ballot.position.height);

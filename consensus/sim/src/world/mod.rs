@@ -374,8 +374,7 @@ impl<E: Engine> World<E> {
             }
             Action::Submit => {
                 self.submit();
-                if E::FAULT_MODEL == FaultModel::Crash {
-                    // Where liars are expected, clients ask for proofs and not for reads.
+                if self.plan.load.reads {
                     let turn = usize::try_from(self.clients.submitted()).expect("a count of calls");
                     let _ = self.read(turn % self.plan.validators);
                 }
@@ -392,7 +391,8 @@ impl<E: Engine> World<E> {
 
     /// Tells the invariants that nothing more will happen.
     pub fn end(&mut self, recovered: bool) {
-        self.invariants.observe(self.now, &Observation::Ended { recovered });
+        let whole: Vec<usize> = self.correct_nodes().collect();
+        self.invariants.observe(self.now, &Observation::Ended { recovered, whole: &whole });
     }
 
     fn want_turn(&mut self, node: usize) {

@@ -35,7 +35,7 @@ fn a_block_costs_two_n_times_n_minus_one() {
                 ..EngineOptions::default()
             },
             link: Link::exact(delay),
-            load: Load { transactions: u64::MAX, senders: 4, interval: MS * 2 },
+            load: Load { transactions: u64::MAX, senders: 4, reads: false, interval: MS * 2 },
             ..scenarios::calm(1, n)
         };
         let mut world = World::<Pbft>::new(plan, 0);

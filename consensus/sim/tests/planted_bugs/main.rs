@@ -45,7 +45,12 @@ fn slow(seed: u64) -> Plan {
         byzantine: vec![(seed as usize % 4, BehaviourKind::Silent)],
         link: Link::exact(Duration::from_secs(3)),
         faults: Vec::new(),
-        load: Load { transactions: 3, senders: 1, interval: Duration::from_millis(1) },
+        load: Load {
+            transactions: 3,
+            senders: 1,
+            reads: false,
+            interval: Duration::from_millis(1),
+        },
         faults_end: Duration::from_secs(45),
         recovery_bound: Duration::from_secs(5),
         ..crashes(seed)

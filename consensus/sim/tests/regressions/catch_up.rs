@@ -19,7 +19,7 @@ fn one_far_behind_catches_up_while_the_chain_grows_on_and_nobody_is_flooded() {
     let calm = scenarios::calm(1, 4);
     let crash = Fault::Crash { who: Who::Node(3), restart_after: Some(MS * 1_400) };
     let plan = Plan {
-        load: Load { transactions: u64::MAX, senders: 4, interval: MS * 3 },
+        load: Load { transactions: u64::MAX, senders: 4, reads: false, interval: MS * 3 },
         faults: vec![Timed { at: MS * 50, fault: crash }],
         link: Link::exact(MS),
         ..calm

@@ -66,7 +66,7 @@ fn a_leader_that_withholds_certificates_is_replaced() {
 #[test]
 fn a_thousand_blocks_in_one_view_then_a_view_change_with_short_reports() {
     let mut plan = plan(4);
-    plan.load = Load { transactions: 1_300, senders: 4, interval: MS };
+    plan.load = Load { transactions: 1_300, senders: 4, reads: false, interval: MS };
     let longest = Rc::new(Cell::new(0));
     let seen = Rc::clone(&longest);
     let mut world = World::<Hybrid>::new(plan.clone(), 0);
@@ -107,7 +107,7 @@ fn mode_flapping_is_bounded() {
     let plan = Plan {
         faults,
         faults_end: MS * (attempts * 300 + 300),
-        load: Load { transactions: u64::MAX, senders: 4, interval: MS * 4 },
+        load: Load { transactions: u64::MAX, senders: 4, reads: false, interval: MS * 4 },
         ..plan(4)
     };
     let mut world = World::<Hybrid>::new(plan.clone(), 0);
