@@ -67,6 +67,7 @@ fn faults_are_listed_and_exit_with_1() {
     let changed = std::fs::read_to_string(&file)
         .unwrap()
         .replace("\"engine\": \"hybrid\"", "\"engine\": \"raft\"")
+        .replace("\"consensus\": {", "\"consensus\": { \"max_faulty\": 1,")
         .replace("\"batch\": 256", "\"batch\": 0");
     let bad = directory.path().join("bad.json");
     std::fs::write(&bad, changed).unwrap();
@@ -75,7 +76,7 @@ fn faults_are_listed_and_exit_with_1() {
     let output = genesis(&["check", bad]);
     assert_eq!(output.status.code(), Some(1));
     let lines = text(&output.stderr);
-    assert!(lines.contains("engine \"raft\" is not available in this version"), "{lines}");
+    assert!(lines.contains("the engine raft tolerates crashes alone"), "{lines}");
     assert!(lines.contains("consensus.batch is 0"), "{lines}");
 
     let output = genesis(&["check", bad, "--json"]);

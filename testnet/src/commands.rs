@@ -82,13 +82,13 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
     let exists = Manifest::exists(&dir);
     let cluster = if exists {
         let cluster = Cluster::open(&dir)?;
-        let validators = cluster.manifest()?.nodes.len();
-        if !cluster.processes()?.is_empty() {
-            bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
-        }
-        let engine = cluster.manifest()?.engine;
+        let Manifest { engine, nodes, .. } = cluster.manifest()?;
+        let validators = nodes.len();
         if arguments.engine.engine.is_some_and(|wanted| wanted != engine) {
             bail!("the testnet in {} is one of {engine}: give --dir for another", dir.display());
+        }
+        if !cluster.processes()?.is_empty() {
+            bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
         }
         eprintln!("resuming the {validators} validators of {engine} in {}", dir.display());
         cluster

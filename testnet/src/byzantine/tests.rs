@@ -54,12 +54,7 @@ fn block(height: u64) -> SealedBlock {
         justification_hash: zero,
     };
     let justification = Justification::default();
-    SealedBlock::new(Block {
-        header,
-        signature: Signature([0; 64]),
-        justification,
-        transactions: vec![],
-    })
+    me.propose(Block { header, signature: Signature([1; 64]), justification, transactions: vec![] })
 }
 
 fn ballot(block: &SealedBlock) -> Ballot {

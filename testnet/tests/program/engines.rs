@@ -41,7 +41,7 @@ fn check_words(testnet: &Testnet, engine: EngineName, status: &Value, sent: &Val
     let said = testnet.wallet(0, &["status"]).assert_succeeds().json();
     assert_eq!(said["finality"], json!(worth(engine)), "{said:#}");
     let height = sent["height"].to_string();
-    let block = testnet.wallet(0, &["block", &height]).assert_succeeds().json();
+    let block = testnet.wallet(0, &["block", "show", &height]).assert_succeeds().json();
     let certified = engine.fault_model() == FaultModel::Byzantine;
     assert_eq!(block["certificate"].is_object(), certified, "{engine}: {block:#}");
 }
