@@ -10,7 +10,7 @@ use chain::types::{Digest, Epoch, Height, View};
 use super::catch_up::CatchUp;
 use super::message::Message;
 use super::read::Reads;
-use super::record::Record;
+use super::record::{Entry, Record};
 use super::timers::Timers;
 use super::{Ahead, Out, Part, Paxos, Rules};
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
@@ -83,6 +83,14 @@ impl<R: Rules> Paxos<R> {
     /// Accepted blocks go back into the tree and are executed again. What else the disk holds was
     /// replaced in its slot, and would take up room.
     pub(super) fn restore(&mut self, mut blocks: Vec<SealedBlock>, out: &mut Out) {
+        // An accepted block leaves the disk only when it is final: what is not there any more was
+        // final here once, before the chain was deleted.
+        let last_final = self.final_height();
+        let is_there = |entry: &Entry| blocks.iter().any(|block| block.hash() == entry.block);
+        let lost = self.record.accepted.iter().rfind(|e| e.slot > last_final && !is_there(e));
+        if let Some(slot) = lost.map(|entry| entry.slot) {
+            self.record.prune(slot);
+        }
         blocks.sort_by_key(|block| block.header.height);
         for block in blocks {
             let accepted = self.record.accepted.iter().any(|held| held.block == block.hash());
