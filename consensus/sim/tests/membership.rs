@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use consensus::engine::{Engine, FaultModel, Time};
+use consensus::engine::{Engine, Time};
 use consensus::paxos::Paxos;
 use consensus::raft::Raft;
-use consensus_sim::application::{Workload, membership};
+use consensus_sim::application::membership;
 use consensus_sim::dice::{Dice, Purpose};
 use consensus_sim::genesis::Genesis;
-use consensus_sim::plan::{Fault, Plan, Recovery};
+use consensus_sim::plan::Plan;
 use consensus_sim::report::Report;
 use consensus_sim::world::World;
 use consensus_sim::{runner, swarm};
@@ -20,14 +20,6 @@ const MS: Duration = Duration::from_millis(1);
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
-}
-
-/// A plan of the swarm in which every validator comes back: any of them may be all there is.
-fn plan(seed: u64, n: usize) -> Plan {
-    let mut plan = swarm::plan_for(FaultModel::Crash, seed, n);
-    plan.faults
-        .retain(|timed| !matches!(timed.fault, Fault::Corruption { .. } | Fault::Members { .. }));
-    Plan { workload: Workload::HashChain, recovery: Recovery::Healed, ..plan }
 }
 
 /// Changes the validator set every so often while faults happen.
@@ -60,7 +52,7 @@ fn sweep<E: Engine>(n: usize, seeds: u64) {
     let mut failed = Vec::new();
     let runs = seeds * factor;
     for seed in first..first + runs {
-        let plan = plan(seed, n);
+        let plan = swarm::crashes(seed, n);
         let (report, _) = run::<E>(&plan, 0);
         blocks += report.blocks_final;
         epochs += report.epochs;
