@@ -45,6 +45,13 @@ macro_rules! engines {
                 }
             }
 
+            /// Whether it has more than one way to order blocks.
+            pub const fn switches_modes(self) -> bool {
+                match self {
+                    $(Self::$variant => <$engine as Engine>::SWITCHES_MODES,)+
+                }
+            }
+
             /// Does something with the engine of this name.
             pub fn visit<V: Visitor>(self, visitor: V) -> V::Output {
                 match self {
