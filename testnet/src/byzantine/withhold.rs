@@ -17,9 +17,9 @@ struct Strip {
 }
 
 impl Rewrite for Strip {
-    fn keeps(&mut self, _: &Certificate) -> bool {
+    fn certificate(&mut self, _: &Certificate) -> Option<Certificate> {
         self.stripped = true;
-        false
+        None
     }
 }
 
