@@ -19,11 +19,18 @@ pub(super) struct Equivocate {
     chains: BTreeMap<u64, Doubles>,
     /// Which chain of a view a follower gets; 0 is the honest one.
     chosen: BTreeMap<(Epoch, View, ValidatorIndex), u64>,
+    /// Which it got last: what names no view is about that.
+    last: BTreeMap<ValidatorIndex, u64>,
 }
 
 impl Equivocate {
     pub(super) fn halves() -> Self {
-        Self { each: false, chains: BTreeMap::new(), chosen: BTreeMap::new() }
+        Self {
+            each: false,
+            chains: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            last: BTreeMap::new(),
+        }
     }
 
     pub(super) fn each() -> Self {
@@ -60,12 +67,14 @@ impl Rewrite for OtherChain<'_> {
 impl<M: EngineMessage> Behaviour<M> for Equivocate {
     fn send(&mut self, to: ValidatorIndex, message: &M, hand: &mut Hand, said: &mut Vec<Said<M>>) {
         let each = self.each;
-        let number = view_of(message).map_or(0, |(epoch, view)| {
-            *self
+        let number = match view_of(message) {
+            Some((epoch, view)) => *self
                 .chosen
                 .entry((epoch, view, to))
-                .or_insert_with(|| if each { u64::from(to.get()) } else { hand.dice.below(2) })
-        });
+                .or_insert_with(|| if each { u64::from(to.get()) } else { hand.dice.below(2) }),
+            None => self.last.get(&to).copied().unwrap_or_default(),
+        };
+        self.last.insert(to, number);
         if number == 0 {
             said.push(Said::now(to, message.clone()));
         } else {
