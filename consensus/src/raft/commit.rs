@@ -1,6 +1,6 @@
 //! Commitment, and what a committed change of members does.
 //!
-//! docs/protocol/raft.md, lines R40-R44 and R53-R55.
+//! docs/protocol/raft.md, lines R40-R42 and R53-R55.
 
 use std::collections::BTreeSet;
 

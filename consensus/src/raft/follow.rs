@@ -1,6 +1,6 @@
 //! The follower's side of replication: checks, execution, the log, the reply.
 //!
-//! docs/protocol/raft.md, lines R30-R37.
+//! docs/protocol/raft.md, lines R30-R36.
 
 use chain::block::SealedBlock;
 use chain::types::{Digest, Height, ValidatorIndex};

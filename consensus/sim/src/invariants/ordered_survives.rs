@@ -1,7 +1,7 @@
 //! Where nodes only crash, what was ordered once stays: no other block becomes final there,
 //! in whatever view or mode, so also across every change of mode. (What is final survives liars and
 //! mode changes by `agreement`, which knows of neither.)
-//! docs/protocol/hybrid.md, "Two-speed finality".
+//! docs/protocol/hybrid.md, "What finality means".
 
 use std::collections::BTreeMap;
 
