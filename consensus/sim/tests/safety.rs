@@ -131,21 +131,10 @@ impl Visitor for Sweeps {
 }
 
 #[test]
-fn hybrid_is_safe_and_recovers() {
-    EngineName::Hybrid.visit(Sweeps);
-}
-
-#[test]
-fn raft_is_safe_and_recovers() {
-    EngineName::Raft.visit(Sweeps);
-}
-
-#[test]
-fn paxos_is_safe_and_recovers() {
-    EngineName::Paxos.visit(Sweeps);
-}
-
-#[test]
-fn pbft_is_safe_and_recovers() {
-    EngineName::Pbft.visit(Sweeps);
+fn every_engine_is_safe_and_recovers() {
+    std::thread::scope(|scope| {
+        for engine in EngineName::ALL {
+            scope.spawn(|| engine.visit(Sweeps));
+        }
+    });
 }
