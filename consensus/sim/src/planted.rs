@@ -49,12 +49,13 @@ pub fn hunt(bug: &str, run: impl Fn(u64) -> Option<String>) -> Row {
     hunt_in(bug, SEEDS, run)
 }
 
-/// Runs so many seeds of a world without a bug.
+/// Runs so many seeds of a world without a bug, times `SIM_SEEDS` for a soak.
 ///
 /// # Panics
 /// Where something breaks all the same.
 pub fn control(world: &str, seeds: u64, run: impl Fn(u64) -> Option<String>) {
-    let row = hunt_in(&format!("no bug, {world}"), seeds, run);
+    let factor = std::env::var("SIM_SEEDS").map_or(1, |text| text.parse().expect("a number"));
+    let row = hunt_in(&format!("no bug, {world}"), seeds * factor, run);
     assert_eq!(row.property, None, "{world}, seed {}", row.seeds - 1);
 }
 

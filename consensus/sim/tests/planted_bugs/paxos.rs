@@ -12,15 +12,13 @@ use consensus_sim::application::membership;
 use consensus_sim::dice::{Dice, Purpose};
 use consensus_sim::genesis::Genesis;
 use consensus_sim::plan::Plan;
-use consensus_sim::planted::{broken, check, control, hunt};
+use consensus_sim::planted::{SEEDS, broken, check, control, hunt};
 use consensus_sim::swarm;
 use consensus_sim::world::World;
 
 use crate::document;
 
 const MS: Duration = Duration::from_millis(1);
-/// Seeds in which the engine without a bug must show nothing.
-const CONTROL: u64 = 60;
 
 /// Rules with one of them broken.
 macro_rules! planted {
@@ -140,5 +138,5 @@ fn planted_bugs_are_caught() {
 
 #[test]
 fn without_a_bug_nothing_is_caught() {
-    control("crashes and changes of the set", CONTROL, with_rules::<Paper>);
+    control("crashes and changes of the set", SEEDS, with_rules::<Paper>);
 }
