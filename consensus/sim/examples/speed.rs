@@ -26,7 +26,8 @@ fn main() {
     let seconds = std::env::args().nth(1).map_or(60, |text| text.parse().expect("whole seconds"));
     for rate in RATES {
         let interval = Duration::from_secs(1).checked_div(rate).unwrap_or_default();
-        let load = Load { transactions: seconds * u64::from(rate), senders: 4, interval };
+        let load =
+            Load { transactions: seconds * u64::from(rate), senders: 4, reads: false, interval };
         let plan = Plan { load, ..scenarios::calm(1, 4) };
         let before = core_time(start);
         let mut world = World::<Hybrid>::new(plan, 0);

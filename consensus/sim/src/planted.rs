@@ -5,13 +5,20 @@
 //! lets it, without that the section must be what the test found.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use consensus::engine::Engine;
 
 use crate::model::table::markdown;
-use crate::plan::Plan;
 use crate::runner;
 use crate::world::World;
+
+/// Seeds within which every bug must show.
+pub const SEEDS: u64 = 400;
+
+/// Engines are tested side by side and write to one document.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// One bug, and what became of it.
 #[derive(Clone, Debug)]
@@ -23,26 +30,53 @@ pub struct Row {
     pub property: Option<String>,
 }
 
-/// The first property that a run breaks; "recovery" where it ends unfinished.
+/// Runs a world to its end and says what broke.
 pub fn broken<E: Engine>(world: &mut World<E>) -> Option<String> {
     let report = runner::run_in(world, "planted");
-    match report.violations.first() {
+    verdict(world, report.liveness.recovered)
+}
+
+/// The first property that a run broke; "recovery" where it ended unfinished.
+pub fn verdict<E: Engine>(world: &World<E>, recovered: bool) -> Option<String> {
+    match world.violations().first() {
         Some(violation) => Some(violation.property.clone()),
-        None => (!report.liveness.recovered).then(|| "recovery".to_owned()),
+        None => (!recovered).then(|| "recovery".to_owned()),
     }
 }
 
-/// Runs seed after seed until something breaks.
-pub fn hunt(
-    bug: &str,
-    seeds: u64,
-    plan: impl Fn(u64) -> Plan,
-    run: impl Fn(Plan) -> Option<String>,
-) -> Row {
-    let found = (0..seeds).find_map(|seed| Some((seed + 1, run(plan(seed))?)));
+/// Runs seed after seed, [`SEEDS`] at most, until something breaks.
+pub fn hunt(bug: &str, run: impl Fn(u64) -> Option<String>) -> Row {
+    hunt_in(bug, SEEDS, run)
+}
+
+/// Runs so many seeds of a world without a bug, times `SIM_SEEDS` for a soak.
+///
+/// # Panics
+/// Where something breaks all the same.
+pub fn control(world: &str, seeds: u64, run: impl Fn(u64) -> Option<String>) {
+    let factor = std::env::var("SIM_SEEDS").map_or(1, |text| text.parse().expect("a number"));
+    let row = hunt_in(&format!("no bug, {world}"), seeds * factor, run);
+    assert_eq!(row.property, None, "{world}, seed {}", row.seeds - 1);
+}
+
+fn hunt_in(bug: &str, seeds: u64, run: impl Fn(u64) -> Option<String>) -> Row {
+    let started = Instant::now();
+    let found = (0..seeds).find_map(|seed| Some((seed + 1, run(seed)?)));
     let (seeds, property) = found.map_or((seeds, None), |(seeds, name)| (seeds, Some(name)));
-    println!("{bug}: {seeds} seeds, {}", property.as_deref().unwrap_or("nothing"));
+    let seconds = started.elapsed().as_secs_f64();
+    println!("{bug}: {seeds} seeds, {}, {seconds:.1} s", property.as_deref().unwrap_or("nothing"));
     Row { bug: bug.to_owned(), seeds, property }
+}
+
+/// Every bug of an engine must have been caught, and as the document says.
+///
+/// # Panics
+/// Where one was not, or the document says something else.
+pub fn check(document: &Path, engine: &str, rows: &[Row]) {
+    let missed: Vec<&str> =
+        rows.iter().filter(|row| row.property.is_none()).map(|row| row.bug.as_str()).collect();
+    assert!(missed.is_empty(), "not caught within {SEEDS} seeds: {missed:?}");
+    check_section(document, engine, &table(rows));
 }
 
 /// The table of some bugs.
@@ -57,22 +91,38 @@ pub fn table(rows: &[Row]) -> String {
     markdown(&["planted bug", "seeds", "property broken"], &cells)
 }
 
-/// Compares a table with the section of this name in a document, or writes it there.
+/// How many bugs the tables of a document have.
+pub fn count(text: &str) -> usize {
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    rows.filter(|line| !line.starts_with("| planted bug") && !line.starts_with("| --")).count()
+}
+
+/// Compares a table with the section of this name in a document, or writes it there; and the same
+/// with the number of bugs in all tables.
 ///
 /// # Panics
 /// Where the section is missing or differs, and nobody asked to write it.
 pub fn check_section(document: &Path, name: &str, table: &str) {
-    let text = std::fs::read_to_string(document)
-        .unwrap_or_else(|error| panic!("{}: {error}", document.display()));
-    let (before, rest) = split(&text, &format!("<!-- {name} -->\n"));
-    let (written, after) = split(rest, &format!("<!-- end of {name} -->\n"));
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let place = document.display();
+    let written =
+        std::fs::read_to_string(document).unwrap_or_else(|error| panic!("{place}: {error}"));
+    let text = with_section(&written, name, table);
+    let total =
+        format!("{} bugs, each of which must be caught within {SEEDS} seeds.\n", count(&text));
+    let text = with_section(&text, "total", &total);
     if std::env::var_os("REWRITE_DOCS").is_some() {
-        let text = format!("{before}{table}{after}");
         std::fs::write(document, text).expect("the document can be written");
     } else {
-        let place = document.display();
-        assert_eq!(written, table, "section {name} of {place}: REWRITE_DOCS=1 writes it anew");
+        assert_eq!(written, text, "section {name} of {place}: REWRITE_DOCS=1 writes it anew");
     }
+}
+
+/// The document with this in the section of that name.
+fn with_section(text: &str, name: &str, content: &str) -> String {
+    let (before, rest) = split(text, &format!("<!-- {name} -->\n"));
+    let (_, after) = split(rest, &format!("<!-- end of {name} -->\n"));
+    format!("{before}{content}{after}")
 }
 
 /// What stands before a mark's end, and what after. An end mark stays with what follows it.
@@ -80,4 +130,24 @@ fn split<'a>(text: &'a str, mark: &str) -> (&'a str, &'a str) {
     let place = text.find(mark).unwrap_or_else(|| panic!("no {mark:?} in the document"));
     let keep_mark = if mark.starts_with("<!-- end") { 0 } else { mark.len() };
     text.split_at(place + keep_mark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "a\n<!-- one -->\nold\n<!-- end of one -->\nb\n";
+
+    #[test]
+    fn a_section_is_replaced_and_nothing_else() {
+        let new = "a\n<!-- one -->\nnew\n<!-- end of one -->\nb\n";
+        assert_eq!(with_section(TEXT, "one", "new\n"), new);
+        assert_eq!(with_section(new, "one", "old\n"), TEXT);
+    }
+
+    #[test]
+    fn only_bugs_are_counted() {
+        let row = Row { bug: "a bug".to_owned(), seeds: 1, property: None };
+        assert_eq!(count(&table(&[row.clone(), row])), 2);
+    }
 }

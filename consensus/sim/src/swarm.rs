@@ -112,7 +112,7 @@ impl Broken {
                 (FaultModel::Byzantine, 5) => broken.twins.push(node),
                 (FaultModel::Byzantine, 6) => broken.amnesiacs.push(node),
                 (FaultModel::Byzantine, _) => {
-                    broken.byzantine.push((node, *dice.pick(&BehaviourKind::ALL)));
+                    broken.byzantine.push((node, *dice.pick(BehaviourKind::ALL)));
                 }
             }
         }

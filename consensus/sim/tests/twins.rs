@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use consensus::engine::Engine;
 use consensus::hybrid::Hybrid;
+use consensus::pbft::Pbft;
 use consensus_sim::twins::{self, Case, Start};
 
 /// Cases of three rounds, per start.
@@ -88,4 +89,16 @@ fn hybrid_survives_every_twin_of_two_rounds() {
 #[test]
 fn hybrid_survives_twins_of_three_rounds() {
     assert!(three_rounds::<Hybrid>().cases >= 3 * SAMPLE);
+}
+
+#[test]
+fn pbft_survives_every_twin_of_two_rounds() {
+    let totals = two_rounds::<Pbft>();
+    assert_eq!(totals.cases, 3 * 1024);
+    assert!(totals.caught > 0, "some twins contradict themselves");
+}
+
+#[test]
+fn pbft_survives_twins_of_three_rounds() {
+    assert!(three_rounds::<Pbft>().cases >= 3 * SAMPLE);
 }

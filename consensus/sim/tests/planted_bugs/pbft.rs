@@ -1,11 +1,4 @@
-//! Bugs in the decisions that PBFT's safety hangs on, one at a time: the worlds must show each of
-//! them within so many seeds, and nothing in the engine without one.
-//!
-//! `-- --nocapture` shows after how many seeds each is caught, and by which property.
-
-#[path = "pbft_paper/script.rs"]
-#[expect(dead_code, reason = "one script needs a part of it; the paper's tests need the rest")]
-mod script;
+//! Bugs in the decisions that PBFT's safety hangs on, one at a time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,18 +12,16 @@ use chain::types::{Digest, Height, View};
 use consensus::pbft::{Message, Paper, Pbft, Prepared, Rules, ViewChange};
 use consensus_sim::byzantine::BehaviourKind;
 use consensus_sim::genesis::Genesis;
-use consensus_sim::model::table::markdown;
 use consensus_sim::network::Link;
 use consensus_sim::plan::{Load, Plan};
+use consensus_sim::planted::{SEEDS, broken, check, control, hunt, verdict};
 use consensus_sim::world::{Envelope, World};
-use consensus_sim::{runner, scenarios, swarm};
-use script::Script;
+use consensus_sim::{scenarios, swarm};
+
+use crate::document;
+use crate::script::Script;
 
 const MS: Duration = Duration::from_millis(1);
-/// Seeds within which a bug must show.
-const SEEDS: u64 = 300;
-/// Seeds in which the engine without a bug must show nothing.
-const CONTROL: u64 = 50;
 
 /// A null request where something was prepared.
 #[derive(Debug)]
@@ -104,32 +95,23 @@ impl Rules for NoWatermarks {
     }
 }
 
-fn broken<R: Rules>(world: &World<Pbft<R>>, recovered: bool) -> Option<String> {
-    match world.violations().first() {
-        Some(violation) => Some(violation.property.clone()),
-        None => (!recovered).then(|| "recovery".to_owned()),
-    }
-}
-
 /// A random world, liars and twins included.
 fn random<R: Rules>(seed: u64) -> Option<String> {
     let mut world = World::<Pbft<R>>::new(swarm::plan(seed, 4), 0);
-    let report = runner::run_in(&mut world, "planted");
-    broken(&world, report.liveness.recovered)
+    broken(&mut world)
 }
 
 /// Views change quickly while few messages get through: blocks prepared in several views.
 fn changing<R: Rules>(seed: u64) -> Option<String> {
-    let plan = swarm::plan(seed, 4);
+    let plan = swarm::crashes(seed, 4);
     let link = Link { loss: 350_000, delay_max: MS * 10, ..Link::exact(MS) };
     let mut options = plan.options;
     (options.timeout_min, options.timeout_max) = (MS * 25, MS * 100);
     options.pipeline = 8;
     let byzantine = vec![(1, BehaviourKind::Equivocate)];
-    let plan = Plan { options, link, byzantine, twins: Vec::new(), ..plan };
+    let plan = Plan { options, link, byzantine, max_faulty: 1, ..plan };
     let mut world = World::<Pbft<R>>::new(plan, 0);
-    let report = runner::run_in(&mut world, "planted");
-    broken(&world, report.liveness.recovered)
+    broken(&mut world)
 }
 
 /// One replica gets new blocks and never hears that any is final.
@@ -147,7 +129,7 @@ fn deaf<R: Rules>(seed: u64) -> Option<String> {
     let now = world.now();
     let recovered =
         world.run_until(now + MS * 2_000, |world| world.min_final() == world.max_final());
-    broken(&world, recovered)
+    verdict(&world, recovered)
 }
 
 /// A primary pre-prepares two blocks on one, a backup restarts between them.
@@ -159,7 +141,7 @@ fn revoting<R: Rules>(_seed: u64) -> Option<String> {
     script.pre_prepare(&one);
     script.restart();
     script.pre_prepare(&other);
-    broken(&script.world, true)
+    verdict(&script.world, true)
 }
 
 /// Blocks are committed by everyone and become final nowhere, since no commit arrives; the next
@@ -202,7 +184,7 @@ fn forger<R: Rules>(seed: u64) -> Option<String> {
     let recovered = world.run_until(end, |world| {
         world.open_transactions() == 0 && world.min_final() == world.max_final()
     });
-    broken(&world, recovered)
+    verdict(&world, recovered)
 }
 
 fn forge<R: Rules>(
@@ -247,17 +229,8 @@ fn forge<R: Rules>(
 /// Runs one seed and says what broke.
 type Hunted = fn(u64) -> Option<String>;
 
-fn hunt(seeds: u64, run: Hunted) -> (u64, Option<String>) {
-    for seed in 0..seeds {
-        if let Some(property) = run(seed) {
-            return (seed + 1, Some(property));
-        }
-    }
-    (seeds, None)
-}
-
 #[test]
-fn every_bug_is_caught() {
+fn planted_bugs_are_caught() {
     let bugs: [(&str, Hunted); 8] = [
         ("null request instead of a prepared certificate", random::<NullInstead>),
         ("the certificate of the lowest view", changing::<LowestView>),
@@ -268,26 +241,19 @@ fn every_bug_is_caught() {
         ("only the first vote of a view kept", revoting::<KeepsFirstVote>),
         ("high watermark ignored", deaf::<NoWatermarks>),
     ];
-    let mut rows = Vec::new();
-    let mut missed = Vec::new();
-    for (name, run) in bugs {
-        let (seeds, found) = hunt(SEEDS, run);
-        if found.is_none() {
-            missed.push(name);
-        }
-        let found = found.unwrap_or_else(|| "nothing".to_owned());
-        rows.push(vec![name.to_owned(), seeds.to_string(), found]);
-    }
-    println!("{}", markdown(&["planted bug", "seeds", "property broken"], &rows));
-    assert!(missed.is_empty(), "not caught within {SEEDS} seeds: {missed:?}");
+    check(&document(), "pbft", &bugs.map(|(bug, run)| hunt(bug, run)));
 }
 
 #[test]
 fn without_a_bug_nothing_is_caught() {
-    let worlds: [Hunted; 5] =
-        [random::<Paper>, changing::<Paper>, forger::<Paper>, deaf::<Paper>, revoting::<Paper>];
-    for run in worlds {
-        assert_eq!(hunt(CONTROL, run), (CONTROL, None));
+    let worlds: [(&str, u64, Hunted); 5] = [
+        ("anything", SEEDS, random::<Paper>),
+        ("views change quickly", SEEDS, changing::<Paper>),
+        ("a forger", 50, forger::<Paper>),
+        ("a deaf replica", 10, deaf::<Paper>),
+        ("votes after a restart", 1, revoting::<Paper>),
+    ];
+    for (world, seeds, run) in worlds {
+        control(world, seeds, run);
     }
-    println!("{} worlds without a bug", CONTROL * 5);
 }

@@ -1,4 +1,4 @@
-//! One type per bug.
+//! The bugs around the hybrid, one type each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use consensus::application::Executed;
 use consensus::engine::{Config, Input, Outgoing, Output, Recovered, Request, Time};
 use consensus::hybrid::{Draft, Message, Safety, ViewReport};
 
-use crate::engine::Bug;
+use crate::hybrid_engine::Bug;
 
 type Out = Output<Message, Draft>;
 

@@ -1,27 +1,24 @@
-//! Do the invariants notice if Paxos is wrong? One rule at a time is broken, and random worlds must
-//! show it within so many seeds. `-- --nocapture` shows after how many, and by which property.
+//! Bugs in Paxos: one rule at a time is broken, or one promise is not on disk.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use chain::types::View;
-use consensus::engine::{Engine, FaultModel, Time};
+use consensus::engine::{Engine, Time};
 use consensus::paxos::single::{self, Accepted};
 use consensus::paxos::{Paper, Paxos, Record, Rules};
 use consensus::tree::BlockRef;
 use consensus_sim::application::membership;
 use consensus_sim::dice::{Dice, Purpose};
 use consensus_sim::genesis::Genesis;
-use consensus_sim::model::table::markdown;
 use consensus_sim::plan::Plan;
+use consensus_sim::planted::{SEEDS, broken, check, control, hunt};
+use consensus_sim::swarm;
 use consensus_sim::world::World;
-use consensus_sim::{runner, swarm};
+
+use crate::document;
 
 const MS: Duration = Duration::from_millis(1);
-/// Seeds within which a bug must show.
-const SEEDS: u64 = 300;
-/// Seeds in which the engine without a bug must show nothing.
-const CONTROL: u64 = 60;
 
 /// Rules with one of them broken.
 macro_rules! planted {
@@ -83,16 +80,7 @@ planted! {
 /// A plan of the swarm in which nobody lies: whatever goes wrong is the bug's doing.
 fn plan(seed: u64) -> Plan {
     let n = 3 + (seed % 3) as usize;
-    swarm::plan_for(FaultModel::Crash, seed, n)
-}
-
-/// The property that a world breaks, if any.
-fn broken<E: Engine>(world: &mut World<E>) -> Option<String> {
-    let report = runner::run_in(world, "planted");
-    match report.violations.first() {
-        Some(violation) => Some(violation.property.clone()),
-        None => (!report.liveness.recovered).then(|| "recovery".to_owned()),
-    }
+    swarm::crashes(seed, n)
 }
 
 fn with_rules<R: Rules>(seed: u64) -> Option<String> {
@@ -128,18 +116,8 @@ fn with_tamper(seed: u64, tamper: fn(&mut Record)) -> Option<String> {
     broken(&mut world)
 }
 
-/// How many seeds it takes, and the property that does not hold.
-fn hunt(seeds: u64, run: impl Fn(u64) -> Option<String>) -> (u64, Option<String>) {
-    for seed in 0..seeds {
-        if let Some(property) = run(seed) {
-            return (seed + 1, Some(property));
-        }
-    }
-    (seeds, None)
-}
-
 #[test]
-fn every_planted_bug_is_caught() {
+fn planted_bugs_are_caught() {
     type Case = (&'static str, fn(u64) -> Option<String>);
     let bugs: [Case; 8] = [
         ("a promise is not on disk", |seed| {
@@ -155,26 +133,10 @@ fn every_planted_bug_is_caught() {
         ("accepts a child without its parent", with_rules::<SkipsParents>),
         ("proposes above a stop entry", with_rules::<GoesOnAboveBarriers>),
     ];
-    let mut rows = Vec::new();
-    for (name, run) in bugs {
-        let (cases, found) = hunt(SEEDS, run);
-        rows.push((name, cases, found));
-    }
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(name, cases, found)| {
-            let found = found.clone().unwrap_or_else(|| "**not caught**".to_owned());
-            vec![(*name).to_owned(), cases.to_string(), found]
-        })
-        .collect();
-    println!("{}", markdown(&["planted bug", "seeds", "property broken"], &cells));
-    let missed: Vec<_> = rows.iter().filter(|(.., found)| found.is_none()).collect();
-    assert!(missed.is_empty(), "not caught: {missed:?}");
+    check(&document(), "paxos", &bugs.map(|(bug, run)| hunt(bug, run)));
 }
 
 #[test]
 fn without_a_bug_nothing_is_caught() {
-    let (cases, found) = hunt(CONTROL, with_rules::<Paper>);
-    println!("{cases} worlds without a bug");
-    assert_eq!((cases, found), (CONTROL, None));
+    control("crashes and changes of the set", SEEDS, with_rules::<Paper>);
 }
