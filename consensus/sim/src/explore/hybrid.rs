@@ -292,6 +292,12 @@ impl<E: Engine<Message = Message, Record = Safety> + Clone + Debug> Case for Lyi
         }
     }
 
+    /// Whom to ask for which block, and when: it decides nothing but the questions, which are left
+    /// out.
+    fn ignores(&self) -> &[&str] {
+        &["catch_up"]
+    }
+
     fn lies(&self, said: &Said<'_, Message>) -> Vec<Letter<Message>> {
         let certificates = self.certificates(said);
         let honest = || self.set.indices().filter(|index| *index != LIAR);

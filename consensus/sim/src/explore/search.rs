@@ -114,6 +114,7 @@ struct Search<'a, C: Case> {
     states: Vec<State>,
     origins: Vec<Origin>,
     state_numbers: HashMap<State, u32>,
+    soups_of: HashMap<[u32; PLACES], Vec<u32>>,
     transitions: usize,
     /// Validators that run the engine.
     honest: Vec<usize>,
@@ -138,6 +139,7 @@ impl<'a, C: Case> Search<'a, C> {
             states: Vec::new(),
             origins: Vec::new(),
             state_numbers: HashMap::new(),
+            soups_of: HashMap::new(),
             transitions: 0,
             honest,
         }
@@ -171,6 +173,9 @@ impl<'a, C: Case> Search<'a, C> {
 
     fn expand(&mut self, number: u32) -> Result<(), Stop> {
         let state = self.states[number as usize];
+        if self.is_dominated(&state) || self.speak_first(number, &state)? {
+            return Ok(());
+        }
         let alive = state.nodes.iter().filter(|node| **node != u32::MAX);
         let crashes: u8 = alive.map(|node| self.nodes[*node as usize].crashes).sum();
         for place in self.honest.clone() {
@@ -191,6 +196,30 @@ impl<'a, C: Case> Search<'a, C> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a state was reached with the same nodes and with all that was said in this one, and
+    /// more. From there everything can happen that can happen from here, since more letters forbid
+    /// nothing; and whatever is wrong with some words is wrong with more.
+    fn is_dominated(&self, state: &State) -> bool {
+        !self.soups_of[&state.nodes].contains(&state.soup)
+    }
+
+    /// A step that changes no node and adds words leads to a state that dominates this one: where
+    /// there is such a step, all others of this state are left out.
+    fn speak_first(&mut self, number: u32, state: &State) -> Result<bool, Stop> {
+        for place in self.honest.clone() {
+            let node = state.nodes[place];
+            for at in 0..self.kitchen.mail(state.soup, place).len() {
+                let step = Step::Deliver(self.kitchen.mail(state.soup, place)[at]);
+                let Ok(Some(effect)) = self.effect(node, step) else { continue };
+                if effect.node == node && !self.kitchen.has(state.soup, &effect.said) {
+                    self.take(number, place, step)?;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Takes one step from a state.
@@ -255,6 +284,12 @@ impl<'a, C: Case> Search<'a, C> {
 
     fn add(&mut self, state: State, origin: Origin) {
         let fresh = self.states.len() as u32;
+        let known = self.soups_of.entry(state.nodes).or_default();
+        if known.iter().any(|soup| self.kitchen.covers(*soup, state.soup)) {
+            return;
+        }
+        known.retain(|soup| !self.kitchen.covers(state.soup, *soup));
+        known.push(state.soup);
         if *self.state_numbers.entry(state).or_insert(fresh) == fresh {
             self.states.push(state);
             self.origins.push(origin);
