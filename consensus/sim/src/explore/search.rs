@@ -5,6 +5,11 @@
 //! states and letters get numbers, each pair of them runs through the driver once, and the search
 //! combines numbers: interleavings of steps at different nodes cost a look-up, and end in one state.
 //! Nothing is left out for that: the reduction is exact.
+//!
+//! So is the second one: words only add up. Of states with the same nodes those count in which most
+//! was said, and a step that changes no node and says something is taken before all others. What can
+//! happen with fewer words can happen with more: a node reads its own state and one letter, a soup
+//! never shrinks, and everything that is checked of it stays wrong once it is wrong.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -114,6 +119,7 @@ struct Search<'a, C: Case> {
     states: Vec<State>,
     origins: Vec<Origin>,
     state_numbers: HashMap<State, u32>,
+    /// Soups by nodes: of those that were reached, the ones that no other covers.
     soups_of: HashMap<[u32; PLACES], Vec<u32>>,
     transitions: usize,
     /// Validators that run the engine.

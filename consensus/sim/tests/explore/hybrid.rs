@@ -27,12 +27,23 @@ fn bound(short: usize, full: usize) -> usize {
 }
 
 #[test]
+fn one_block_at_most_is_voted_through_in_the_first_view() {
+    for mode in [Mode::Fast, Mode::Pbft] {
+        for blocks in [1, 2] {
+            let case = LyingLeader::<Hybrid>::new(mode, Reach::FirstView, blocks, 2_000_000);
+            let found = holds(&format!("hybrid, {mode:?}, {blocks} blocks, first view"), &case);
+            assert!(found.exhausted);
+        }
+    }
+}
+
+#[test]
 fn no_view_starts_beside_what_a_lying_leader_made_final() {
     for mode in [Mode::Fast, Mode::Pbft] {
         for blocks in [1, 2] {
-            let max_states = bound(100_000, 2_000_000);
-            let case = LyingLeader::<Hybrid>::new(mode, Reach::ViewChange, blocks, max_states);
-            holds(&format!("hybrid, {mode:?}, {blocks} blocks, up to the view change"), &case);
+            let case = LyingLeader::<Hybrid>::new(mode, Reach::ViewChange, blocks, 2_000_000);
+            let name = format!("hybrid, {mode:?}, {blocks} blocks, up to the view change");
+            assert!(holds(&name, &case).exhausted);
         }
     }
 }
@@ -40,7 +51,7 @@ fn no_view_starts_beside_what_a_lying_leader_made_final() {
 #[test]
 fn the_votes_of_the_second_view_agree_with_the_first() {
     for blocks in [1, 2] {
-        let max_states = bound(60_000, 1_000_000);
+        let max_states = bound(100_000, 3_000_000);
         let case = LyingLeader::<Hybrid>::new(Mode::Fast, Reach::SecondView, blocks, max_states);
         holds(&format!("hybrid, {blocks} blocks, through the second view"), &case);
     }
