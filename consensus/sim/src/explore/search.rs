@@ -27,7 +27,7 @@ use super::soup::Kitchen;
 const PLACES: usize = 5;
 
 /// Node states by place, and the soup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     nodes: [u32; PLACES],
     soup: u32,
@@ -118,7 +118,6 @@ struct Search<'a, C: Case> {
     effects: HashMap<(u32, Step), Option<Effect>>,
     states: Vec<State>,
     origins: Vec<Origin>,
-    state_numbers: HashMap<State, u32>,
     /// Soups by nodes: of those that were reached, the ones that no other covers.
     soups_of: HashMap<[u32; PLACES], Vec<u32>>,
     transitions: usize,
@@ -144,7 +143,6 @@ impl<'a, C: Case> Search<'a, C> {
             effects: HashMap::new(),
             states: Vec::new(),
             origins: Vec::new(),
-            state_numbers: HashMap::new(),
             soups_of: HashMap::new(),
             transitions: 0,
             honest,
@@ -288,18 +286,16 @@ impl<'a, C: Case> Search<'a, C> {
         Effect { node: node_number, said: said.into() }
     }
 
+    /// Keeps a state unless one with the same nodes and at least as many words was reached before.
     fn add(&mut self, state: State, origin: Origin) {
-        let fresh = self.states.len() as u32;
         let known = self.soups_of.entry(state.nodes).or_default();
         if known.iter().any(|soup| self.kitchen.covers(*soup, state.soup)) {
             return;
         }
         known.retain(|soup| !self.kitchen.covers(state.soup, *soup));
         known.push(state.soup);
-        if *self.state_numbers.entry(state).or_insert(fresh) == fresh {
-            self.states.push(state);
-            self.origins.push(origin);
-        }
+        self.states.push(state);
+        self.origins.push(origin);
     }
 
     fn violation(&self, what: String, last: Origin) -> Stop {

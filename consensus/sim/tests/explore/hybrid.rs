@@ -51,7 +51,7 @@ fn no_view_starts_beside_what_a_lying_leader_made_final() {
 #[test]
 fn the_votes_of_the_second_view_agree_with_the_first() {
     for blocks in [1, 2] {
-        let max_states = bound(100_000, 3_000_000);
+        let max_states = bound(100_000, 1_000_000);
         let case = LyingLeader::<Hybrid>::new(Mode::Fast, Reach::SecondView, blocks, max_states);
         holds(&format!("hybrid, {blocks} blocks, through the second view"), &case);
     }
