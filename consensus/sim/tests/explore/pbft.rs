@@ -43,7 +43,7 @@ fn no_view_starts_beside_what_a_lying_primary_made_final() {
 #[test]
 fn the_second_view_agrees_with_the_first() {
     for blocks in [1, 2] {
-        let max_states = if is_full() { 1_000_000 } else { 200_000 };
+        let max_states = if is_full() { 1_000_000 } else { 100_000 };
         let case = LyingPrimary::<Pbft>::new(Reach::SecondView, blocks, max_states);
         holds(&format!("pbft, {blocks} blocks, through the second view"), &case);
     }

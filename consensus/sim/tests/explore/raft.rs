@@ -72,7 +72,7 @@ fn two_terms_and_a_crash() {
 
 #[test]
 fn two_terms_of_three_candidates() {
-    let max_states = if is_full() { 1_000_000 } else { 200_000 };
+    let max_states = if is_full() { 1_000_000 } else { 100_000 };
     holds("raft, three candidates", &two_terms::<Raft<Thesis>>([1, 1, 1], 0, max_states));
     if is_full() {
         let crash = two_terms::<Raft<Bare>>([1, 1, 1], 1, max_states);
