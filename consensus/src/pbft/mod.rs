@@ -56,7 +56,7 @@ use crate::votes::VoteBook;
 type Out = Output<Message, Draft>;
 
 /// One replica (or observer) of PBFT.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Pbft<R: Rules = Paper> {
     config: Config,
     now: Time,

@@ -47,7 +47,7 @@ pub trait Rules: std::fmt::Debug + Send + 'static {
 }
 
 /// The rules as they are.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Paper;
 
 impl Rules for Paper {}

@@ -1,41 +1,32 @@
 //! The hybrid with four validators, of which the leader of the first view lies, over two views.
 //!
-//! The liar proposes one or two blocks at height 1 to whom it likes, makes every certificate that the votes it got allow,
-//! makes everyone leave its view at any time, reports any vote and certificate to the next leader
-//! and acknowledges any tip.
+//! The liar proposes one or two blocks at height 1 to whom it likes, makes every certificate that the
+//! votes it got allow, makes everyone leave its view at any time, reports any vote and certificate to
+//! the next leader and acknowledges any tip.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
-use chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_digest};
-use chain::certificate::{Ballot, Certificate, Finality, Signatures, ViewStart, Vote, VoteKind};
-use chain::crypto::{Domain, Hasher, Signature, Signer};
-use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
-use chain::validator::ValidatorSet;
-use consensus::application::{BuildKind, BuildRequest};
+use chain::block::{Mode, SealedBlock};
+use chain::certificate::{Certificate, Finality, ViewStart, Vote, VoteKind};
+use chain::crypto::{Domain, Hasher};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use consensus::engine::Engine;
 use consensus::hybrid::{
     Append, LeaveReason, Message, ReportAnchor, Safety, Suspect, ViewAck, ViewChange, ViewReport,
     VotedProposal, Votes,
 };
-use consensus::message::EngineMessage;
-use consensus::tree::BlockRef;
 
-use super::node;
+use super::liar::{LIAR, Liar, SUCCESSOR, ballot, reference, votes};
 use super::scope::{Case, Scope};
 use super::soup::{Letter, Said};
-use crate::application::HashChain;
-use crate::genesis::Genesis;
-
-/// Leads view 0 and lies.
-const LIAR: ValidatorIndex = ValidatorIndex::new(0);
-/// Leads view 1 and does not.
-const SUCCESSOR: ValidatorIndex = ValidatorIndex::new(1);
 
 /// How far a search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
+    /// Nobody leaves view 0: every vote of every validator reaches every other, the liar's too.
+    FirstView,
     /// Until view 1 has its certificate: what it may start on is judged by the acknowledgements.
     ViewChange,
     /// Through the votes of view 1.
@@ -47,10 +38,7 @@ pub struct LyingLeader<E> {
     mode: Mode,
     reach: Reach,
     max_states: usize,
-    set: ValidatorSet,
-    chain_id: Digest,
-    signer: Box<dyn Signer + Send>,
-    blocks: Vec<SealedBlock>,
+    liar: Liar,
     engine: PhantomData<E>,
 }
 
@@ -67,49 +55,26 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
     /// With one block the liar only withholds it, its certificates and its votes; with two it
     /// equivocates.
     pub fn new(mode: Mode, reach: Reach, blocks: u64, max_states: usize) -> Self {
-        let genesis = node::genesis::<E>(&scope(mode, max_states));
-        let signer = node::signer(LIAR);
-        let blocks =
-            (1..=blocks).map(|time| first_block(&genesis, mode, time, signer.as_ref())).collect();
-        Self {
-            mode,
-            reach,
-            max_states,
-            set: genesis.validators.clone(),
-            chain_id: genesis.chain_id,
-            signer,
-            blocks,
-            engine: PhantomData,
-        }
-    }
-
-    fn sign(&self, digest: &Digest) -> Signature {
-        self.signer.sign(digest)
-    }
-
-    fn tell(to: ValidatorIndex, message: Message) -> Letter<Message> {
-        Letter { from: LIAR, to: Some(to), message }
-    }
-
-    fn vote(&self, ballot: Ballot) -> Vote {
-        Vote { ballot, voter: LIAR, signature: self.sign(&ballot.digest(&self.chain_id)) }
+        let liar = Liar::new::<E>(&scope(mode, max_states), blocks);
+        Self { mode, reach, max_states, liar, engine: PhantomData }
     }
 
     /// What it can say without having heard anything.
     fn opening_lies(&self) -> Vec<Message> {
-        let digest = Hasher::on_chain(Domain::Suspect, &self.chain_id)
-            .value(&(self.set.epoch, View::default()))
+        let digest = Hasher::on_chain(Domain::Suspect, &self.liar.chain_id)
+            .value(&(self.liar.set.epoch, View::default()))
             .finish();
         let suspect = Suspect {
-            epoch: self.set.epoch,
+            epoch: self.liar.set.epoch,
             view: View::default(),
             sender: LIAR,
-            signature: self.sign(&digest),
+            signature: self.liar.sign(&digest),
         };
-        let mut lies = vec![Message::Suspect(suspect)];
-        for block in &self.blocks {
+        let leaves = self.reach != Reach::FirstView;
+        let mut lies: Vec<_> = leaves.then_some(Message::Suspect(suspect)).into_iter().collect();
+        for block in &self.liar.blocks {
             lies.push(Message::Append(Append {
-                epoch: self.set.epoch,
+                epoch: self.liar.set.epoch,
                 view: View::default(),
                 head: reference(block),
                 view_certificate: None,
@@ -118,9 +83,9 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
                 votes: Vec::new(),
             }));
             // In fast mode nobody but the liar itself counts them.
-            if self.mode == Mode::Pbft {
+            if self.mode == Mode::Pbft && !leaves {
                 for kind in [VoteKind::Prepare, VoteKind::Commit] {
-                    let vote = self.vote(ballot(kind, reference(block)));
+                    let vote = self.liar.vote(ballot(kind, block));
                     lies.push(Message::Votes(Votes {
                         votes: vec![vote],
                         header: None,
@@ -132,37 +97,18 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
         lies
     }
 
-    /// Every certificate that the honest votes of view 0 and the liar's make possible, with a quorum
-    /// and with all four. Rules count signers and never ask who they are, so one certificate stands
-    /// for all with as many: that of the first validators.
+    /// Every certificate of view 0 that it can make, with a quorum and with all four.
     fn certificates(&self, said: &Said<'_, Message>) -> Vec<Certificate> {
-        let quorums = self.set.quorums();
-        let mut certificates = Vec::new();
-        for block in &self.blocks {
-            for (kind, size) in [
-                (VoteKind::Prepare, quorums.quorum),
-                (VoteKind::Prepare, quorums.fast_quorum),
-                (VoteKind::Commit, quorums.quorum),
-            ] {
-                let ballot = ballot(kind, reference(block));
-                let voters: BTreeSet<ValidatorIndex> = votes(said)
-                    .filter(|vote| vote.ballot == ballot)
-                    .map(|vote| vote.voter)
-                    .collect();
-                if voters.len() + 1 >= size {
-                    certificates.push(self.certificate(ballot, size));
-                }
-            }
-        }
-        certificates
-    }
-
-    fn certificate(&self, ballot: Ballot, size: usize) -> Certificate {
-        let digest = ballot.digest(&self.chain_id);
-        let signers = self.set.indices().take(size);
-        let signatures: Vec<_> =
-            signers.map(|place| (place, node::signer(place).sign(&digest))).collect();
-        Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
+        let quorums = self.liar.set.quorums();
+        let kinds = [
+            (VoteKind::Prepare, quorums.quorum),
+            (VoteKind::Prepare, quorums.fast_quorum),
+            (VoteKind::Commit, quorums.quorum),
+        ];
+        let make = |block| {
+            kinds.map(|(kind, size)| self.liar.certificate(said, ballot(kind, block), size))
+        };
+        self.liar.blocks.iter().flat_map(make).flatten().collect()
     }
 
     /// Every report for view 1 that the edge lets pass.
@@ -171,25 +117,26 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
             headers: vec![block.signed_header()],
             anchor: ReportAnchor::Opening,
         };
-        let votes = std::iter::once(None).chain(self.blocks.iter().map(|block| Some(voted(block))));
+        let votes =
+            std::iter::once(None).chain(self.liar.blocks.iter().map(|block| Some(voted(block))));
         // A final one it could show as well without a report.
         let prepared =
-            certificates.iter().filter(|held| held.finality(&self.set) == Finality::Ordered);
+            certificates.iter().filter(|held| held.finality(&self.liar.set) == Finality::Ordered);
         let high: Vec<Option<Certificate>> =
             std::iter::once(None).chain(prepared.cloned().map(Some)).collect();
         let mut reports = Vec::new();
         for last_vote in votes {
             for high_qc in &high {
                 let report = ViewReport {
-                    epoch: self.set.epoch,
+                    epoch: self.liar.set.epoch,
                     view: View::new(1),
                     high_qc: high_qc.clone(),
                     last_vote: last_vote.clone(),
                     final_certificate: None,
                     reason: LeaveReason::Timeout,
                 };
-                let hasher = Hasher::on_chain(Domain::ViewChange, &self.chain_id);
-                let signature = self.sign(&hasher.value(&report).finish());
+                let hasher = Hasher::on_chain(Domain::ViewChange, &self.liar.chain_id);
+                let signature = self.liar.sign(&hasher.value(&report).finish());
                 reports.push(Message::ViewChange(ViewChange { report, sender: LIAR, signature }));
             }
         }
@@ -198,11 +145,12 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
 
     /// Acknowledgements of every tip that view 1 could start on.
     fn acks(&self) -> Vec<Message> {
-        let genesis = (Height::default(), self.chain_id);
-        let tips = self.blocks.iter().map(|block| (block.header.height, block.hash()));
+        let genesis = (Height::default(), self.liar.chain_id);
+        let tips = self.liar.blocks.iter().map(|block| (block.header.height, block.hash()));
         let ack = |(tip_height, tip)| {
-            let start = ViewStart { epoch: self.set.epoch, view: View::new(1), tip_height, tip };
-            let signature = self.sign(&start.digest(&self.chain_id));
+            let start =
+                ViewStart { epoch: self.liar.set.epoch, view: View::new(1), tip_height, tip };
+            let signature = self.liar.sign(&start.digest(&self.liar.chain_id));
             Message::ViewAck(ViewAck { start, sender: LIAR, signature })
         };
         std::iter::once(genesis).chain(tips).map(ack).collect()
@@ -215,7 +163,7 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
             let ballot = vote.ballot;
             voters.entry((ballot.kind, ballot.block)).or_default().insert(vote.voter);
         }
-        let quorums = self.set.quorums();
+        let quorums = self.liar.set.quorums();
         let enough = |kind: VoteKind| match kind {
             VoteKind::Prepare => quorums.fast_quorum,
             VoteKind::Commit => quorums.quorum,
@@ -236,7 +184,7 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
                 senders.entry(ack.start.tip).or_default().insert(ack.sender);
             }
         }
-        let quorum = self.set.quorums().quorum;
+        let quorum = self.liar.set.quorums().quorum;
         let enough = senders.into_iter().filter(|(_, honest)| honest.len() + 1 >= quorum);
         enough.map(|(tip, _)| tip).collect()
     }
@@ -254,17 +202,23 @@ impl<E: Engine<Message = Message, Record = Safety> + Clone + Debug> Case for Lyi
     }
 
     /// Left out: fetching and what answers it, since whatever is missing the liar has and may have
-    /// sent; signs of life and status, which promise nothing; suspicions and evidence of others,
-    /// since the liar's own suspicion makes any validator leave at any time; and what belongs to no
-    /// view of the scope.
+    /// sent; signs of life without a certificate, and status, which promise nothing; what others than
+    /// the two leaders send after, which anyone may lack; suspicions and evidence of others, since
+    /// the liar's own suspicion makes any validator leave at any time; and what belongs to no view of
+    /// the scope.
     fn keeps(&self, letter: &Letter<Message>) -> bool {
         let second = self.reach == Reach::SecondView;
         match &letter.message {
-            Message::Append(append) => second && !append.blocks.is_empty(),
+            Message::Append(append) => {
+                let of_leader = letter.from == LIAR || letter.from == SUCCESSOR;
+                let says_something = !append.blocks.is_empty() || !append.certificates.is_empty();
+                second && of_leader && append.view <= View::new(1) && says_something
+            }
             Message::Votes(votes) => {
                 let of_first = |vote: &Vote| vote.ballot.position.view == View::default();
                 second || votes.votes.iter().all(of_first)
             }
+            _ if self.reach == Reach::FirstView => false,
             Message::ViewChange(change) => change.report.view == View::new(1),
             Message::NewView(_) => true,
             Message::ViewAck(_) => true,
@@ -275,36 +229,54 @@ impl<E: Engine<Message = Message, Record = Safety> + Clone + Debug> Case for Lyi
     /// View changes matter to the next leader alone, until it has chosen: others would only follow
     /// them out of view 0, which they leave at any time. Where the search ends with the
     /// acknowledgements, nobody needs to get them. Within view 0 a node sees one block at most, later
-    /// both; certificates of view 0 reach it there.
+    /// both; certificates of view 0 reach it there. Votes of view 0 are counted in the search that
+    /// stays there, each once its block was voted for, since it waits for that anyway. In the others
+    /// the liar's certificates stand for them: it can make each that an honest validator could.
     fn delivers(&self, letter: &Letter<Message>, to: ValidatorIndex, promises: &Safety) -> bool {
         let first = promises.view == View::default();
         match &letter.message {
+            Message::Votes(votes) => {
+                let of_first = |vote: &Vote| vote.ballot.position.view == View::default();
+                let voted = promises.last_vote.as_ref().map(|vote| vote.block.hash);
+                let on_voted = |vote: &Vote| Some(vote.ballot.block) == voted;
+                match self.reach {
+                    Reach::FirstView => votes.votes.iter().all(on_voted),
+                    _ => !votes.votes.iter().all(of_first),
+                }
+            }
             Message::ViewChange(_) => to == SUCCESSOR && !first && promises.new_view.is_none(),
             Message::NewView(_) => !first,
             Message::ViewAck(_) => self.reach == Reach::SecondView,
             Message::Append(append) if append.view == View::default() => {
                 !first || promises.last_vote.is_none()
             }
-            Message::Decided(certificate) => {
-                first && certificate.finality(&self.set) == Finality::Ordered
-            }
+            Message::Decided(_) => first,
             _ => true,
         }
     }
 
+    /// Whom to ask for which block, and when: it decides nothing but the questions, which are left
+    /// out.
+    fn ignores(&self) -> &[&str] {
+        &["catch_up"]
+    }
+
     fn lies(&self, said: &Said<'_, Message>) -> Vec<Letter<Message>> {
         let certificates = self.certificates(said);
-        let honest = || self.set.indices().filter(|index| *index != LIAR);
+        let honest = || self.liar.honest();
         let mut lies = Vec::new();
         for message in self.opening_lies() {
-            lies.extend(honest().map(|to| Self::tell(to, message.clone())));
+            lies.extend(honest().map(|to| Liar::tell(to, message.clone())));
         }
         for certificate in &certificates {
             let message = Message::Decided(certificate.clone());
-            lies.extend(honest().map(|to| Self::tell(to, message.clone())));
+            lies.extend(honest().map(|to| Liar::tell(to, message.clone())));
+        }
+        if self.reach == Reach::FirstView {
+            return lies;
         }
         let to_leader = self.reports(&certificates).into_iter().chain(self.acks());
-        lies.extend(to_leader.map(|message| Self::tell(SUCCESSOR, message)));
+        lies.extend(to_leader.map(|message| Liar::tell(SUCCESSOR, message)));
         lies
     }
 
@@ -335,49 +307,4 @@ fn scope(mode: Mode, max_states: usize) -> Scope {
         max_states,
         options: Scope::OPTIONS,
     }
-}
-
-fn reference(block: &SealedBlock) -> BlockRef {
-    BlockRef { position: block.header.position(), hash: block.hash() }
-}
-
-fn ballot(kind: VoteKind, block: BlockRef) -> Ballot {
-    Ballot { kind, position: block.position, block: block.hash }
-}
-
-fn votes<'a>(said: &Said<'a, Message>) -> impl Iterator<Item = &'a Vote> + use<'a> {
-    said.letters().flat_map(|letter| letter.message.votes())
-}
-
-/// A block on genesis by the liar; two of different times are two blocks.
-fn first_block(genesis: &Genesis, mode: Mode, time: u64, signer: &dyn Signer) -> SealedBlock {
-    let Genesis { chain_id, hash, rule, validators, .. } = genesis;
-    let state = node::hash_chain_state(genesis);
-    let mut execution = HashChain::new(*chain_id, *rule, state, *hash);
-    execution.set_time(time);
-    let (epoch, view, height) = (Epoch::default(), View::default(), Height::new(1));
-    let (parent, kind) = (*hash, BuildKind::Ordinary);
-    let request = BuildRequest { parent, height, epoch, view, kind, evidence: Vec::new() };
-    let payload = execution.build(&request);
-    let justification = Justification::default();
-    let header = Header {
-        chain_id: *chain_id,
-        epoch,
-        view,
-        height,
-        mode,
-        kind: payload.kind,
-        parent,
-        proposer: LIAR,
-        timestamp_ms: payload.timestamp_ms,
-        transactions_root: payload.transactions_root,
-        receipts_root: payload.receipts_root,
-        state_root: payload.state_root,
-        validators_hash: validators.hash(chain_id),
-        next_validators_hash: payload.next_validators_hash,
-        justification_hash: justification.hash(chain_id),
-    };
-    let signature = signer.sign(&proposal_digest(chain_id, &header.hash(chain_id)));
-    let transactions = payload.transactions;
-    SealedBlock::new(Block { header, signature, justification, transactions })
 }

@@ -3,14 +3,16 @@
 //!
 //! * [`scope`] bounds a search, and says what an engine adds: messages that matter, liars, oracles;
 //! * [`search`] walks through all states; [`soup`] holds what was said and done on the way there;
-//! * [`hybrid`], [`raft`] and [`paxos`] are the searches of the engines.
+//! * [`hybrid`], [`raft`], [`paxos`] and [`pbft`] are the searches of the engines.
 //!
 //! What a search can and cannot show: docs/simulator-model-checking.md.
 
 pub mod hybrid;
 mod ledger;
+mod liar;
 mod node;
 pub mod paxos;
+pub mod pbft;
 pub mod raft;
 pub mod scope;
 pub mod search;

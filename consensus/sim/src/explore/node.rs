@@ -240,7 +240,7 @@ impl<E: Engine + Clone + fmt::Debug> Node<E> {
     }
 }
 
-/// A debug output without the plain values of some fields.
+/// A debug output without the values of some fields.
 fn without(mut text: String, fields: &[&str]) -> String {
     for field in fields {
         let name = format!(" {field}: ");
@@ -248,12 +248,25 @@ fn without(mut text: String, fields: &[&str]) -> String {
         let mut parts = text.split(&name);
         kept.extend(parts.next());
         for part in parts {
-            let value = part.find([',', '}']).unwrap_or(part.len());
-            kept.push_str(&part[value..]);
+            kept.push_str(&part[length_of_value(part)..]);
         }
         text = kept;
     }
     text
+}
+
+/// Where the value ends that a debug output starts with: at a comma or bracket that is not its own.
+fn length_of_value(text: &str) -> usize {
+    let mut open = 0_usize;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '{' | '[' | '(' => open += 1,
+            '}' | ']' | ')' if open > 0 => open -= 1,
+            ',' | '}' | ']' | ')' if open == 0 => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Two hashes of a text at once: 128 bits, so that no two states of a search share one.

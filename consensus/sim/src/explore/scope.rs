@@ -72,7 +72,8 @@ pub trait Case {
         &[]
     }
 
-    /// Everything that the liars can say once the honest have said this. They overhear everything.
+    /// Everything that the liars can say once the honest have said this. They overhear everything,
+    /// and the more they heard, the more they can say: the search relies on it.
     fn lies(
         &self,
         _said: &Said<'_, <Self::Engine as Engine>::Message>,
@@ -81,7 +82,8 @@ pub trait Case {
     }
 
     /// What must be true of all that was said and done, beside agreement, one word per slot of an
-    /// honest key and (where nobody lies) one leader per view.
+    /// honest key and (where nobody lies) one leader per view. What is not true of some words is not
+    /// true of more: the search relies on it.
     ///
     /// # Errors
     /// What is not true.

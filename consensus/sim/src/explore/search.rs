@@ -5,6 +5,11 @@
 //! states and letters get numbers, each pair of them runs through the driver once, and the search
 //! combines numbers: interleavings of steps at different nodes cost a look-up, and end in one state.
 //! Nothing is left out for that: the reduction is exact.
+//!
+//! So is the second one: words only add up. Of states with the same nodes those count in which most
+//! was said, and a step that changes no node and says something is taken before all others. What can
+//! happen with fewer words can happen with more: a node reads its own state and one letter, a soup
+//! never shrinks, and everything that is checked of it stays wrong once it is wrong.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +27,7 @@ use super::soup::Kitchen;
 const PLACES: usize = 5;
 
 /// Node states by place, and the soup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State {
     nodes: [u32; PLACES],
     soup: u32,
@@ -113,7 +118,8 @@ struct Search<'a, C: Case> {
     effects: HashMap<(u32, Step), Option<Effect>>,
     states: Vec<State>,
     origins: Vec<Origin>,
-    state_numbers: HashMap<State, u32>,
+    /// Soups by nodes: of those that were reached, the ones that no other covers.
+    soups_of: HashMap<[u32; PLACES], Vec<u32>>,
     transitions: usize,
     /// Validators that run the engine.
     honest: Vec<usize>,
@@ -137,7 +143,7 @@ impl<'a, C: Case> Search<'a, C> {
             effects: HashMap::new(),
             states: Vec::new(),
             origins: Vec::new(),
-            state_numbers: HashMap::new(),
+            soups_of: HashMap::new(),
             transitions: 0,
             honest,
         }
@@ -171,6 +177,9 @@ impl<'a, C: Case> Search<'a, C> {
 
     fn expand(&mut self, number: u32) -> Result<(), Stop> {
         let state = self.states[number as usize];
+        if self.is_dominated(&state) || self.speak_first(number, &state)? {
+            return Ok(());
+        }
         let alive = state.nodes.iter().filter(|node| **node != u32::MAX);
         let crashes: u8 = alive.map(|node| self.nodes[*node as usize].crashes).sum();
         for place in self.honest.clone() {
@@ -191,6 +200,30 @@ impl<'a, C: Case> Search<'a, C> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a state was reached with the same nodes and with all that was said in this one, and
+    /// more. From there everything can happen that can happen from here, since more letters forbid
+    /// nothing; and whatever is wrong with some words is wrong with more.
+    fn is_dominated(&self, state: &State) -> bool {
+        !self.soups_of[&state.nodes].contains(&state.soup)
+    }
+
+    /// A step that changes no node and adds words leads to a state that dominates this one: where
+    /// there is such a step, all others of this state are left out.
+    fn speak_first(&mut self, number: u32, state: &State) -> Result<bool, Stop> {
+        for place in self.honest.clone() {
+            let node = state.nodes[place];
+            for at in 0..self.kitchen.mail(state.soup, place).len() {
+                let step = Step::Deliver(self.kitchen.mail(state.soup, place)[at]);
+                let Ok(Some(effect)) = self.effect(node, step) else { continue };
+                if effect.node == node && !self.kitchen.has(state.soup, &effect.said) {
+                    self.take(number, place, step)?;
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Takes one step from a state.
@@ -253,12 +286,16 @@ impl<'a, C: Case> Search<'a, C> {
         Effect { node: node_number, said: said.into() }
     }
 
+    /// Keeps a state unless one with the same nodes and at least as many words was reached before.
     fn add(&mut self, state: State, origin: Origin) {
-        let fresh = self.states.len() as u32;
-        if *self.state_numbers.entry(state).or_insert(fresh) == fresh {
-            self.states.push(state);
-            self.origins.push(origin);
+        let known = self.soups_of.entry(state.nodes).or_default();
+        if known.iter().any(|soup| self.kitchen.covers(*soup, state.soup)) {
+            return;
         }
+        known.retain(|soup| !self.kitchen.covers(state.soup, *soup));
+        known.push(state.soup);
+        self.states.push(state);
+        self.origins.push(origin);
     }
 
     fn violation(&self, what: String, last: Origin) -> Stop {

@@ -105,6 +105,17 @@ impl<M: EngineMessage> Kitchen<M> {
         }
     }
 
+    /// Whether all these items are in the soup.
+    pub(super) fn has(&self, soup: u32, items: &[u32]) -> bool {
+        let known = &self.soups[soup as usize].items;
+        items.iter().all(|item| known.binary_search(item).is_ok())
+    }
+
+    /// Whether everything said in the lesser soup was said in the greater.
+    pub(super) fn covers(&self, greater: u32, lesser: u32) -> bool {
+        self.has(greater, &self.soups[lesser as usize].items)
+    }
+
     pub(super) fn mail(&self, soup: u32, to: usize) -> &[u32] {
         &self.soups[soup as usize].mail[to]
     }

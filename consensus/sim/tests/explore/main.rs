@@ -5,6 +5,7 @@
 
 mod hybrid;
 mod paxos;
+mod pbft;
 mod raft;
 mod spoiled;
 

@@ -57,15 +57,27 @@ fn two_terms<E>(timeouts: [u8; 3], crashes: u8, max_states: usize) -> Elections<
 
 #[test]
 fn two_terms_of_two_candidates() {
-    let max_states = if is_full() { 3_000_000 } else { 300_000 };
-    holds("raft, bare", &two_terms::<Raft<Bare>>([1, 1, 0], 0, max_states));
-    holds("raft, thesis", &two_terms::<Raft<Thesis>>([1, 1, 0], 0, max_states));
+    let bare = holds("raft, bare", &two_terms::<Raft<Bare>>([1, 1, 0], 0, 3_000_000));
+    let thesis = holds("raft, thesis", &two_terms::<Raft<Thesis>>([1, 1, 0], 0, 3_000_000));
+    assert!(bare.exhausted && thesis.exhausted);
 }
 
 #[test]
 fn two_terms_and_a_crash() {
-    let max_states = if is_full() { 3_000_000 } else { 300_000 };
-    holds("raft, bare, one crash", &two_terms::<Raft<Bare>>([1, 1, 0], 1, max_states));
+    let bare = holds("raft, bare, one crash", &two_terms::<Raft<Bare>>([1, 1, 0], 1, 3_000_000));
+    let thesis = two_terms::<Raft<Thesis>>([1, 1, 0], 1, 3_000_000);
+    let thesis = holds("raft, thesis, one crash", &thesis);
+    assert!(bare.exhausted && thesis.exhausted);
+}
+
+#[test]
+fn two_terms_of_three_candidates() {
+    let max_states = if is_full() { 1_000_000 } else { 100_000 };
+    holds("raft, three candidates", &two_terms::<Raft<Thesis>>([1, 1, 1], 0, max_states));
+    if is_full() {
+        let crash = two_terms::<Raft<Bare>>([1, 1, 1], 1, max_states);
+        holds("raft, bare, three candidates, one crash", &crash);
+    }
 }
 
 #[test]
