@@ -349,31 +349,3 @@ fn section_1_a_lying_leader_is_outside_the_model() {
     println!("{forks} of {seeds} runs with an equivocating leader fork");
     assert!(forks > 0);
 }
-
-/// Every named scenario in which nobody lies.
-#[test]
-fn named_scenarios_are_safe_and_recover() {
-    let mut runs = 0;
-    for scenario in scenarios::ALL {
-        for n in [3, 4, 5] {
-            let plan = scenario.plan(1, n);
-            if !plan.byzantine.is_empty() || !plan.twins.is_empty() {
-                continue;
-            }
-            let report = runner::run::<Paxos>(&plan, scenario.name);
-            assert_eq!(report.violations, Vec::new(), "{} n = {n}", scenario.name);
-            assert!(report.liveness.recovered, "{} n = {n}: {report:?}", scenario.name);
-            runs += 1;
-        }
-    }
-    println!("{runs} runs of named scenarios");
-    assert!(runs > 15);
-}
-
-/// The same seed gives the same trace.
-#[test]
-fn a_seed_decides_everything() {
-    let plan = scenarios::named("lossy").expect("a scenario").plan(9, 4);
-    let hash = || runner::run::<Paxos>(&plan, "lossy").trace_hash;
-    assert_eq!(hash(), hash());
-}
