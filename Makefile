@@ -44,6 +44,7 @@ bench: build
 	./testnet/run.sh bench
 
 soak: build
-	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test behaviours --test twins --test planted_bugs -- --nocapture
+	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test membership --test behaviours --test twins --test planted_bugs -- --nocapture
+	EXPLORE=full $(CARGO) test --workspace --test explore -- --nocapture
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
 	$(BIN)/testnet soak --kills 100
