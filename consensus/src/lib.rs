@@ -17,6 +17,7 @@
 //! ```
 
 pub mod application;
+mod catch_up;
 pub mod driver;
 pub mod engine;
 mod evidence_pool;

@@ -7,6 +7,8 @@ use chain::codec::Bounded;
 use chain::crypto::{Signature, Signer};
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
+use crate::application::Finals;
+
 /// Sending and receiving order: where a link or the consensus thread is short of time, the first
 /// goes first and the last is dropped first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,4 +160,42 @@ pub trait EngineMessage:
     ) -> Vec<Self> {
         Vec::new()
     }
+}
+
+/// The statements that blocks and votes are, for [`EngineMessage::statements`]: what `sender`
+/// proposes in its own name, and what it votes for.
+pub(crate) fn proposed_and_voted(
+    message: &impl EngineMessage,
+    sender: ValidatorIndex,
+    each: &mut dyn FnMut(Slot, Digest),
+) {
+    for block in message.proposals() {
+        if block.header.proposer == sender {
+            each(Slot::Proposal(block.header.position()), block.hash());
+        }
+    }
+    for vote in message.votes() {
+        if vote.voter == sender {
+            let ballot = &vote.ballot;
+            each(Slot::Vote(ballot.kind, ballot.position), ballot.block);
+        }
+    }
+}
+
+/// Blocks with their parts exchanged, without those that do not travel.
+pub(crate) fn rewrite_blocks(blocks: &[SealedBlock], by: &mut dyn Rewrite) -> Vec<SealedBlock> {
+    // Every block is rewritten, left out or not: the next ones build on it.
+    let rewritten: Vec<SealedBlock> = blocks.iter().map(|block| by.block(block)).collect();
+    rewritten.into_iter().filter(|block| by.carries(block)).collect()
+}
+
+/// Final blocks with another certificate in their proof, where there is one.
+pub(crate) fn rewrite_finals(finals: &Finals, by: &mut dyn Rewrite) -> Finals {
+    let mut finals = finals.clone();
+    if let Some(proof) = &mut finals.proof
+        && let Some(certificate) = by.certificate(&proof.certificate)
+    {
+        proof.certificate = certificate;
+    }
+    finals
 }

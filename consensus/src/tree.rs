@@ -157,6 +157,16 @@ impl Tree {
         self.nodes.insert(node.block.hash(), node);
     }
 
+    /// Puts a block back that the disk held. Refused like one that arrives.
+    pub(crate) fn restore(&mut self, block: SealedBlock, now: Time) -> bool {
+        let hash = block.hash();
+        let inserted = self.insert(block, now);
+        if inserted {
+            self.nodes.get_mut(&hash).expect("just inserted").stored = true;
+        }
+        inserted
+    }
+
     /// Room for one more block of a proposer: at the cost of its oldest that nobody needs.
     fn make_room(&mut self, proposer: ValidatorIndex) -> bool {
         let of_proposer = |node: &&Node| node.block.header.proposer == proposer;
@@ -214,6 +224,30 @@ impl Tree {
             }
             cursor = header.parent;
         }
+    }
+
+    /// The lowest block missing between the root and `block`, itself included.
+    pub(crate) fn first_missing(&self, block: BlockRef) -> Option<BlockRef> {
+        if !self.knows(&block.hash) {
+            return Some(block);
+        }
+        let (hash, height) = self.missing_parent(&block.hash)?;
+        Some(BlockRef { position: Position { height, ..block.position }, hash })
+    }
+
+    /// The blocks above a height on the way down from `hash` as far as they are here, the lowest
+    /// first: those that one who lacks them can use at once.
+    pub(crate) fn run_above(&self, above: Height, hash: &Digest) -> Vec<SealedBlock> {
+        let mut run = Vec::new();
+        let mut cursor = *hash;
+        while let Some(node) = self.nodes.get(&cursor)
+            && node.block.header.height > above
+        {
+            run.push(node.block.clone());
+            cursor = node.block.header.parent;
+        }
+        run.reverse();
+        run
     }
 
     /// The barrier at or below `hash` that is not final, if there is one.

@@ -8,7 +8,10 @@ use chain::types::{Digest, Epoch, ValidatorIndex, View};
 use super::message::{
     Append, Draft, LeaveReason, Message, NewView, ReportAnchor, ViewChange, ViewReport, Votes,
 };
-use crate::message::{Claim, EngineMessage, Gossip, Lane, Rewrite, Slot};
+use crate::message::{
+    Claim, EngineMessage, Gossip, Lane, Rewrite, Slot, proposed_and_voted, rewrite_blocks,
+    rewrite_finals,
+};
 
 impl EngineMessage for Message {
     fn kind(&self) -> &'static str {
@@ -83,17 +86,7 @@ impl EngineMessage for Message {
         chain_id: &Digest,
         each: &mut dyn FnMut(Slot, Digest),
     ) {
-        for block in self.proposals() {
-            if block.header.proposer == sender {
-                each(Slot::Proposal(block.header.position()), block.hash());
-            }
-        }
-        for vote in self.votes() {
-            if vote.voter == sender {
-                let ballot = &vote.ballot;
-                each(Slot::Vote(ballot.kind, ballot.position), ballot.block);
-            }
-        }
+        proposed_and_voted(self, sender, each);
         match self {
             Self::ViewChange(change) if change.sender == sender => {
                 let report = &change.report;
@@ -141,15 +134,7 @@ impl EngineMessage for Message {
             Self::Decided(certificate) => {
                 Self::Decided(by.certificate(certificate).unwrap_or_else(|| certificate.clone()))
             }
-            Self::Finals(finals) => {
-                let mut finals = finals.clone();
-                if let Some(proof) = &mut finals.proof
-                    && let Some(certificate) = by.certificate(&proof.certificate)
-                {
-                    proof.certificate = certificate;
-                }
-                Self::Finals(finals)
-            }
+            Self::Finals(finals) => Self::Finals(rewrite_finals(finals, by)),
             other => other.clone(),
         }
     }
@@ -181,12 +166,6 @@ fn reported(report: &ViewReport) -> impl Iterator<Item = &Certificate> {
         ReportAnchor::View(_) | ReportAnchor::Opening => None,
     });
     report.high_qc.iter().chain(&report.final_certificate).chain(anchor)
-}
-
-fn rewrite_blocks(blocks: &[SealedBlock], by: &mut dyn Rewrite) -> Vec<SealedBlock> {
-    // Every block is rewritten, left out or not: the next ones build on it.
-    let rewritten: Vec<SealedBlock> = blocks.iter().map(|block| by.block(block)).collect();
-    rewritten.into_iter().filter(|block| by.carries(block)).collect()
 }
 
 fn rewrite_append(append: &Append, by: &mut dyn Rewrite) -> Append {

@@ -1,59 +1,29 @@
 //! Getting blocks that others have: a few by hash, or the final chain from a height on.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
-use chain::block::SealedBlock;
-use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
 use super::{Hybrid, Out};
 use crate::application::Finals;
+use crate::catch_up::{Asker, answer};
 use crate::engine::{Outgoing, Recipients, Request, Time};
-use crate::finals::FinalsSync;
 use crate::tree::BlockRef;
 
-/// Most blocks looked for at the same time.
-const MAX_WANTED: usize = 64;
-/// Largest answer in bytes of blocks, first block not counted.
-const ANSWER_BYTES: usize = 1024 * 1024;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
-/// What is missing and who may have it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CatchUp {
-    wanted: BTreeMap<Digest, Wanted>,
-    finals: FinalsSync,
-}
-
-#[derive(Clone, Debug)]
-struct Wanted {
-    height: Height,
-    source: ValidatorIndex,
-    /// Not asked before then: it is probably on its way.
-    due: Time,
-    asked: u32,
-}
-
-impl CatchUp {
-    pub(super) fn arrived(&mut self, hash: &Digest) {
-        self.wanted.remove(hash);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.wanted.clear();
-        self.finals.clear();
-    }
-
-    pub(super) fn next_due(&self, retry: Duration) -> Option<Time> {
-        let blocks = self.wanted.values().map(|wanted| wanted.due).min();
-        blocks.into_iter().chain(self.finals.next_due(retry)).min()
-    }
-}
-
 impl Hybrid {
+    fn asker(&self) -> Asker {
+        Asker {
+            me: self.me,
+            root: self.tree.root().position.height,
+            far: FAR,
+            now: self.now,
+            heartbeat: self.config.heartbeat,
+            n: self.set.len(),
+        }
+    }
+
     /// Final blocks for a peer, unless it asks too often: a few runs within a heartbeat, each once.
     fn serve_finals(&mut self, to: ValidatorIndex, from: Height, out: &mut Out) {
         if self.catch_up.finals.may_serve(to, from, self.now, self.config.heartbeat) {
@@ -73,68 +43,25 @@ impl Hybrid {
 
     /// Wants whatever is missing between the root and a block that somebody vouches for.
     pub(super) fn want_path(&mut self, block: BlockRef, source: ValidatorIndex) {
-        if !self.tree.knows(&block.hash) {
-            return self.want(block, source);
-        }
-        if let Some((hash, height)) = self.tree.missing_parent(&block.hash) {
-            let position = Position { height, ..block.position };
-            self.want(BlockRef { position, hash }, source);
+        if let Some(missing) = self.tree.first_missing(block) {
+            self.want(missing, source);
         }
     }
 
     fn want_at(&mut self, block: BlockRef, source: ValidatorIndex, due: Time) {
-        let root = self.tree.root().position.height;
-        if Some(source) == self.me || block.position.height <= root {
-            return;
-        }
-        if block.position.height.get() > root.get() + FAR {
-            self.catch_up.finals.is_ahead(source, block.position.height.previous());
-        }
-        if let Some(wanted) = self.catch_up.wanted.get_mut(&block.hash) {
-            wanted.due = wanted.due.min(due.max(self.now));
-            return;
-        }
-        if self.catch_up.wanted.len() < MAX_WANTED {
-            let height = block.position.height;
-            let wanted = Wanted { height, source, due, asked: 0 };
-            self.catch_up.wanted.insert(block.hash, wanted);
-        }
+        let asker = self.asker();
+        self.catch_up.want(block, source, due, &asker);
     }
 
     /// Asks for what is due.
     pub(super) fn fetch(&mut self, out: &mut Out) {
-        let root = self.tree.root().position.height;
-        let (now, retry) = (self.now, self.config.heartbeat);
-        let tree = &self.tree;
-        self.catch_up.wanted.retain(|hash, wanted| wanted.height > root && !tree.knows(hash));
-        let n = self.set.len();
-        for (hash, wanted) in &mut self.catch_up.wanted {
-            if wanted.due > now {
-                continue;
-            }
-            let mut to = wanted.source;
-            if wanted.asked > 0 {
-                to = self.catch_up.finals.next_peer(n);
-            }
-            wanted.asked += 1;
-            wanted.due = now + retry;
-            if Some(to) == self.me {
-                continue;
-            }
-            let message = Message::FetchBlocks { block: *hash, above: root };
+        let asker = self.asker();
+        for (to, block) in self.catch_up.due_blocks(&self.tree, &asker) {
+            let message = Message::FetchBlocks { block, above: asker.root };
             out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
-        // Nobody had it after a few rounds of everybody: forget it; whoever needs it asks again.
-        self.catch_up.wanted.retain(|_, wanted| wanted.asked < 4 * n as u32 + 4);
-        self.fetch_finals(out);
-    }
-
-    fn fetch_finals(&mut self, out: &mut Out) {
-        let root = self.tree.root().position.height;
-        let (n, heartbeat) = (self.set.len(), self.config.heartbeat);
-        let to = self.catch_up.finals.ask(root, self.now, heartbeat, n);
-        if let Some(to) = to.filter(|to| Some(*to) != self.me) {
-            let message = Message::FetchFinals { from: root.next() };
+        if let Some(to) = self.catch_up.due_finals(&asker) {
+            let message = Message::FetchFinals { from: asker.root.next() };
             out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
     }
@@ -151,29 +78,9 @@ impl Hybrid {
         if above < root.position.height {
             self.serve_finals(from, above.next(), out);
         }
-        let mut blocks: Vec<SealedBlock> = Vec::new();
-        let mut cursor = block;
-        while let Some(node) = self.tree.get(&cursor) {
-            if node.block.header.height <= above {
-                break;
-            }
-            blocks.push(node.block.clone());
-            cursor = node.block.header.parent;
-        }
-        // The lowest first: those the asker can use at once.
-        let mut bytes = 0;
-        let answer: Vec<SealedBlock> = blocks
-            .into_iter()
-            .rev()
-            .enumerate()
-            .take_while(|(place, block)| {
-                bytes += block.encoded().len();
-                *place == 0 || bytes <= ANSWER_BYTES
-            })
-            .map(|(_, block)| block)
-            .collect();
-        if !answer.is_empty() {
-            out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(answer)));
+        let blocks = answer(self.tree.run_above(above, &block));
+        if !blocks.is_empty() {
+            out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(blocks)));
         }
     }
 

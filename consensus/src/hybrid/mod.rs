@@ -37,12 +37,12 @@ pub use self::message::{
 };
 pub use self::safety::{LastVote, Safety};
 
-use self::catch_up::CatchUp;
 use self::policy::History;
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
 use crate::application::{FinalityProof, Finals};
+use crate::catch_up::CatchUp;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Reason, Recovered, Role, Status,
     Time, Verified, Voted,

@@ -6,7 +6,6 @@ use chain::block::Header;
 use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, View};
 
-use super::catch_up::CatchUp;
 use super::message::Message;
 use super::policy::History;
 use super::propose::Proposing;
@@ -14,6 +13,7 @@ use super::reports::DeepFinals;
 use super::safety::Safety;
 use super::timers::Timers;
 use super::{Hybrid, Out};
+use crate::catch_up::CatchUp;
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
 use crate::propose::Work;
@@ -124,13 +124,10 @@ fn restore_blocks(hybrid: &mut Hybrid, mut blocks: Vec<chain::block::SealedBlock
     blocks.sort_by_key(|block| block.header.height);
     let now = hybrid.now;
     for block in blocks {
-        if block.header.epoch != hybrid.epoch() || !hybrid.tree.insert(block.clone(), now) {
+        if block.header.epoch != hybrid.epoch() || !hybrid.tree.restore(block.clone(), now) {
             continue;
         }
         hybrid.note_header(&block.signed_header(), out);
-        if let Some(node) = hybrid.tree.get_mut(&block.hash()) {
-            node.stored = true;
-        }
         if hybrid.tree.is_valid(&block.header.parent) {
             out.requests.push(Request::Execute(block));
         }

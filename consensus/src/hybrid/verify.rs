@@ -12,6 +12,7 @@ use super::message::{
 };
 use crate::application::Finals;
 use crate::engine::Fault;
+use crate::finals;
 
 /// Most blocks in one message.
 const MAX_BLOCKS: usize = 64;
@@ -308,35 +309,9 @@ impl Edge<'_> {
         self.signed(from, &ack.start.digest(&self.hybrid.config.chain_id), &ack.signature)
     }
 
-    /// The proof covers the whole run through the hash chain.
     fn finals(&self, finals: &Finals) -> Result<(), Fault> {
         let Hybrid { config, set, .. } = self.hybrid;
-        let Some(last) = finals.blocks.last() else {
-            return Err(Fault("an empty part of the chain"));
-        };
-        check(finals.blocks.len() <= Finals::MAX_BLOCKS, "too many blocks at once")?;
-        for pair in finals.blocks.windows(2) {
-            check(
-                pair[1].header.parent == pair[0].hash()
-                    && pair[1].header.height == pair[0].header.height.next()
-                    && pair[1].header.epoch == pair[0].header.epoch,
-                "final blocks that do not hang together",
-            )?;
-        }
-        // The certificate covers hashes alone: a block whose proposer's signature is wrong could be
-        // voted for here, and no report of that vote would be valid.
-        let headers: Vec<SignedHeader> =
-            finals.blocks.iter().map(SealedBlock::signed_header).collect();
-        let led = headers.iter().all(|signed| {
-            signed.header.view >= set.first_view
-                && signed.header.proposer == set.leader(signed.header.view)
-        });
-        let verifier = config.verifier.as_ref();
-        check(
-            led && SignedHeader::verify_all(&headers, &config.chain_id, set, verifier),
-            "a final block that its view's leader did not propose",
-        )?;
-        finals.blocks.iter().try_for_each(|block| self.body(block))?;
+        let last = finals::verify_run(finals, config, set)?;
         check(
             finals.proof.as_ref().is_some_and(|proof| {
                 proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref())

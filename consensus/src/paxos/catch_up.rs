@@ -2,65 +2,33 @@
 //!
 //! docs/protocol/paxos.md, lines L3-L4.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use chain::block::SealedBlock;
-use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
 use super::{Out, Paxos, Rules};
 use crate::application::Finals;
+use crate::catch_up::{Asker, answer};
 use crate::engine::{Outgoing, Recipients, Request, Time};
-use crate::finals::FinalsSync;
 use crate::tree::BlockRef;
 
-/// Most blocks looked for at the same time.
-const MAX_WANTED: usize = 64;
 /// Most blocks in an answer.
 pub(super) const MAX_BLOCKS: usize = 64;
-/// Largest answer in bytes of blocks, first block not counted.
-const ANSWER_BYTES: usize = 1024 * 1024;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
-/// What is missing and who may have it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CatchUp {
-    wanted: BTreeMap<Digest, Wanted>,
-    finals: FinalsSync,
-}
-
-#[derive(Clone, Debug)]
-struct Wanted {
-    height: Height,
-    source: ValidatorIndex,
-    due: Time,
-    asked: usize,
-}
-
-impl CatchUp {
-    pub(super) fn arrived(&mut self, hash: &Digest) {
-        self.wanted.remove(hash);
-    }
-
-    pub(super) fn is_ahead(&mut self, source: ValidatorIndex, height: Height) {
-        self.finals.is_ahead(source, height);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.wanted.clear();
-        self.finals.clear();
-    }
-
-    pub(super) fn next_due(&self, retry: Duration) -> Option<Time> {
-        let blocks = self.wanted.values().map(|wanted| wanted.due).min();
-        blocks.into_iter().chain(self.finals.next_due(retry)).min()
-    }
-}
-
 impl<R: Rules> Paxos<R> {
+    fn asker(&self) -> Asker {
+        Asker {
+            me: self.me,
+            root: self.final_height(),
+            far: FAR,
+            now: self.now,
+            heartbeat: self.config.heartbeat,
+            n: self.set.len(),
+        }
+    }
+
     /// Final blocks for a peer, unless it asks too often: a few runs within a heartbeat, each once.
     pub(super) fn serve_finals(&mut self, to: ValidatorIndex, from: Height, out: &mut Out) {
         let may = self.catch_up.finals.may_serve(to, from, self.now, self.config.heartbeat);
@@ -85,56 +53,26 @@ impl<R: Rules> Paxos<R> {
     }
 
     fn want_at(&mut self, block: BlockRef, source: ValidatorIndex, due: Time) {
-        let (root, height) = (self.final_height(), block.position.height);
-        if Some(source) == self.me || height <= root {
-            return;
-        }
-        if height.get() > root.get() + FAR {
-            self.catch_up.is_ahead(source, height.previous());
-        }
-        if self.catch_up.wanted.len() < MAX_WANTED {
-            let wanted = Wanted { height, source, due, asked: 0 };
-            let held = self.catch_up.wanted.entry(block.hash).or_insert(wanted);
-            if held.asked == 0 {
-                held.due = held.due.min(due);
-            }
-        }
+        let asker = self.asker();
+        self.catch_up.want_patiently(block, source, due, &asker);
     }
 
     /// Wants whatever is missing between the root and a block that somebody vouches for.
     pub(super) fn want_path(&mut self, block: BlockRef, source: ValidatorIndex) {
-        if !self.tree.knows(&block.hash) {
-            return self.want(block, source);
-        }
-        if let Some((hash, height)) = self.tree.missing_parent(&block.hash) {
-            let position = Position { height, ..block.position };
-            self.want(BlockRef { position, hash }, source);
+        if let Some(missing) = self.tree.first_missing(block) {
+            self.want(missing, source);
         }
     }
 
     /// L3: asks for what is due.
     pub(super) fn fetch(&mut self, out: &mut Out) {
-        let (root, now, retry) = (self.final_height(), self.now, self.config.heartbeat);
-        let (tree, n) = (&self.tree, self.set.len());
-        self.catch_up.wanted.retain(|hash, wanted| wanted.height > root && !tree.knows(hash));
-        for (hash, wanted) in &mut self.catch_up.wanted {
-            if wanted.due > now {
-                continue;
-            }
-            let first = wanted.asked == 0;
-            let to = if first { wanted.source } else { self.catch_up.finals.next_peer(n) };
-            wanted.asked += 1;
-            wanted.due = now + retry;
-            if Some(to) != self.me {
-                let message = Message::FetchBlocks { block: *hash, above: root };
-                out.send.push(Outgoing::Ready(Recipients::One(to), message));
-            }
+        let asker = self.asker();
+        for (to, block) in self.catch_up.due_blocks(&self.tree, &asker) {
+            let message = Message::FetchBlocks { block, above: asker.root };
+            out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
-        // Nobody had it after a few rounds of everybody: whoever needs it asks again.
-        self.catch_up.wanted.retain(|_, wanted| wanted.asked < 4 * n + 4);
-        let to = self.catch_up.finals.ask(root, now, retry, n);
-        if let Some(to) = to.filter(|to| Some(*to) != self.me) {
-            let message = Message::FetchFinals { from: root.next() };
+        if let Some(to) = self.catch_up.due_finals(&asker) {
+            let message = Message::FetchFinals { from: asker.root.next() };
             out.send.push(Outgoing::Ready(Recipients::One(to), message));
         }
     }
@@ -150,30 +88,9 @@ impl<R: Rules> Paxos<R> {
         if above < self.final_height() {
             self.serve_finals(from, above.next(), out);
         }
-        let mut blocks: Vec<SealedBlock> = Vec::new();
-        let mut cursor = block;
-        while let Some(node) = self.tree.get(&cursor) {
-            if node.block.header.height <= above {
-                break;
-            }
-            blocks.push(node.block.clone());
-            cursor = node.block.header.parent;
-        }
-        // The lowest first: those the asker can use at once.
-        let mut bytes = 0;
-        let answer: Vec<SealedBlock> = blocks
-            .into_iter()
-            .rev()
-            .take(MAX_BLOCKS)
-            .enumerate()
-            .take_while(|(place, block)| {
-                bytes += block.encoded().len();
-                *place == 0 || bytes <= ANSWER_BYTES
-            })
-            .map(|(_, block)| block)
-            .collect();
-        if !answer.is_empty() {
-            out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(answer)));
+        let blocks = answer(self.tree.run_above(above, &block).into_iter().take(MAX_BLOCKS));
+        if !blocks.is_empty() {
+            out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(blocks)));
         }
     }
 
@@ -205,7 +122,7 @@ impl<R: Rules> Paxos<R> {
         let root = self.final_height();
         let target = BlockRef { position: last.header.position(), hash: last.hash() };
         if first.header.height > root.next() {
-            self.catch_up.is_ahead(from, target.position.height);
+            self.catch_up.finals.is_ahead(from, target.position.height);
             return self.fetch(out);
         }
         // Several peers answer the same question.
@@ -239,7 +156,7 @@ impl<R: Rules> Paxos<R> {
     ) {
         let root = self.final_height();
         if final_height > root {
-            self.catch_up.is_ahead(from, final_height);
+            self.catch_up.finals.is_ahead(from, final_height);
             self.fetch(out);
         } else if final_height < root {
             self.serve_finals(from, final_height.next(), out);

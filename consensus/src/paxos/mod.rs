@@ -32,11 +32,11 @@ pub use self::rules::Rules;
 pub use self::single::Paper;
 
 use self::accept::{Leader, Proposal};
-use self::catch_up::CatchUp;
 use self::prepare::Candidate;
 use self::read::Reads;
 use self::timers::Timers;
 use crate::application::Finals;
+use crate::catch_up::CatchUp;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
     Verified, Voted,

@@ -178,7 +178,7 @@ impl<R: Rules> Paxos<R> {
             return;
         }
         if promise.final_height > root {
-            self.catch_up.is_ahead(from, promise.final_height);
+            self.catch_up.finals.is_ahead(from, promise.final_height);
         }
         candidate.promises.insert(from, promise);
         self.fetch(out);

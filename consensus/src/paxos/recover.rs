@@ -7,12 +7,12 @@ use chain::block::{Header, SealedBlock};
 use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, View};
 
-use super::catch_up::CatchUp;
 use super::message::Message;
 use super::read::Reads;
 use super::record::{Entry, Record};
 use super::timers::Timers;
 use super::{Ahead, Out, Part, Paxos, Rules};
+use crate::catch_up::CatchUp;
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::propose::{Pace, Work};
 use crate::tree::{BlockRef, Tree};
@@ -94,11 +94,8 @@ impl<R: Rules> Paxos<R> {
         blocks.sort_by_key(|block| block.header.height);
         for block in blocks {
             let accepted = self.record.accepted.iter().any(|held| held.block == block.hash());
-            if !accepted || !self.tree.insert(block.clone(), self.now) {
+            if !accepted || !self.tree.restore(block.clone(), self.now) {
                 continue;
-            }
-            if let Some(node) = self.tree.get_mut(&block.hash()) {
-                node.stored = true;
             }
             if self.tree.is_valid(&block.header.parent) {
                 out.requests.push(Request::Execute(block));

@@ -6,7 +6,10 @@ use chain::crypto::Signer;
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
 use super::message::{Draft, Message, NewView, PrePrepare, Prepared, Report, ViewChange};
-use crate::message::{Claim, EngineMessage, Gossip, Lane, Rewrite, Slot};
+use crate::message::{
+    Claim, EngineMessage, Gossip, Lane, Rewrite, Slot, proposed_and_voted, rewrite_blocks,
+    rewrite_finals,
+};
 
 impl EngineMessage for Message {
     fn kind(&self) -> &'static str {
@@ -71,17 +74,7 @@ impl EngineMessage for Message {
         chain_id: &Digest,
         each: &mut dyn FnMut(Slot, Digest),
     ) {
-        for block in self.proposals() {
-            if block.header.proposer == sender {
-                each(Slot::Proposal(block.header.position()), block.hash());
-            }
-        }
-        for vote in self.votes() {
-            if vote.voter == sender {
-                let ballot = &vote.ballot;
-                each(Slot::Vote(ballot.kind, ballot.position), ballot.block);
-            }
-        }
+        proposed_and_voted(self, sender, each);
         match self {
             Self::ViewChange(change) if change.sender == sender => {
                 let report = &change.report;
@@ -108,26 +101,10 @@ impl EngineMessage for Message {
                 prepare: pre_prepare.prepare.as_ref().map(|vote| by.vote(vote)),
             }),
             Self::Votes(votes) => Self::Votes(votes.iter().map(|vote| by.vote(vote)).collect()),
-            Self::Blocks(blocks) => Self::Blocks(
-                blocks
-                    .iter()
-                    .map(|block| by.block(block))
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .filter(|block| by.carries(block))
-                    .collect(),
-            ),
+            Self::Blocks(blocks) => Self::Blocks(rewrite_blocks(blocks, by)),
             Self::ViewChange(change) => Self::ViewChange(rewrite_view_change(change, chain_id, by)),
             Self::NewView(new_view) => Self::NewView(rewrite_new_view(new_view, chain_id, by)),
-            Self::Finals(finals) => {
-                let mut finals = finals.clone();
-                if let Some(proof) = &mut finals.proof
-                    && let Some(certificate) = by.certificate(&proof.certificate)
-                {
-                    proof.certificate = certificate;
-                }
-                Self::Finals(finals)
-            }
+            Self::Finals(finals) => Self::Finals(rewrite_finals(finals, by)),
             other => other.clone(),
         }
     }

@@ -89,7 +89,7 @@ impl<R: Rules> Pbft<R> {
             return;
         }
         if height > self.root() && Some(sender) != self.me {
-            self.catch_up.is_ahead(sender, height);
+            self.catch_up.finals.is_ahead(sender, height);
         }
         let newest = &mut self.checkpoints.newest;
         if newest.get(&sender).is_none_or(|held| held.height < height) {

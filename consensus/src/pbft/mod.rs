@@ -39,11 +39,11 @@ pub use self::message::{
 pub use self::promises::Promises;
 pub use self::rules::{Paper, Rules};
 
-use self::catch_up::CatchUp;
 use self::checkpoint::Checkpoints;
 use self::select::Selection;
 use self::timers::Timers;
 use crate::application::{FinalityProof, Finals};
+use crate::catch_up::CatchUp;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
     Verified, Voted,

@@ -9,7 +9,6 @@ use chain::block::{Header, SealedBlock};
 use chain::certificate::Position;
 use chain::types::{Digest, Epoch, Height, View};
 
-use super::catch_up::CatchUp;
 use super::checkpoint::Checkpoints;
 use super::message::Draft;
 use super::promises::Promises;
@@ -17,6 +16,7 @@ use super::rules::Rules;
 use super::select::Selection;
 use super::timers::Timers;
 use super::{Out, Pbft};
+use crate::catch_up::CatchUp;
 use crate::engine::{Config, Outgoing, Reason, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
 use crate::propose::{Pace, Work};
@@ -109,13 +109,10 @@ fn restore_blocks<R: Rules>(pbft: &mut Pbft<R>, mut blocks: Vec<SealedBlock>, ou
     blocks.sort_by_key(|block| block.header.height);
     let now = pbft.now;
     for block in blocks {
-        if block.header.epoch != pbft.epoch() || !pbft.tree.insert(block.clone(), now) {
+        if block.header.epoch != pbft.epoch() || !pbft.tree.restore(block.clone(), now) {
             continue;
         }
         pbft.note_header(&block.signed_header(), out);
-        if let Some(node) = pbft.tree.get_mut(&block.hash()) {
-            node.stored = true;
-        }
         if pbft.tree.is_valid(&block.header.parent) {
             out.requests.push(Request::Execute(block));
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use chain::block::SealedBlock;
 use chain::types::{Epoch, ValidatorIndex};
 
-use super::catch_up::answer;
 use super::message::{Message, Status};
 use super::rules::Rules;
+use super::verify::MAX_BLOCKS;
 use super::{Out, Pbft};
+use crate::catch_up::answer;
 use crate::engine::{Outgoing, Recipients, Time};
 
 /// An idle replica asks one peer after the other, once in so many heartbeats.
@@ -69,7 +70,7 @@ impl<R: Rules> Pbft<R> {
         self.timers.offers.said = self.now;
         let mut to = Recipients::Others;
         if self.active() && !self.is_waiting() {
-            let peer = self.catch_up.next_peer(self.set.len());
+            let peer = self.catch_up.finals.next_peer(self.set.len());
             if Some(peer) == self.me {
                 return;
             }
@@ -95,7 +96,7 @@ impl<R: Rules> Pbft<R> {
     pub(super) fn handle_status(&mut self, from: ValidatorIndex, status: Status, out: &mut Out) {
         let root = self.root();
         if status.final_height > root {
-            self.catch_up.is_ahead(from, status.final_height);
+            self.catch_up.finals.is_ahead(from, status.final_height);
             self.fetch(out);
         } else if status.final_height < root {
             self.serve_finals(from, status.final_height.next(), out);
@@ -146,7 +147,7 @@ impl<R: Rules> Pbft<R> {
         if (votes.is_empty() && missed.is_empty()) || !self.may_answer(to) {
             return;
         }
-        let blocks = answer(missed);
+        let blocks = answer(missed.into_iter().take(MAX_BLOCKS));
         for message in [
             (!blocks.is_empty()).then_some(Message::Blocks(blocks)),
             (!votes.is_empty()).then_some(Message::Votes(votes)),

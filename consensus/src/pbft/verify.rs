@@ -13,6 +13,7 @@ use super::message::{Checkpoint, Message, NewView, PrePrepare, Prepared, Report,
 use super::rules::{LOG_SIZE, Rules};
 use crate::application::Finals;
 use crate::engine::Fault;
+use crate::finals;
 
 /// Most blocks in one message.
 pub(super) const MAX_BLOCKS: usize = 64;
@@ -259,40 +260,13 @@ impl<R: Rules> Edge<'_, R> {
         check(led, "evidence of a proposal by one who did not lead")
     }
 
-    /// The proof covers the whole run through the hash chain.
     fn finals(&self, finals: &Finals) -> Result<(), Fault> {
         let Pbft { config, set, .. } = self.pbft;
-        let Some(last) = finals.blocks.last() else {
-            return Err(Fault("an empty part of the chain"));
-        };
-        check(finals.blocks.len() <= Finals::MAX_BLOCKS, "too many blocks at once")?;
-        for pair in finals.blocks.windows(2) {
-            check(
-                pair[1].header.parent == pair[0].hash()
-                    && pair[1].header.height == pair[0].header.height.next()
-                    && pair[1].header.epoch == pair[0].header.epoch,
-                "final blocks that do not hang together",
-            )?;
-        }
-        // The certificate covers hashes alone: without its proposer's signature this replica could
-        // not pass a block on.
-        let headers: Vec<SignedHeader> =
-            finals.blocks.iter().map(SealedBlock::signed_header).collect();
-        let led = headers.iter().all(|signed| {
-            signed.header.view >= set.first_view
-                && signed.header.proposer == set.leader(signed.header.view)
-        });
-        let verifier = config.verifier.as_ref();
-        check(
-            led && SignedHeader::verify_all(&headers, &config.chain_id, set, verifier),
-            "a final block that its view's primary did not propose",
-        )?;
-        let whole = finals.blocks.iter().all(SealedBlock::matches_header);
-        check(whole, "a block whose content does not belong to its header")?;
+        let last = finals::verify_run(finals, config, set)?;
         check(
             finals.proof.as_ref().is_some_and(|proof| {
                 proof.headers.is_empty()
-                    && proof.verify(&last.hash(), &config.chain_id, set, verifier)
+                    && proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref())
             }),
             "final blocks without proof",
         )
