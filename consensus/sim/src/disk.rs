@@ -307,7 +307,10 @@ impl<R> Disk<R> {
     /// Height of the last final block that is written, synced or not.
     pub fn final_height(&self) -> Height {
         let state = self.0.borrow();
-        state.entries().last().map_or(Height::default(), |last| last.commit.block.header.height)
+        state
+            .entries()
+            .next_back()
+            .map_or(Height::default(), |last| last.commit.block.header.height)
     }
 }
 

@@ -3,6 +3,7 @@
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
+use super::verify::MAX_BLOCKS;
 use super::{Hybrid, Out};
 use crate::application::Finals;
 use crate::catch_up::{Asker, answer};
@@ -78,7 +79,7 @@ impl Hybrid {
         if above < root.position.height {
             self.serve_finals(from, above.next(), out);
         }
-        let blocks = answer(self.tree.run_above(above, &block));
+        let blocks = answer(self.tree.run_above(above, &block).into_iter().take(MAX_BLOCKS));
         if !blocks.is_empty() {
             out.send.push(Outgoing::Ready(Recipients::One(from), Message::Blocks(blocks)));
         }

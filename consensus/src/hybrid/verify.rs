@@ -15,7 +15,7 @@ use crate::engine::Fault;
 use crate::finals;
 
 /// Most blocks in one message.
-const MAX_BLOCKS: usize = 64;
+pub(super) const MAX_BLOCKS: usize = 64;
 /// Most votes or certificates in one message. Each costs a verification or a quorum of them, and
 /// who keeps the protocol never sends more than two.
 const MAX_SIGNED: usize = 4;
