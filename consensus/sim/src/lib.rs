@@ -35,6 +35,7 @@ pub mod scenarios;
 pub mod shape;
 pub mod signatures;
 pub mod simulate;
+pub mod soak;
 pub mod span;
 pub mod swarm;
 pub mod trace;

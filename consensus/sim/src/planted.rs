@@ -12,6 +12,7 @@ use consensus::engine::Engine;
 
 use crate::model::table::markdown;
 use crate::runner;
+use crate::soak;
 use crate::world::World;
 
 /// Seeds within which every bug must show.
@@ -54,8 +55,7 @@ pub fn hunt(bug: &str, run: impl Fn(u64) -> Option<String>) -> Row {
 /// # Panics
 /// Where something breaks all the same.
 pub fn control(world: &str, seeds: u64, run: impl Fn(u64) -> Option<String>) {
-    let factor = std::env::var("SIM_SEEDS").map_or(1, |text| text.parse().expect("a number"));
-    let row = hunt_in(&format!("no bug, {world}"), seeds * factor, run);
+    let row = hunt_in(&format!("no bug, {world}"), seeds * soak::factor(), run);
     assert_eq!(row.property, None, "{world}, seed {}", row.seeds - 1);
 }
 

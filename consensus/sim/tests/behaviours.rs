@@ -12,11 +12,7 @@ use consensus::pbft::Pbft;
 use consensus_sim::byzantine::BehaviourKind;
 use consensus_sim::model::table::markdown;
 use consensus_sim::plan::{Fault, Plan, Timed, Who};
-use consensus_sim::{runner, swarm};
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
-}
+use consensus_sim::{runner, soak, swarm};
 
 /// The random plan of a seed, with one liar or as many as may be. Nobody else is wrong for good: the
 /// liars are all that the validator set tolerates.
@@ -46,13 +42,13 @@ fn plan(kind: BehaviourKind, seed: u64, n: usize) -> Plan {
 }
 
 fn sweep<E: Engine>(n: usize, seeds: u64) {
-    let (factor, start) = (number("SIM_SEEDS", 1), number("SIM_FIRST", 0));
+    let runs = seeds * soak::factor();
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     for kind in BehaviourKind::ALL {
         let started = Instant::now();
         let (mut blocks, mut views, mut refused, mut evidence, mut slowest) = (0, 0, 0, 0, 0);
-        for seed in start..start + seeds * factor {
+        for seed in soak::seeds(seeds) {
             let plan = plan(*kind, seed, n);
             let report = runner::run::<E>(&plan, "behaviour");
             blocks += report.blocks_final;
@@ -73,7 +69,7 @@ fn sweep<E: Engine>(n: usize, seeds: u64) {
         let seconds = started.elapsed().as_secs_f64();
         rows.push(vec![
             format!("{kind:?}"),
-            (seeds * factor).to_string(),
+            runs.to_string(),
             blocks.to_string(),
             views.to_string(),
             refused.to_string(),
@@ -92,7 +88,7 @@ fn sweep<E: Engine>(n: usize, seeds: u64) {
         "slowest recovery (ms)",
         "s",
     ];
-    let cases = seeds * factor * BehaviourKind::ALL.len() as u64;
+    let cases = runs * BehaviourKind::ALL.len() as u64;
     println!("{}, n = {n}, {cases} cases\n{}", E::NAME, markdown(&head, &rows));
     assert!(failed.is_empty(), "{}, n = {n}: {failed:?} went wrong", E::NAME);
 }

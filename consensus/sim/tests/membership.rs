@@ -13,13 +13,9 @@ use consensus_sim::genesis::Genesis;
 use consensus_sim::plan::Plan;
 use consensus_sim::report::Report;
 use consensus_sim::world::World;
-use consensus_sim::{runner, swarm};
+use consensus_sim::{runner, soak, swarm};
 
 const MS: Duration = Duration::from_millis(1);
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
-}
 
 /// Changes the validator set every so often while faults happen.
 fn reconfigure<E: Engine>(world: &mut World<E>) {
@@ -46,11 +42,10 @@ fn run<E: Engine>(plan: &Plan, lines: usize) -> (Report, Vec<String>) {
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
 fn sweep<E: Engine>(n: usize, seeds: u64) {
-    let (factor, first) = (number("SIM_SEEDS", 1), number("SIM_FIRST", 0));
     let (mut blocks, mut epochs, mut crashed, mut slowest) = (0, 0, 0, 0);
     let mut failed = Vec::new();
-    let runs = seeds * factor;
-    for seed in first..first + runs {
+    let runs = seeds * soak::factor();
+    for seed in soak::seeds(seeds) {
         let plan = swarm::crashes(seed, n);
         let (report, _) = run::<E>(&plan, 0);
         blocks += report.blocks_final;

@@ -14,11 +14,7 @@ use consensus_sim::application::Workload;
 use consensus_sim::plan::Plan;
 use consensus_sim::report::Report;
 use consensus_sim::signatures::SignatureRule;
-use consensus_sim::{runner, swarm};
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
-}
+use consensus_sim::{runner, soak, swarm};
 
 #[derive(Default)]
 struct Totals {
@@ -61,11 +57,10 @@ impl Totals {
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
 fn sweep<E: Engine>(n: usize, seeds: u64) {
-    let (factor, first) = (number("SIM_SEEDS", 1), number("SIM_FIRST", 0));
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut failed = Vec::new();
-    for seed in first..first + seeds * factor {
+    for seed in soak::seeds(seeds) {
         let plan = swarm::plan_for(E::FAULT_MODEL, seed, n);
         let report = runner::run::<E>(&plan, "swarm");
         totals.add(&plan, &report);

@@ -10,6 +10,7 @@ use std::time::Instant;
 use consensus::engine::Engine;
 use consensus::hybrid::Hybrid;
 use consensus::pbft::Pbft;
+use consensus_sim::soak;
 use consensus_sim::twins::{self, Case, Start};
 
 /// Cases of three rounds, per start.
@@ -67,10 +68,9 @@ fn two_rounds<E: Engine>() -> Totals {
 
 /// A sample of three rounds.
 fn three_rounds<E: Engine>() -> Totals {
-    let factor = std::env::var("SIM_SEEDS").map_or(1, |text| text.parse().expect("a number"));
     let (started, mut totals) = (Instant::now(), Totals::default());
     for start in Start::ALL {
-        run::<E>(&twins::sample(4, 3, start, SAMPLE * factor, 7), &mut totals);
+        run::<E>(&twins::sample(4, 3, start, SAMPLE * soak::factor(), 7), &mut totals);
     }
     let share = format!("three rounds, sampled from {} per start", twins::count(4, 3));
     report(E::NAME, &share, &totals, started);
