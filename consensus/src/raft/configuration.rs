@@ -50,10 +50,14 @@ impl<R: Rules> Raft<R> {
     /// R50: the newest configuration in the log counts, committed or not. A barrier that is not
     /// known to be committed stands for both sets.
     pub(super) fn refresh_configuration(&mut self, out: &mut Out) {
-        let mut sets = vec![self.set.clone()];
-        for node in self.log() {
-            sets.extend(node.next_validators.clone());
+        let log = self.log();
+        let changes: Vec<&ValidatorSet> =
+            log.iter().filter_map(|node| node.next_validators.as_ref()).collect();
+        // After nearly every block: no change is under way, and none was.
+        if changes.is_empty() && self.configuration.sets() == std::slice::from_ref(&self.set) {
+            return;
         }
+        let sets = std::iter::once(&self.set).chain(changes).cloned().collect();
         let configuration = Configuration::new(R::voting_sets(sets));
         if configuration == self.configuration {
             return;
