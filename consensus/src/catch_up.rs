@@ -7,7 +7,7 @@ use std::time::Duration;
 use chain::block::SealedBlock;
 use chain::types::{Digest, Height, ValidatorIndex};
 
-use crate::engine::Time;
+use crate::engine::{Request, Time};
 use crate::finals::FinalsSync;
 use crate::tree::{BlockRef, Tree};
 
@@ -128,6 +128,26 @@ impl CatchUp {
     pub(crate) fn next_due(&self, heartbeat: Duration) -> Option<Time> {
         let blocks = self.wanted.values().map(|wanted| wanted.due).min();
         blocks.into_iter().chain(self.finals.next_due(heartbeat)).min()
+    }
+
+    /// A block that is proven final goes into the tree, whoever sent it and whatever it weighs, and
+    /// is executed once its parent is.
+    pub(crate) fn take_final(
+        &mut self,
+        block: SealedBlock,
+        tree: &mut Tree,
+        now: Time,
+        requests: &mut Vec<Request>,
+    ) {
+        let above = block.header.height > tree.root().position.height;
+        if !above || tree.get(&block.hash()).is_some() {
+            return;
+        }
+        tree.insert_final(block.clone(), now);
+        self.arrived(&block.hash());
+        if tree.is_valid(&block.header.parent) {
+            requests.push(Request::Execute(block));
+        }
     }
 
     pub(crate) fn arrived(&mut self, hash: &Digest) {

@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chain::block::{SealedBlock, SignedHeader};
 use chain::types::{Height, ValidatorIndex};
-use chain::validator::ValidatorSet;
 
-use crate::application::Finals;
-use crate::engine::{Config, Fault, Time};
+use crate::engine::Time;
 
 /// Most runs of final blocks for one peer within a heartbeat. Each is read from the disk.
 const MAX_RUNS: usize = 8;
@@ -105,41 +102,4 @@ impl FinalsSync {
         self.ahead = None;
         self.asked = None;
     }
-}
-
-/// What must hold of final blocks where validators may lie, all but that their proof is right. The
-/// proof covers the whole run through the hash chain; here is its last block.
-pub(crate) fn verify_run<'a>(
-    finals: &'a Finals,
-    config: &Config,
-    set: &ValidatorSet,
-) -> Result<&'a SealedBlock, Fault> {
-    let last = finals.blocks.last().ok_or(Fault("an empty part of the chain"))?;
-    check(finals.blocks.len() <= Finals::MAX_BLOCKS, "too many blocks at once")?;
-    for pair in finals.blocks.windows(2) {
-        check(
-            pair[1].header.parent == pair[0].hash()
-                && pair[1].header.height == pair[0].header.height.next()
-                && pair[1].header.epoch == pair[0].header.epoch,
-            "final blocks that do not hang together",
-        )?;
-    }
-    // The certificate covers hashes alone: a block whose proposer's signature is wrong could not be
-    // passed on from here, and no report of a vote for it would be valid.
-    let headers: Vec<SignedHeader> = finals.blocks.iter().map(SealedBlock::signed_header).collect();
-    let led = headers.iter().all(|signed| {
-        signed.header.view >= set.first_view
-            && signed.header.proposer == set.leader(signed.header.view)
-    });
-    check(
-        led && SignedHeader::verify_all(&headers, &config.chain_id, set, config.verifier.as_ref()),
-        "a final block that its view's leader did not propose",
-    )?;
-    let whole = finals.blocks.iter().all(SealedBlock::matches_header);
-    check(whole, "a block whose content does not belong to its header")?;
-    Ok(last)
-}
-
-fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
-    if holds { Ok(()) } else { Err(Fault(fault)) }
 }

@@ -18,10 +18,13 @@
 
 pub mod application;
 mod catch_up;
+mod decided;
 pub mod driver;
+mod edge;
 pub mod engine;
 mod evidence_pool;
 mod finals;
+mod headers;
 pub mod hybrid;
 pub mod message;
 pub mod paxos;

@@ -2,19 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chain::block::{BlockKind, SealedBlock};
+use chain::block::{BlockKind, Header, SealedBlock};
 use chain::certificate::{Certificate, Position};
-use chain::types::{Digest, Height, ValidatorIndex, View};
+use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 
-use crate::application::Finals;
-use crate::engine::Time;
+use crate::application::{Executed, Finals, InvalidBlock};
+use crate::engine::{Event, Recovered, Time};
 
 /// A block by place and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub struct BlockRef {
     pub position: Position,
     pub hash: Digest,
+}
+
+impl BlockRef {
+    pub fn of(block: &SealedBlock) -> Self {
+        Self { position: block.header.position(), hash: block.hash() }
+    }
+
+    fn of_header(header: &Header, chain_id: &Digest) -> Self {
+        Self { position: header.position(), hash: header.hash(chain_id) }
+    }
+
+    /// Genesis, or a block of which nothing is known but height and hash.
+    fn bare(height: Height, hash: Digest) -> Self {
+        let position = Position { epoch: Epoch::default(), view: View::default(), height };
+        Self { position, hash }
+    }
 }
 
 /// Most blocks of one proposer that are kept above the last final one: one who signs many, in views
@@ -52,7 +68,7 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn reference(&self) -> BlockRef {
-        BlockRef { position: self.block.header.position(), hash: self.block.hash() }
+        BlockRef::of(&self.block)
     }
 }
 
@@ -71,6 +87,26 @@ impl Tree {
             recent.into_iter().map(|block| (block.position.height, block)).collect();
         finals.insert(root.position.height, root);
         Self { root, nodes: BTreeMap::new(), finals }
+    }
+
+    /// The last final block and the recent ones below it, as the disk gave them back.
+    pub(crate) fn of_finals<R>(recovered: &Recovered<R>, chain_id: &Digest) -> Self {
+        let root = recovered.final_block.as_ref().map_or_else(
+            || BlockRef::bare(recovered.final_height, recovered.final_hash),
+            BlockRef::of,
+        );
+        assert_eq!(
+            root.position.height, recovered.final_height,
+            "the final block is the final one"
+        );
+        let recent = recovered.recent.iter();
+        Self::new(root, recent.map(|header| BlockRef::of_header(header, chain_id)))
+    }
+
+    /// The block that opened the epoch, as the disk gave it back.
+    pub(crate) fn opening<R>(&self, recovered: &Recovered<R>) -> BlockRef {
+        let (height, hash) = (recovered.opening_height, recovered.opening_hash);
+        self.final_at(height).unwrap_or(BlockRef::bare(height, hash))
     }
 
     pub(crate) fn root(&self) -> BlockRef {
@@ -189,6 +225,35 @@ impl Tree {
             let vouched_for = node.certificate.is_some() || node.verdict == Verdict::Valid;
             node.block.header.view >= view || node.stored || vouched_for
         });
+    }
+
+    /// Takes in what execution said of a block. Whether it is valid; false where it is not here.
+    pub(crate) fn judge(
+        &mut self,
+        hash: &Digest,
+        verdict: Result<Executed, InvalidBlock>,
+        now: Time,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let Some(node) = self.nodes.get_mut(hash) else {
+            return false;
+        };
+        match verdict {
+            Ok(executed) => {
+                node.verdict = Verdict::Valid;
+                node.next_validators = executed.next_validators;
+                if !executed.early.is_zero() {
+                    node.early_until = now + executed.early;
+                }
+                true
+            }
+            Err(InvalidBlock(reason)) => {
+                node.verdict = Verdict::Invalid;
+                let proposer = node.block.header.proposer;
+                events.push(Event::BlockRefused { proposer, block: *hash, reason });
+                false
+            }
+        }
     }
 
     /// Blocks that can be executed once `parent` is.

@@ -104,7 +104,7 @@ impl Hybrid {
         if last.header.epoch != self.epoch() {
             return;
         }
-        let target = BlockRef { position: last.header.position(), hash: last.hash() };
+        let target = BlockRef::of(last);
         let root = self.tree.root();
         let first = finals.blocks[0].header.height;
         if first > root.position.height.next() {
@@ -119,15 +119,7 @@ impl Hybrid {
         self.catch_up.finals.answered();
         for block in finals.blocks {
             self.note_header(&block.signed_header(), out);
-            let parent = block.header.parent;
-            if self.tree.get(&block.hash()).is_none() && block.header.height > root.position.height
-            {
-                self.tree.insert_final(block.clone(), self.now);
-                self.catch_up.arrived(&block.hash());
-                if self.tree.is_valid(&parent) {
-                    out.requests.push(Request::Execute(block));
-                }
-            }
+            self.catch_up.take_final(block, &mut self.tree, self.now, &mut out.requests);
         }
         let proof = finals.proof.expect("the edge accepts no final blocks without a proof");
         self.note_final_proof(target, proof, out);

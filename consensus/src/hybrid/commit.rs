@@ -86,39 +86,22 @@ impl Hybrid {
         out: &mut Out,
     ) {
         if target.position.height > self.tree.root().position.height {
-            self.pending_finals.entry(target.position.height).or_insert((target, proof));
-        }
-        while self.pending_finals.len() > 2 {
-            let middle = *self.pending_finals.keys().nth(1).expect("three or more");
-            self.pending_finals.remove(&middle);
+            self.pending_finals.note(target, proof);
         }
         self.try_finalize(out);
     }
 
     /// F4: commits the highest pending final block that is here and executed with its ancestors.
     pub(super) fn try_finalize(&mut self, out: &mut Out) {
-        let is_ready = |target: &BlockRef| {
-            self.tree
-                .path(&target.hash)
-                .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())))
-        };
-        let ready = self.pending_finals.values().rev().find(|(target, _)| is_ready(target));
-        let Some((target, proof)) = ready.cloned() else {
+        let Some((path, proof)) = self.pending_finals.ready(&self.tree) else {
             return;
         };
-        self.finalize(target, proof, out);
+        self.finalize(path, proof, out);
         self.try_new_view(out);
         self.try_ack(out);
     }
 
-    fn finalize(&mut self, target: BlockRef, mut proof: FinalityProof, out: &mut Out) {
-        let path: Vec<Node> = self
-            .tree
-            .path(&target.hash)
-            .expect("checked before: the target is linked to the root")
-            .into_iter()
-            .cloned()
-            .collect();
+    fn finalize(&mut self, path: Vec<Node>, mut proof: FinalityProof, out: &mut Out) {
         // F5: seals are void; they only prove the barrier below them.
         let (chain, seals): (Vec<Node>, Vec<Node>) =
             path.into_iter().partition(|node| !is_seal(&node.block));
@@ -161,8 +144,8 @@ impl Hybrid {
         self.final_proof = Some(proof);
         self.tree.set_root(&newest.block.hash());
         self.book.prune(newest.block.header.height);
-        self.headers.retain(|position, _| position.height > newest.block.header.height);
-        self.pending_finals.retain(|height, _| *height > newest.block.header.height);
+        self.headers.forget_up_to(newest.block.header.height);
+        self.pending_finals.forget_up_to(newest.block.header.height);
         match barrier {
             Some(barrier) => {
                 self.announce_barrier(out);
@@ -218,7 +201,7 @@ impl Hybrid {
         assert_eq!(header.kind, BlockKind::Barrier);
         assert_eq!(set.epoch, header.epoch.next(), "epochs follow one another");
         assert_eq!(set.first_view, header.view.next(), "the epoch starts above its barrier");
-        self.opening = BlockRef { position: header.position(), hash: barrier.block.hash() };
+        self.opening = barrier.reference();
         self.opening_mode = header.mode;
         self.enter_epoch(set);
         out.persist = true;

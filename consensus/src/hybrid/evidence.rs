@@ -6,33 +6,16 @@ use chain::evidence::Evidence;
 use super::message::{LeaveReason, Message};
 use super::{Hybrid, Out};
 use crate::engine::{Event, Outgoing, Reason, Recipients};
-use crate::tree::WINDOW;
 
 impl Hybrid {
     /// Remembers the first header at a position; a second, different one is evidence.
     pub(super) fn note_header(&mut self, signed: &SignedHeader, out: &mut Out) {
-        let position = signed.header.position();
-        let root = self.tree.root().position.height.get();
-        let height = position.height.get();
-        if position.epoch != self.epoch() || height <= root || height > root + WINDOW {
+        if signed.header.epoch != self.epoch() {
             return;
         }
-        match self.headers.get(&position) {
-            None => {
-                // One who signs many must not keep those of others from being remembered.
-                let proposer = signed.header.proposer;
-                let held = self.headers.values().filter(|held| held.header.proposer == proposer);
-                if held.count() < 2 * WINDOW as usize {
-                    self.headers.insert(position, signed.clone());
-                }
-            }
-            Some(first) if first.header == signed.header => {}
-            Some(first) => {
-                let evidence = Evidence::from_headers(first, signed, &self.config.chain_id);
-                if let Some(evidence) = evidence {
-                    self.handle_evidence(evidence, out);
-                }
-            }
+        let root = self.tree.root().position.height;
+        if let Some(evidence) = self.headers.note(signed, root, &self.config.chain_id) {
+            self.handle_evidence(evidence, out);
         }
     }
 

@@ -24,8 +24,8 @@ mod vote;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use chain::block::{Mode, SignedHeader};
-use chain::certificate::{Certificate, Finality, Position, ViewStart};
+use chain::block::Mode;
+use chain::certificate::{Certificate, Finality, ViewStart};
 use chain::crypto::{Signature, Signer};
 use chain::quorum::Quorums;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
@@ -43,11 +43,13 @@ use self::reports::DeepFinals;
 use self::timers::Timers;
 use crate::application::{FinalityProof, Finals};
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Reason, Recovered, Role, Status,
     Time, Verified, Voted,
 };
 use crate::evidence_pool::EvidencePool;
+use crate::headers::Headers;
 use crate::propose::Work;
 use crate::tree::{BlockRef, Tree};
 use crate::votes::VoteBook;
@@ -83,10 +85,10 @@ pub struct Hybrid {
     /// Proof that the root of the tree is final; none on genesis.
     final_proof: Option<FinalityProof>,
     /// The first header seen at each position: a second one is evidence.
-    headers: BTreeMap<Position, SignedHeader>,
+    headers: Headers,
     /// Final blocks whose ancestors are not all here and executed: the highest, and the lowest, from
     /// which one far behind works its way up.
-    pending_finals: BTreeMap<Height, (BlockRef, FinalityProof)>,
+    pending_finals: Decided<FinalityProof>,
     history: History,
     evidence: EvidencePool,
 

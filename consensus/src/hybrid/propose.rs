@@ -248,7 +248,7 @@ impl Hybrid {
         let append = Append {
             epoch: header.epoch,
             view: header.view,
-            head: BlockRef { position: header.position(), hash: block.hash() },
+            head: BlockRef::of(block),
             view_certificate: None,
             certificates: self.newest_prepare().into_iter().collect(),
             blocks: vec![block.clone()],

@@ -2,10 +2,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use chain::block::Header;
-use chain::certificate::Position;
-use chain::types::{Digest, Epoch, Height, View};
-
 use super::message::Message;
 use super::policy::History;
 use super::propose::Proposing;
@@ -14,20 +10,13 @@ use super::safety::Safety;
 use super::timers::Timers;
 use super::{Hybrid, Out};
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
+use crate::headers::Headers;
 use crate::propose::Work;
-use crate::tree::{BlockRef, Tree};
+use crate::tree::Tree;
 use crate::votes::VoteBook;
-
-/// Where genesis stands.
-fn genesis_position() -> Position {
-    Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) }
-}
-
-fn reference(header: &Header, chain_id: &Digest) -> BlockRef {
-    BlockRef { position: header.position(), hash: header.hash(chain_id) }
-}
 
 pub(super) fn recover(
     config: Config,
@@ -35,19 +24,9 @@ pub(super) fn recover(
     now: Time,
     out: &mut Out,
 ) -> Hybrid {
+    let tree = Tree::of_finals(&recovered, &config.chain_id);
+    let opening = tree.opening(&recovered);
     let set = recovered.validators;
-    let root = match &recovered.final_block {
-        Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
-        None => BlockRef { position: genesis_position(), hash: recovered.final_hash },
-    };
-    assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
-    let recent = recovered.recent.iter().map(|header| reference(header, &config.chain_id));
-    let tree = Tree::new(root, recent);
-    let opening_height = recovered.opening_height;
-    let opening = tree.final_at(opening_height).unwrap_or(BlockRef {
-        position: Position { height: opening_height, ..genesis_position() },
-        hash: recovered.opening_hash,
-    });
     let mut history = History::default();
     recovered.recent.iter().for_each(|header| history.push(header));
 
@@ -72,8 +51,8 @@ pub(super) fn recover(
         tree,
         book: VoteBook::default(),
         final_proof: recovered.final_proof,
-        headers: BTreeMap::new(),
-        pending_finals: BTreeMap::new(),
+        headers: Headers::default(),
+        pending_finals: Decided::default(),
         history,
         evidence: EvidencePool::default(),
         active: false,

@@ -4,15 +4,16 @@
 
 use chain::block::{SealedBlock, SignedHeader};
 use chain::certificate::{Certificate, Finality, ViewCertificate, Vote};
-use chain::types::{Epoch, ValidatorIndex};
+use chain::crypto::Signature;
+use chain::types::{Digest, Epoch, ValidatorIndex};
 
 use super::Hybrid;
 use super::message::{
     Message, NewView, ReportAnchor, Suspect, ViewAck, ViewChange, ViewReport, VotedProposal,
 };
 use crate::application::Finals;
+use crate::edge::{self, check};
 use crate::engine::Fault;
-use crate::finals;
 
 /// Most blocks in one message.
 pub(super) const MAX_BLOCKS: usize = 64;
@@ -28,7 +29,7 @@ pub(super) fn verify(
     if hybrid.set.get(from).is_none() {
         return Err(Fault("sender is not a validator of this epoch"));
     }
-    let edge = Edge { hybrid };
+    let checks = Checks { hybrid };
     if let Some(epoch) = epoch_of(&message).filter(|epoch| *epoch != hybrid.epoch()) {
         return Ok(hybrid.status_of_other_epoch(epoch));
     }
@@ -37,38 +38,30 @@ pub(super) fn verify(
             within(append.blocks.len(), MAX_BLOCKS)?;
             within(append.certificates.len().max(append.votes.len()), MAX_SIGNED)?;
             if let Some(certificate) = &append.view_certificate {
-                edge.view_certificate(certificate)?;
+                checks.view_certificate(certificate)?;
             }
-            append.blocks.iter().try_for_each(|block| edge.block(block))?;
-            append.certificates.iter().try_for_each(|held| edge.certificate(held))?;
-            append.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
+            append.blocks.iter().try_for_each(|block| checks.block(block))?;
+            append.certificates.iter().try_for_each(|held| checks.certificate(held))?;
+            append.votes.iter().try_for_each(|vote| checks.vote(from, vote))?;
         }
         Message::Votes(votes) => {
             within(votes.votes.len(), MAX_SIGNED)?;
-            votes.votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
+            votes.votes.iter().try_for_each(|vote| checks.vote(from, vote))?;
             if let Some(header) = &votes.header {
-                edge.header(header)?;
+                checks.header(header)?;
             }
         }
-        Message::Suspect(suspect) => edge.suspect(from, suspect)?,
-        Message::ViewChange(change) => edge.view_change(change)?,
-        Message::NewView(new_view) => edge.new_view(new_view)?,
-        Message::ViewAck(ack) => edge.view_ack(from, ack)?,
+        Message::Suspect(suspect) => checks.suspect(from, suspect)?,
+        Message::ViewChange(change) => checks.view_change(change)?,
+        Message::NewView(new_view) => checks.new_view(new_view)?,
+        Message::ViewAck(ack) => checks.view_ack(from, ack)?,
         Message::Blocks(blocks) => {
             within(blocks.len(), MAX_BLOCKS)?;
-            blocks.iter().try_for_each(|block| edge.block(block))?;
+            blocks.iter().try_for_each(|block| checks.block(block))?;
         }
-        Message::Finals(finals) => edge.finals(finals)?,
-        Message::Decided(certificate) => edge.certificate(certificate)?,
-        Message::Evidence(evidence) => {
-            let config = &hybrid.config;
-            if !evidence.verify(&config.chain_id, &hybrid.set, config.verifier.as_ref()) {
-                return Err(Fault("evidence that proves nothing"));
-            }
-            if evidence_by_non_leader(hybrid, evidence) {
-                return Err(Fault("evidence of a proposal by one who did not lead"));
-            }
-        }
+        Message::Finals(finals) => checks.finals(finals)?,
+        Message::Decided(certificate) => checks.certificate(certificate)?,
+        Message::Evidence(evidence) => edge::evidence(evidence, &hybrid.config, &hybrid.set)?,
         Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => {}
     }
     Ok(message)
@@ -91,29 +84,16 @@ fn epoch_of(message: &Message) -> Option<Epoch> {
     }
 }
 
-fn evidence_by_non_leader(hybrid: &Hybrid, evidence: &chain::evidence::Evidence) -> bool {
-    match evidence {
-        chain::evidence::Evidence::Proposals { first, .. } => {
-            hybrid.set.leader(first.header.view) != first.header.proposer
-        }
-        chain::evidence::Evidence::Votes { .. } => false,
-    }
-}
-
 fn within(items: usize, most: usize) -> Result<(), Fault> {
     check(items <= most, "too many items in one message")
 }
 
-fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
-    if holds { Ok(()) } else { Err(Fault(fault)) }
-}
-
 /// The checks, by what this validator knows.
-struct Edge<'a> {
+struct Checks<'a> {
     hybrid: &'a Hybrid,
 }
 
-impl Edge<'_> {
+impl Checks<'_> {
     fn vote(&self, from: ValidatorIndex, vote: &Vote) -> Result<(), Fault> {
         let Hybrid { config, set, .. } = self.hybrid;
         check(vote.voter == from, "a vote of somebody else")?;
@@ -144,18 +124,9 @@ impl Edge<'_> {
         )
     }
 
-    /// Signed by the leader of its view.
     fn header(&self, signed: &SignedHeader) -> Result<(), Fault> {
         let Hybrid { config, set, headers, .. } = self.hybrid;
-        let header = &signed.header;
-        check(header.epoch == set.epoch, "a header of another epoch")?;
-        check(header.view >= set.first_view, "a header of a view before the epoch")?;
-        check(header.proposer == set.leader(header.view), "a header of one who does not lead")?;
-        check(
-            headers.get(&header.position()) == Some(signed)
-                || signed.verify(&config.chain_id, set, config.verifier.as_ref()),
-            "a header with a wrong signature",
-        )
+        edge::header(signed, headers, config, set)
     }
 
     fn block(&self, block: &SealedBlock) -> Result<(), Fault> {
@@ -199,14 +170,10 @@ impl Edge<'_> {
     fn signed(
         &self,
         sender: ValidatorIndex,
-        digest: &chain::types::Digest,
-        signature: &chain::crypto::Signature,
+        digest: &Digest,
+        signature: &Signature,
     ) -> Result<(), Fault> {
-        let Hybrid { config, set, .. } = self.hybrid;
-        let valid = set.get(sender).is_some_and(|validator| {
-            config.verifier.verify(&validator.consensus_key, digest, signature)
-        });
-        check(valid, "a wrong signature")
+        edge::signed(sender, digest, signature, &self.hybrid.config, &self.hybrid.set)
     }
 
     fn view_change(&self, change: &ViewChange) -> Result<(), Fault> {
@@ -311,7 +278,7 @@ impl Edge<'_> {
 
     fn finals(&self, finals: &Finals) -> Result<(), Fault> {
         let Hybrid { config, set, .. } = self.hybrid;
-        let last = finals::verify_run(finals, config, set)?;
+        let last = edge::finals(finals, config, set)?;
         check(
             finals.proof.as_ref().is_some_and(|proof| {
                 proof.verify(&last.hash(), &config.chain_id, set, config.verifier.as_ref())

@@ -12,8 +12,8 @@ use super::safety::LastVote;
 use super::select_tip::Ancestry;
 use super::{Deferred, Hybrid, Out};
 use crate::application::{Executed, InvalidBlock};
-use crate::engine::{Event, Outgoing, Recipients, Request, Time};
-use crate::tree::{BlockRef, Verdict};
+use crate::engine::{Outgoing, Recipients, Request, Time};
+use crate::tree::BlockRef;
 use crate::votes::Added;
 
 /// After this many blocks in a row without a fast quorum the commit phase starts at once.
@@ -108,29 +108,12 @@ impl Hybrid {
         verdict: Result<Executed, InvalidBlock>,
         out: &mut Out,
     ) {
-        let Some(node) = self.tree.get_mut(&hash) else {
+        if !self.tree.judge(&hash, verdict, self.now, &mut out.events) {
             return;
-        };
-        let block = node.block.clone();
-        match verdict {
-            Ok(executed) => {
-                node.verdict = Verdict::Valid;
-                node.next_validators = executed.next_validators;
-                if !executed.early.is_zero() {
-                    node.early_until = self.now + executed.early;
-                }
-            }
-            Err(reason) => {
-                node.verdict = Verdict::Invalid;
-                out.events.push(Event::BlockRefused {
-                    proposer: block.header.proposer,
-                    block: hash,
-                    reason: reason.0,
-                });
-                return;
-            }
         }
-        self.try_vote(&block, out);
+        if let Some(block) = self.tree.get(&hash).map(|node| node.block.clone()) {
+            self.try_vote(&block, out);
+        }
         for child in self.tree.waiting_children(&hash) {
             out.requests.push(Request::Execute(child));
         }
@@ -145,7 +128,7 @@ impl Hybrid {
         let Some(proposal) = self.votable(block) else {
             return;
         };
-        let reference = BlockRef { position: block.header.position(), hash: block.hash() };
+        let reference = BlockRef::of(block);
         let ballot =
             Ballot { kind: VoteKind::Prepare, position: reference.position, block: reference.hash };
         self.safety.last_vote = Some(LastVote { block: reference, proposal });
@@ -221,7 +204,7 @@ impl Hybrid {
             return None;
         }
         let (tip_height, tip) = self.view_tip(view)?;
-        let reference = BlockRef { position: header.position(), hash: block.hash() };
+        let reference = BlockRef::of(block);
         // V2: the first vote of a view starts exactly on its tip; a later one strictly extends
         // the last.
         match self.safety.last_vote.as_ref().filter(|vote| vote.block.position.view == view) {

@@ -87,7 +87,7 @@ impl<R: Rules> Paxos<R> {
         let Part::Leader(leader) = &mut self.part else {
             return;
         };
-        let head = BlockRef { position: block.header.position(), hash: block.hash() };
+        let head = BlockRef::of(&block);
         let before = leader.proposed.insert(head.position.height, head.hash);
         assert_eq!(before, None, "one value per slot and ballot");
         leader.spoke = now;

@@ -120,7 +120,7 @@ impl<R: Rules> Paxos<R> {
             return;
         };
         let root = self.final_height();
-        let target = BlockRef { position: last.header.position(), hash: last.hash() };
+        let target = BlockRef::of(last);
         if first.header.height > root.next() {
             self.catch_up.finals.is_ahead(from, target.position.height);
             return self.fetch(out);
@@ -132,15 +132,7 @@ impl<R: Rules> Paxos<R> {
         // More may follow: ask on at once when this part is in.
         self.catch_up.finals.answered();
         for block in finals.blocks {
-            let above = block.header.height > root;
-            if above && self.tree.get(&block.hash()).is_none() {
-                let parent = block.header.parent;
-                self.tree.insert_final(block.clone(), self.now);
-                self.catch_up.arrived(&block.hash());
-                if self.tree.is_valid(&parent) {
-                    out.requests.push(Request::Execute(block));
-                }
-            }
+            self.catch_up.take_final(block, &mut self.tree, self.now, &mut out.requests);
         }
         self.note_chosen(target, from, out);
         let status = Message::Status { epoch: self.epoch(), final_height: target.position.height };

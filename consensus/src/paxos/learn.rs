@@ -10,7 +10,7 @@ use super::record::Record;
 use super::{Ahead, Out, Part, Paxos, Rules};
 use crate::application::{Commit, Executed, InvalidBlock};
 use crate::engine::{Event, Request};
-use crate::tree::{BlockRef, Node, Verdict};
+use crate::tree::{BlockRef, Node};
 
 impl<R: Rules> Paxos<R> {
     /// Keeps a block of the current epoch, and executes it if its parent is.
@@ -31,24 +31,8 @@ impl<R: Rules> Paxos<R> {
         verdict: Result<Executed, InvalidBlock>,
         out: &mut Out,
     ) {
-        let Some(node) = self.tree.get_mut(&hash) else {
+        if !self.tree.judge(&hash, verdict, self.now, &mut out.events) {
             return;
-        };
-        match verdict {
-            Ok(executed) => {
-                node.verdict = Verdict::Valid;
-                node.next_validators = executed.next_validators;
-                if !executed.early.is_zero() {
-                    node.early_until = self.now + executed.early;
-                }
-            }
-            Err(reason) => {
-                node.verdict = Verdict::Invalid;
-                let proposer = node.block.header.proposer;
-                let reason = reason.0;
-                out.events.push(Event::BlockRefused { proposer, block: hash, reason });
-                return;
-            }
         }
         for child in self.tree.waiting_children(&hash) {
             out.requests.push(Request::Execute(child));
@@ -63,11 +47,7 @@ impl<R: Rules> Paxos<R> {
         if block.position.height <= self.final_height() {
             return;
         }
-        self.chosen.entry(block.position.height).or_insert(block);
-        while self.chosen.len() > 2 {
-            let middle = *self.chosen.keys().nth(1).expect("three or more");
-            self.chosen.remove(&middle);
-        }
+        self.chosen.note(block, ());
         self.want_path(block, from);
         self.try_commit(out);
     }
@@ -75,26 +55,15 @@ impl<R: Rules> Paxos<R> {
     /// L2: commits the highest chosen block that is here and executed with its ancestors: they are
     /// chosen as well.
     pub(super) fn try_commit(&mut self, out: &mut Out) {
-        let is_ready = |block: &BlockRef| {
-            self.tree
-                .path(&block.hash)
-                .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())))
-        };
-        if let Some(block) = self.chosen.values().rev().find(|block| is_ready(block)).copied() {
-            self.commit(&block, out);
+        if let Some((path, ())) = self.chosen.ready(&self.tree) {
+            self.commit(path, out);
             self.try_accept(out);
             self.try_lead(out);
         }
     }
 
-    fn commit(&mut self, block: &BlockRef, out: &mut Out) {
-        let path: Vec<Node> = self
-            .tree
-            .path(&block.hash)
-            .expect("checked before: the block is linked to the root")
-            .into_iter()
-            .cloned()
-            .collect();
+    fn commit(&mut self, path: Vec<Node>, out: &mut Out) {
+        let last = path.last().expect("a chosen block above the root").reference();
         let mut barrier = None;
         for node in path {
             assert!(barrier.is_none(), "no block above a barrier of its epoch is ever chosen");
@@ -103,14 +72,14 @@ impl<R: Rules> Paxos<R> {
                 barrier = Some(node);
             }
         }
-        self.tree.set_root(&block.hash);
+        self.tree.set_root(&last.hash);
         let root = self.final_height();
-        self.chosen.retain(|height, _| *height > root);
+        self.chosen.forget_up_to(root);
         // L2: what does not extend the final chain was never chosen and never will be.
         let tree = &self.tree;
         self.record.accepted.retain(|held| held.slot <= root || tree.get(&held.block).is_some());
         self.timers.attempts = 0;
-        self.note_progress(block);
+        self.note_progress(&last);
         self.answer_reads(out);
         if let Some(barrier) = barrier {
             self.end_epoch(&barrier, out);

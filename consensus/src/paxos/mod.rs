@@ -18,7 +18,6 @@ pub mod single;
 mod timers;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use chain::block::{Mode, SealedBlock};
@@ -37,12 +36,13 @@ use self::read::Reads;
 use self::timers::Timers;
 use crate::application::Finals;
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
     Verified, Voted,
 };
 use crate::propose::{Pace, Work};
-use crate::tree::{BlockRef, Tree};
+use crate::tree::Tree;
 
 type Out = Output<Message, Draft>;
 
@@ -68,7 +68,7 @@ pub struct Paxos<R: Rules = Paper> {
     // Blocks.
     tree: Tree,
     /// Chosen blocks that are not all here and executed: the highest, and the lowest.
-    chosen: BTreeMap<Height, BlockRef>,
+    chosen: Decided<()>,
 
     // The proposer.
     part: Part,

@@ -1,11 +1,8 @@
 //! Starting from what the disk gave back: at any point, also after a crash in the middle.
 
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use chain::block::{Header, SealedBlock};
-use chain::certificate::Position;
-use chain::types::{Digest, Epoch, Height, View};
+use chain::block::SealedBlock;
 
 use super::message::Message;
 use super::read::Reads;
@@ -13,13 +10,10 @@ use super::record::{Entry, Record};
 use super::timers::Timers;
 use super::{Ahead, Out, Part, Paxos, Rules};
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::propose::{Pace, Work};
-use crate::tree::{BlockRef, Tree};
-
-fn reference(header: &Header, chain_id: &Digest) -> BlockRef {
-    BlockRef { position: header.position(), hash: header.hash(chain_id) }
-}
+use crate::tree::Tree;
 
 pub(super) fn recover<R: Rules>(
     config: Config,
@@ -27,14 +21,8 @@ pub(super) fn recover<R: Rules>(
     now: Time,
     out: &mut Out,
 ) -> Paxos<R> {
+    let tree = Tree::of_finals(&recovered, &config.chain_id);
     let set = recovered.validators;
-    let genesis = Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) };
-    let root = match &recovered.final_block {
-        Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
-        None => BlockRef { position: genesis, hash: recovered.final_hash },
-    };
-    assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
-    let recent = recovered.recent.iter().map(|header| reference(header, &config.chain_id));
     let first_start = recovered.record.is_none() && recovered.final_block.is_none();
 
     let (mut blocks, mut ahead) = (recovered.blocks, None);
@@ -54,8 +42,8 @@ pub(super) fn recover<R: Rules>(
         highest: record.promised,
         record,
         ahead,
-        tree: Tree::new(root, recent),
-        chosen: BTreeMap::new(),
+        tree,
+        chosen: Decided::default(),
         part: Part::Follower,
         proposal: None,
         pace: Pace::default(),

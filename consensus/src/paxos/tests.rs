@@ -11,6 +11,7 @@ use chain::validator::Validator;
 
 use super::*;
 use crate::engine::{Event, Outgoing, Recipients};
+use crate::tree::BlockRef;
 
 const ME: u16 = 1;
 const BALLOT: View = View::new(1);

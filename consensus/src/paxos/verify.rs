@@ -11,6 +11,7 @@ use super::catch_up::MAX_BLOCKS;
 use super::message::{Lead, Message, Promise};
 use super::{Paxos, Rules};
 use crate::application::Finals;
+use crate::edge::check;
 use crate::engine::Fault;
 use crate::tree::WINDOW;
 
@@ -50,10 +51,6 @@ pub(super) fn verify<R: Rules>(
         }
     }
     Ok(message)
-}
-
-fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
-    if holds { Ok(()) } else { Err(Fault(fault)) }
 }
 
 /// The checks, by what this validator knows.

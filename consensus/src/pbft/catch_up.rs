@@ -106,7 +106,7 @@ impl<R: Rules> Pbft<R> {
         let (Some(first), Some(last)) = (finals.blocks.first(), finals.blocks.last()) else {
             return;
         };
-        let target = BlockRef { position: last.header.position(), hash: last.hash() };
+        let target = BlockRef::of(last);
         let (root, height) = (self.root(), target.position.height);
         if target.position.epoch != self.epoch() || height <= root {
             return;
@@ -119,15 +119,7 @@ impl<R: Rules> Pbft<R> {
         self.catch_up.finals.answered();
         for block in finals.blocks {
             self.note_header(&block.signed_header(), out);
-            if block.header.height <= root || self.tree.get(&block.hash()).is_some() {
-                continue;
-            }
-            let parent = block.header.parent;
-            self.tree.insert_final(block.clone(), self.now);
-            self.catch_up.arrived(&block.hash());
-            if self.tree.is_valid(&parent) {
-                out.requests.push(Request::Execute(block));
-            }
+            self.catch_up.take_final(block, &mut self.tree, self.now, &mut out.requests);
         }
         let proof = finals.proof.expect("the edge accepts no final blocks without a proof");
         self.note_final_proof(target, proof, out);

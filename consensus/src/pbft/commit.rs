@@ -35,11 +35,7 @@ impl<R: Rules> Pbft<R> {
             return;
         }
         let voter = proof.certificate.signatures.signers().find(|voter| Some(*voter) != self.me);
-        self.pending_finals.entry(height).or_insert((target, proof));
-        while self.pending_finals.len() > 2 {
-            let middle = *self.pending_finals.keys().nth(1).expect("three or more");
-            self.pending_finals.remove(&middle);
-        }
+        self.pending_finals.note(target, proof);
         self.try_finalize(out);
         if let Some(voter) = voter.filter(|_| self.root() < height) {
             self.want_path(target, voter);
@@ -49,22 +45,9 @@ impl<R: Rules> Pbft<R> {
 
     /// Commits the highest pending final block that is here and executed with its ancestors.
     pub(super) fn try_finalize(&mut self, out: &mut Out) {
-        let is_ready = |target: &BlockRef| {
-            self.tree
-                .path(&target.hash)
-                .is_some_and(|path| path.iter().all(|node| self.tree.is_valid(&node.block.hash())))
-        };
-        let ready = self.pending_finals.values().rev().find(|(target, _)| is_ready(target));
-        let Some((target, proof)) = ready.cloned() else {
+        let Some((chain, proof)) = self.pending_finals.ready(&self.tree) else {
             return;
         };
-        let chain: Vec<Node> = self
-            .tree
-            .path(&target.hash)
-            .expect("checked before: the target is linked to the root")
-            .into_iter()
-            .cloned()
-            .collect();
         self.finalize(&chain, proof, out);
         self.try_accept(out);
         self.try_new_view(out);
@@ -91,8 +74,8 @@ impl<R: Rules> Pbft<R> {
         self.book.prune(height);
         self.accepted.retain(|accepted, _| *accepted > height);
         self.ordered.retain(|ordered, _| *ordered > height);
-        self.headers.retain(|position, _| position.height > height);
-        self.pending_finals.retain(|pending, _| *pending > height);
+        self.headers.forget_up_to(height);
+        self.pending_finals.forget_up_to(height);
         self.log_finals(chain, certificate, out);
         if last.block.header.kind == BlockKind::Barrier {
             self.start_epoch(last, out);
@@ -109,7 +92,7 @@ impl<R: Rules> Pbft<R> {
         let header = &barrier.block.header;
         assert_eq!(set.epoch, header.epoch.next(), "epochs follow one another");
         assert_eq!(set.first_view, header.view.next(), "the epoch starts above its barrier");
-        self.opening = BlockRef { position: header.position(), hash: barrier.block.hash() };
+        self.opening = barrier.reference();
         self.enter_epoch(set);
         out.persist = true;
         out.events.push(Event::EpochStarted { epoch: self.epoch(), validators: self.set.clone() });

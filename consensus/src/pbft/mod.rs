@@ -26,8 +26,8 @@ mod view_change;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use chain::block::{Mode, SignedHeader};
-use chain::certificate::{Certificate, Finality, Position, VoteKind};
+use chain::block::Mode;
+use chain::certificate::{Certificate, Finality, VoteKind};
 use chain::crypto::Signer;
 use chain::quorum::Quorums;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
@@ -44,11 +44,13 @@ use self::select::Selection;
 use self::timers::Timers;
 use crate::application::{FinalityProof, Finals};
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{
     Config, Engine, Fault, FaultModel, Input, Output, Promised, Recovered, Role, Status, Time,
     Verified, Voted,
 };
 use crate::evidence_pool::EvidencePool;
+use crate::headers::Headers;
 use crate::propose::{Pace, Work};
 use crate::tree::{BlockRef, Tree};
 use crate::votes::VoteBook;
@@ -83,9 +85,9 @@ pub struct Pbft<R: Rules = Paper> {
     /// Proof that the root of the tree is final; none on genesis.
     final_proof: Option<FinalityProof>,
     /// The first header seen at each position: a second one is evidence.
-    headers: BTreeMap<Position, SignedHeader>,
+    headers: Headers,
     /// Final blocks whose ancestors are not all here and executed: the highest and the lowest.
-    pending_finals: BTreeMap<Height, (BlockRef, FinalityProof)>,
+    pending_finals: Decided<FinalityProof>,
     /// Blocks above the last final one that f+1 replicas hold prepared.
     ordered: BTreeMap<Height, Digest>,
     checkpoints: Checkpoints,

@@ -10,8 +10,8 @@ use super::message::{Draft, PrePrepare, ViewChange};
 use super::rules::Rules;
 use super::{Out, Pbft};
 use crate::application::{Executed, InvalidBlock};
-use crate::engine::{Event, Outgoing, Recipients, Request, Time};
-use crate::tree::{BlockRef, Verdict};
+use crate::engine::{Outgoing, Recipients, Request, Time};
+use crate::tree::BlockRef;
 
 impl<R: Rules> Pbft<R> {
     pub(super) fn handle_pre_prepare(
@@ -52,23 +52,8 @@ impl<R: Rules> Pbft<R> {
         verdict: Result<Executed, InvalidBlock>,
         out: &mut Out,
     ) {
-        let Some(node) = self.tree.get_mut(&hash) else {
+        if !self.tree.judge(&hash, verdict, self.now, &mut out.events) {
             return;
-        };
-        match verdict {
-            Ok(executed) => {
-                node.verdict = Verdict::Valid;
-                node.next_validators = executed.next_validators;
-                if !executed.early.is_zero() {
-                    node.early_until = self.now + executed.early;
-                }
-            }
-            Err(reason) => {
-                node.verdict = Verdict::Invalid;
-                let proposer = node.block.header.proposer;
-                out.events.push(Event::BlockRefused { proposer, block: hash, reason: reason.0 });
-                return;
-            }
         }
         for child in self.tree.waiting_children(&hash) {
             out.requests.push(Request::Execute(child));

@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use chain::block::{Header, SealedBlock};
-use chain::certificate::Position;
-use chain::types::{Digest, Epoch, Height, View};
+use chain::block::SealedBlock;
 
 use super::checkpoint::Checkpoints;
 use super::message::Draft;
@@ -17,20 +15,13 @@ use super::select::Selection;
 use super::timers::Timers;
 use super::{Out, Pbft};
 use crate::catch_up::CatchUp;
+use crate::decided::Decided;
 use crate::engine::{Config, Outgoing, Reason, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
+use crate::headers::Headers;
 use crate::propose::{Pace, Work};
-use crate::tree::{BlockRef, Tree};
+use crate::tree::Tree;
 use crate::votes::VoteBook;
-
-/// Where genesis stands.
-fn genesis_position() -> Position {
-    Position { epoch: Epoch::new(0), view: View::new(0), height: Height::new(0) }
-}
-
-fn reference(header: &Header, chain_id: &Digest) -> BlockRef {
-    BlockRef { position: header.position(), hash: header.hash(chain_id) }
-}
 
 pub(super) fn recover<R: Rules>(
     config: Config,
@@ -38,19 +29,9 @@ pub(super) fn recover<R: Rules>(
     now: Time,
     out: &mut Out,
 ) -> Pbft<R> {
+    let tree = Tree::of_finals(&recovered, &config.chain_id);
+    let opening = tree.opening(&recovered);
     let set = recovered.validators;
-    let root = match &recovered.final_block {
-        Some(block) => BlockRef { position: block.header.position(), hash: block.hash() },
-        None => BlockRef { position: genesis_position(), hash: recovered.final_hash },
-    };
-    assert_eq!(root.position.height, recovered.final_height, "the final block is the final one");
-    let recent = recovered.recent.iter().map(|header| reference(header, &config.chain_id));
-    let tree = Tree::new(root, recent);
-    let opening_height = recovered.opening_height;
-    let opening = tree.final_at(opening_height).unwrap_or(BlockRef {
-        position: Position { height: opening_height, ..genesis_position() },
-        hash: recovered.opening_hash,
-    });
     let fresh = Promises::new(set.epoch, set.first_view);
     let (promises, ahead) = match recovered.record {
         Some(record) if record.epoch == set.epoch => (record, None),
@@ -70,8 +51,8 @@ pub(super) fn recover<R: Rules>(
         tree,
         book: VoteBook::default(),
         final_proof: recovered.final_proof,
-        headers: BTreeMap::new(),
-        pending_finals: BTreeMap::new(),
+        headers: Headers::default(),
+        pending_finals: Decided::default(),
         ordered: BTreeMap::new(),
         checkpoints: Checkpoints::default(),
         evidence: EvidencePool::default(),

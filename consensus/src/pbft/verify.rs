@@ -5,15 +5,14 @@
 use chain::block::{SealedBlock, SignedHeader};
 use chain::certificate::{Certificate, Finality, Vote, VoteKind};
 use chain::crypto::Signature;
-use chain::evidence::Evidence;
 use chain::types::{Digest, Epoch, ValidatorIndex};
 
 use super::Pbft;
 use super::message::{Checkpoint, Message, NewView, PrePrepare, Prepared, Report, ViewChange};
 use super::rules::{LOG_SIZE, Rules};
 use crate::application::Finals;
+use crate::edge::{self, check};
 use crate::engine::Fault;
-use crate::finals;
 
 /// Most blocks in one message.
 pub(super) const MAX_BLOCKS: usize = 64;
@@ -31,22 +30,22 @@ pub(super) fn verify<R: Rules>(
     if let Some(epoch) = epoch_of(&message).filter(|epoch| *epoch != pbft.epoch()) {
         return Ok(pbft.status_of_other_epoch(epoch));
     }
-    let edge = Edge { pbft };
+    let checks = Checks { pbft };
     match &message {
-        Message::PrePrepare(pre_prepare) => edge.pre_prepare(from, pre_prepare)?,
+        Message::PrePrepare(pre_prepare) => checks.pre_prepare(from, pre_prepare)?,
         Message::Votes(votes) => {
             check(votes.len() <= MAX_VOTES, "too many votes in one message")?;
-            votes.iter().try_for_each(|vote| edge.vote(from, vote))?;
+            votes.iter().try_for_each(|vote| checks.vote(from, vote))?;
         }
-        Message::Checkpoint(checkpoint) => edge.checkpoint(from, checkpoint)?,
-        Message::ViewChange(change) => edge.view_change(change)?,
-        Message::NewView(new_view) => edge.new_view(new_view)?,
+        Message::Checkpoint(checkpoint) => checks.checkpoint(from, checkpoint)?,
+        Message::ViewChange(change) => checks.view_change(change)?,
+        Message::NewView(new_view) => checks.new_view(new_view)?,
         Message::Blocks(blocks) => {
             check(blocks.len() <= MAX_BLOCKS, "too many blocks in one message")?;
-            blocks.iter().try_for_each(|block| edge.block(block))?;
+            blocks.iter().try_for_each(|block| checks.block(block))?;
         }
-        Message::Finals(finals) => edge.finals(finals)?,
-        Message::Evidence(evidence) => edge.evidence(evidence)?,
+        Message::Finals(finals) => checks.finals(finals)?,
+        Message::Evidence(evidence) => edge::evidence(evidence, &pbft.config, &pbft.set)?,
         Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status(_) => {}
     }
     Ok(message)
@@ -68,16 +67,12 @@ fn epoch_of(message: &Message) -> Option<Epoch> {
     }
 }
 
-fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
-    if holds { Ok(()) } else { Err(Fault(fault)) }
-}
-
 /// The checks, by what this replica knows.
-struct Edge<'a, R: Rules> {
+struct Checks<'a, R: Rules> {
     pbft: &'a Pbft<R>,
 }
 
-impl<R: Rules> Edge<'_, R> {
+impl<R: Rules> Checks<'_, R> {
     fn pre_prepare(&self, from: ValidatorIndex, pre_prepare: &PrePrepare) -> Result<(), Fault> {
         let PrePrepare { block, prepare } = pre_prepare;
         let Some(prepare) = prepare else {
@@ -118,18 +113,9 @@ impl<R: Rules> Edge<'_, R> {
                 && certificate.verify(&config.chain_id, set, config.verifier.as_ref()))
     }
 
-    /// Signed by the primary of its view.
     fn header(&self, signed: &SignedHeader) -> Result<(), Fault> {
         let Pbft { config, set, headers, .. } = self.pbft;
-        let header = &signed.header;
-        check(header.epoch == set.epoch, "a header of another epoch")?;
-        check(header.view >= set.first_view, "a header of a view before the epoch")?;
-        check(header.proposer == set.leader(header.view), "a header of one who does not lead")?;
-        check(
-            headers.get(&header.position()) == Some(signed)
-                || signed.verify(&config.chain_id, set, config.verifier.as_ref()),
-            "a header with a wrong signature",
-        )
+        edge::header(signed, headers, config, set)
     }
 
     fn block(&self, block: &SealedBlock) -> Result<(), Fault> {
@@ -154,11 +140,7 @@ impl<R: Rules> Edge<'_, R> {
         digest: &Digest,
         signature: &Signature,
     ) -> Result<(), Fault> {
-        let Pbft { config, set, .. } = self.pbft;
-        let valid = set.get(sender).is_some_and(|validator| {
-            config.verifier.verify(&validator.consensus_key, digest, signature)
-        });
-        check(valid, "a wrong signature")
+        edge::signed(sender, digest, signature, &self.pbft.config, &self.pbft.set)
     }
 
     fn checkpoint(&self, from: ValidatorIndex, checkpoint: &Checkpoint) -> Result<(), Fault> {
@@ -245,24 +227,9 @@ impl<R: Rules> Edge<'_, R> {
         )
     }
 
-    fn evidence(&self, evidence: &Evidence) -> Result<(), Fault> {
-        let Pbft { config, set, .. } = self.pbft;
-        check(
-            evidence.verify(&config.chain_id, set, config.verifier.as_ref()),
-            "evidence that proves nothing",
-        )?;
-        let led = match evidence {
-            Evidence::Proposals { first, .. } => {
-                set.leader(first.header.view) == first.header.proposer
-            }
-            Evidence::Votes { .. } => true,
-        };
-        check(led, "evidence of a proposal by one who did not lead")
-    }
-
     fn finals(&self, finals: &Finals) -> Result<(), Fault> {
         let Pbft { config, set, .. } = self.pbft;
-        let last = finals::verify_run(finals, config, set)?;
+        let last = edge::finals(finals, config, set)?;
         check(
             finals.proof.as_ref().is_some_and(|proof| {
                 proof.headers.is_empty()

@@ -3,12 +3,13 @@
 
 use chain::types::{Height, ValidatorIndex};
 
-use super::follow::{Incoming, reference};
+use super::follow::Incoming;
 use super::message::Message;
 use super::rules::Rules;
 use super::{Out, Raft};
 use crate::application::Finals;
 use crate::engine::{Outgoing, Recipients, Request};
+use crate::tree::BlockRef;
 
 impl<R: Rules> Raft<R> {
     /// R60: asks whoever showed that more is final.
@@ -45,7 +46,7 @@ impl<R: Rules> Raft<R> {
     pub(super) fn handle_finals(&mut self, finals: Finals, out: &mut Out) {
         let root = self.root();
         let Some(last) = finals.blocks.last() else { return };
-        let (end, term) = (reference(last), last.header.view);
+        let (end, term) = (BlockRef::of(last), last.header.view);
         let above = finals.blocks.iter().find(|block| block.header.height > root.position.height);
         if above.is_none_or(|block| block.header.parent != root.hash) {
             return;

@@ -9,7 +9,7 @@ use super::message::{Append, AppendReply, Conflict, Message};
 use super::rules::Rules;
 use super::{Out, Raft, Stance};
 use crate::application::{Executed, InvalidBlock};
-use crate::engine::{Event, Outgoing, Recipients, Request, Time};
+use crate::engine::{Outgoing, Recipients, Request, Time};
 use crate::tree::{BlockRef, Verdict, WINDOW};
 
 /// Entries that are here and on their way into the log.
@@ -50,7 +50,7 @@ impl<R: Rules> Raft<R> {
         if !compacted && !self.holds(&previous) {
             return self.refuse(from, &append, out);
         }
-        let end = append.blocks.last().map_or(previous, reference);
+        let end = append.blocks.last().map_or(previous, BlockRef::of);
         for block in append.blocks {
             self.take_block(block, out);
         }
@@ -108,24 +108,12 @@ impl<R: Rules> Raft<R> {
         verdict: Result<Executed, InvalidBlock>,
         out: &mut Out,
     ) {
-        let now = self.now;
-        let Some(node) = self.tree.get_mut(&hash) else { return };
-        match verdict {
-            Ok(executed) => {
-                node.verdict = Verdict::Valid;
-                node.next_validators = executed.next_validators;
-                node.early_until = now + executed.early;
-            }
-            Err(InvalidBlock(reason)) => {
-                node.verdict = Verdict::Invalid;
-                let proposer = node.block.header.proposer;
-                out.events.push(Event::BlockRefused { proposer, block: hash, reason });
-            }
+        if self.tree.get(&hash).is_none() {
+            return;
         }
-        for child in self.tree.waiting_children(&hash) {
-            if self.tree.is_valid(&hash) {
-                out.requests.push(Request::Execute(child));
-            }
+        if self.tree.judge(&hash, verdict, self.now, &mut out.events) {
+            let children = self.tree.waiting_children(&hash);
+            out.requests.extend(children.into_iter().map(Request::Execute));
         }
         self.refresh_configuration(out);
         self.try_append_own(&hash, out);
@@ -182,8 +170,4 @@ impl<R: Rules> Raft<R> {
         let path = self.tree.path(&incoming.end.hash)?;
         path.iter().map(|node| node.early_until).filter(|due| *due > self.now).min()
     }
-}
-
-pub(super) fn reference(block: &SealedBlock) -> BlockRef {
-    BlockRef { position: block.header.position(), hash: block.hash() }
 }

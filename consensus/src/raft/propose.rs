@@ -6,7 +6,6 @@ use chain::block::{Block, BlockKind, Justification, Mode, SealedBlock};
 use chain::crypto::Signature;
 use chain::types::Digest;
 
-use super::follow::reference;
 use super::message::{AppendReply, Message};
 use super::rules::Rules;
 use super::{Out, Raft};
@@ -114,7 +113,7 @@ impl<R: Rules> Raft<R> {
         if !self.is_leader() || !self.tree.is_valid(hash) || node.block.header.view != self.term() {
             return;
         }
-        let block = reference(&node.block);
+        let block = node.reference();
         self.move_tip(block, out);
         let on_disk = AppendReply {
             term: self.term(),

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use chain::block::SealedBlock;
-use chain::certificate::Position;
-use chain::types::{Digest, Epoch, Height, View};
+use chain::types::{Digest, Height, View};
 
 use super::configuration::Configuration;
-use super::follow::reference;
 use super::log::end_of;
 use super::reads::Reads;
 use super::record::Promises;
@@ -26,16 +24,9 @@ pub(super) fn recover<R: Rules>(
     now: Time,
     out: &mut Out,
 ) -> Raft<R> {
+    let mut tree = Tree::of_finals(&recovered, &config.chain_id);
+    let root = tree.root();
     let set = recovered.validators;
-    let root = recovered.final_block.as_ref().map_or(
-        BlockRef { position: genesis(recovered.final_height), hash: recovered.final_hash },
-        reference,
-    );
-    let recent = recovered.recent.iter().map(|header| BlockRef {
-        position: header.position(),
-        hash: header.hash(&config.chain_id),
-    });
-    let mut tree = Tree::new(root, recent);
     let mut promises = recovered.record.unwrap_or(Promises {
         epoch: set.epoch,
         term: View::default(),
@@ -86,10 +77,6 @@ pub(super) fn recover<R: Rules>(
     };
     raft.restart_election_timer();
     raft
-}
-
-fn genesis(height: Height) -> Position {
-    Position { epoch: Epoch::default(), view: View::default(), height }
 }
 
 /// R81: the entries from the last final block to the tip, ascending; `None` where one is missing.

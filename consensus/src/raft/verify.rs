@@ -7,6 +7,7 @@ use chain::validator::ValidatorSet;
 
 use super::message::{Append, Message};
 use crate::application::Finals;
+use crate::edge::check;
 use crate::engine::Fault;
 
 /// Most blocks in one append.
@@ -57,8 +58,4 @@ fn check_finals(chain_id: &Digest, finals: &Finals) -> Result<(), Fault> {
 fn check_block(chain_id: &Digest, block: &SealedBlock) -> Result<(), Fault> {
     check(block.header.chain_id == *chain_id, "a block of another chain")?;
     check(block.matches_header(), "a block that is not what its header says")
-}
-
-fn check(holds: bool, fault: &'static str) -> Result<(), Fault> {
-    if holds { Ok(()) } else { Err(Fault(fault)) }
 }

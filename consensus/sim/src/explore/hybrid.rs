@@ -17,8 +17,9 @@ use consensus::hybrid::{
     Append, LeaveReason, Message, ReportAnchor, Safety, Suspect, ViewAck, ViewChange, ViewReport,
     VotedProposal, Votes,
 };
+use consensus::tree::BlockRef;
 
-use super::liar::{LIAR, Liar, SUCCESSOR, ballot, reference, votes};
+use super::liar::{LIAR, Liar, SUCCESSOR, ballot, votes};
 use super::scope::{Case, Scope};
 use super::soup::{Letter, Said};
 
@@ -76,7 +77,7 @@ impl<E: Engine<Message = Message>> LyingLeader<E> {
             lies.push(Message::Append(Append {
                 epoch: self.liar.set.epoch,
                 view: View::default(),
-                head: reference(block),
+                head: BlockRef::of(block),
                 view_certificate: None,
                 certificates: Vec::new(),
                 blocks: vec![block.clone()],

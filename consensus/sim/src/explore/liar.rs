@@ -10,7 +10,6 @@ use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest};
 use consensus::engine::Engine;
 use consensus::message::EngineMessage;
-use consensus::tree::BlockRef;
 
 use super::node;
 use super::scope::Scope;
@@ -78,10 +77,6 @@ impl Liar {
             Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
         })
     }
-}
-
-pub(super) fn reference(block: &SealedBlock) -> BlockRef {
-    BlockRef { position: block.header.position(), hash: block.hash() }
 }
 
 /// A vote for a block in the view of its proposal.
