@@ -10,6 +10,7 @@ pub mod codec;
 pub mod crypto;
 pub mod evidence;
 pub mod execute;
+pub mod finality;
 pub mod genesis;
 pub mod ledger;
 pub mod mempool;

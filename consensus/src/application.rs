@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use chain::block::{BlockKind, SealedBlock, SignedHeader};
-use chain::certificate::{Certificate, Finality};
-use chain::codec::Bounded;
-use chain::crypto::Verifier;
+use chain::block::{BlockKind, SealedBlock};
 use chain::evidence::Evidence;
+use chain::finality::FinalityProof;
 use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch, Height, View};
 use chain::validator::ValidatorSet;
@@ -65,50 +63,6 @@ pub struct Executed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid block: {0}")]
 pub struct InvalidBlock(pub String);
-
-/// Proof that a block is final: a final certificate on it, or on a descendant together with the
-/// headers between (newest first, the certified block's header first, the block itself not
-/// included).
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct FinalityProof {
-    pub certificate: Certificate,
-    pub headers: Vec<SignedHeader>,
-}
-
-impl Bounded for FinalityProof {
-    const MAX_BYTES: usize = 64 * 1024;
-}
-
-impl FinalityProof {
-    /// Longest path between a certified block and the block it proves final.
-    pub const MAX_HEADERS: usize = 64;
-
-    /// Whether this proves `block` final under the set of its epoch.
-    pub fn verify(
-        &self,
-        block: &Digest,
-        chain_id: &Digest,
-        set: &ValidatorSet,
-        verifier: &dyn Verifier,
-    ) -> bool {
-        self.headers.len() <= Self::MAX_HEADERS
-            && self.certificate.finality(set) == Finality::Final
-            && self.links(block, chain_id)
-            && self.certificate.verify(chain_id, set, verifier)
-    }
-
-    /// Whether the headers lead from the certified block down to `block`.
-    fn links(&self, block: &Digest, chain_id: &Digest) -> bool {
-        let mut expected = self.certificate.ballot.block;
-        for signed in &self.headers {
-            if signed.header.hash(chain_id) != expected {
-                return false;
-            }
-            expected = signed.header.parent;
-        }
-        expected == *block
-    }
-}
 
 /// A block that is final for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]

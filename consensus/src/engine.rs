@@ -7,12 +7,11 @@ use chain::block::{Header, Mode, SealedBlock};
 use chain::certificate::Certificate;
 use chain::crypto::{PublicKey, Signer, Verifier};
 use chain::evidence::Evidence;
+use chain::finality::FinalityProof;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 
-use crate::application::{
-    BuildRequest, BuiltPayload, Commit, Executed, FinalityProof, InvalidBlock,
-};
+use crate::application::{BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock};
 use crate::message::EngineMessage;
 
 /// Monotonic time in nanoseconds since an arbitrary start. Never read from a clock in here.

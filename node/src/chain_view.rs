@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chain::block::{Header, SealedBlock};
+use chain::finality::FinalityProof;
 use chain::ledger::Executed;
 use chain::receipt::Receipt;
 use chain::state::State;
 use chain::types::{Digest, Epoch, Height};
 use chain::validator::ValidatorSet;
-use consensus::application::FinalityProof;
 use consensus::engine::Reason;
 use tokio::sync::{Semaphore, broadcast};
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use chain::block::{Block, BlockKind, Mode};
 use chain::certificate::{Certificate, Finality, VoteKind};
+use chain::finality::FinalityProof;
 use chain::types::ValidatorIndex;
 use chain::validator::ValidatorSet;
 
@@ -13,7 +14,7 @@ use super::message::Message;
 use super::propose::is_seal;
 use super::safety::Safety;
 use super::{Deferred, Hybrid, Out};
-use crate::application::{Commit, FinalityProof};
+use crate::application::Commit;
 use crate::engine::{Event, Outgoing, Reason, Recipients};
 use crate::tree::{BlockRef, Node};
 

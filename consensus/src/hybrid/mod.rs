@@ -27,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chain::block::Mode;
 use chain::certificate::{Certificate, Finality, ViewStart};
 use chain::crypto::{Signature, Signer};
+use chain::finality::FinalityProof;
 use chain::quorum::Quorums;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
@@ -41,7 +42,7 @@ use self::policy::History;
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
-use crate::application::{FinalityProof, Finals};
+use crate::application::Finals;
 use crate::catch_up::CatchUp;
 use crate::decided::Decided;
 use crate::engine::{

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use chain::block::SealedBlock;
 use chain::certificate::Certificate;
+use chain::finality::FinalityProof;
 use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{Checkpoint, Draft, Message};
 use super::rules::{CHECKPOINT_INTERVAL, LOG_SIZE, Rules};
 use super::{Out, Pbft};
-use crate::application::{FinalityProof, Finals};
+use crate::application::Finals;
 use crate::engine::{Outgoing, Recipients};
 use crate::tree::Node;
 

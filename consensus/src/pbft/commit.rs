@@ -4,13 +4,14 @@
 
 use chain::block::BlockKind;
 use chain::certificate::Certificate;
+use chain::finality::FinalityProof;
 use chain::validator::ValidatorSet;
 
 use super::promises::Promises;
 use super::rules::Rules;
 use super::select::Selection;
 use super::{Out, Pbft};
-use crate::application::{Commit, FinalityProof};
+use crate::application::Commit;
 use crate::engine::Event;
 use crate::tree::{BlockRef, Node};
 

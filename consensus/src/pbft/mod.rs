@@ -29,6 +29,7 @@ use std::marker::PhantomData;
 use chain::block::Mode;
 use chain::certificate::{Certificate, Finality, VoteKind};
 use chain::crypto::Signer;
+use chain::finality::FinalityProof;
 use chain::quorum::Quorums;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
@@ -42,7 +43,7 @@ pub use self::rules::{Paper, Rules};
 use self::checkpoint::Checkpoints;
 use self::select::Selection;
 use self::timers::Timers;
-use crate::application::{FinalityProof, Finals};
+use crate::application::Finals;
 use crate::catch_up::CatchUp;
 use crate::decided::Decided;
 use crate::engine::{

@@ -1,9 +1,9 @@
 //! Reading the chain back.
 
 use chain::block::SealedBlock;
+use chain::finality::FinalityProof;
 use chain::receipt::Receipt;
 use chain::types::{Digest, Epoch, Height};
-use consensus::application::FinalityProof;
 use rocksdb::{Direction, IteratorMode};
 
 use super::Store;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bincode::{Decode, Encode};
 use chain::block::{BlockKind, SealedBlock};
 use chain::codec::{self, Bounded};
+use chain::finality::FinalityProof;
 use chain::ledger::Executed;
 use chain::receipt::Receipt;
 use chain::transaction::Transaction;
 use chain::types::{Height, View};
-use consensus::application::FinalityProof;
 use genesis::config::StorageConfig;
 use rocksdb::{WriteBatch, WriteOptions};
 

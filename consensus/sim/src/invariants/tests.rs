@@ -6,9 +6,10 @@ use chain::block::{Block, BlockKind, Header, Justification, Mode, SealedBlock};
 use chain::certificate::{Ballot, Certificate, Position, Signatures, Vote, VoteKind};
 use chain::crypto::Signature;
 use chain::evidence::Evidence;
+use chain::finality::FinalityProof;
 use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
-use consensus::application::{Commit, FinalityProof};
+use consensus::application::Commit;
 use consensus::engine::{FaultModel, Time};
 use consensus::message::Slot;
 

@@ -2,8 +2,9 @@
 
 use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Certificate, Position, VoteKind};
+use chain::finality::FinalityProof;
 use chain::types::{Digest, Epoch, View};
-use consensus::application::{FinalityProof, Finals};
+use consensus::application::Finals;
 use consensus::hybrid::{Append, Message, ReportAnchor, Suspect, ViewReport, Votes};
 
 use crate::lone::Lone;

@@ -8,11 +8,12 @@ use ::chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_d
 use ::chain::certificate::{Ballot, Certificate, Signatures, VoteKind};
 use ::chain::codec;
 use ::chain::crypto::{Ed25519, Keypair, Signer as _};
+use ::chain::finality::FinalityProof;
 use ::chain::ledger::BuildLimits;
 use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
-use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit, FinalityProof};
+use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit};
 use ::consensus::engine::{Event, Role, Status};
 use ::consensus::registry::EngineName;
 use genesis::Genesis;

@@ -9,13 +9,13 @@ use chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_dig
 use chain::certificate::{Ballot, Certificate, Signatures, Vote, VoteKind};
 use chain::crypto::{Ed25519, Keypair, Signer as _};
 use chain::evidence::Evidence;
+use chain::finality::FinalityProof;
 use chain::genesis::genesis_state;
 use chain::ledger::{BuildKind, BuildLimits, BuildTask, Ledger};
 use chain::mempool::VerifiedTransaction;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::{Validator, ValidatorSet};
-use consensus::application::FinalityProof;
 use consensus::engine::{FaultModel, RECENT_HEADERS};
 use consensus::registry::EngineName;
 use rocksdb::DB;

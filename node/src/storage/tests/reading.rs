@@ -1,8 +1,9 @@
 //! Reading the chain back: transactions, changes of mode, evidence, runs for peers.
 
 use chain::block::Mode;
+use chain::finality::FinalityProof;
 use chain::types::{Digest, Height};
-use consensus::application::{FinalityProof, Finals};
+use consensus::application::Finals;
 use consensus::engine::{FaultModel, Reason};
 use consensus::registry::EngineName;
 
