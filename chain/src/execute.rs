@@ -13,7 +13,7 @@ use crate::state::{
     Account, ChainRecord, Change, Draft, Entry, RecordKey, RecordValue, Slot, State,
 };
 use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
-use crate::types::{Amount, Digest, Height, View};
+use crate::types::{Amount, Digest, Height, ValidatorIndex, View};
 use crate::validator::ValidatorSet;
 
 /// What execution needs to know of the block.
@@ -116,18 +116,18 @@ pub fn evidence_counts(
     accused_place(state, state.validators(), evidence, chain_id, verifier).is_some()
 }
 
-/// Where the accused stands in the current set, if the evidence counts.
+/// Where the accused sits in the current set, if the evidence counts.
 fn accused_place(
     state: &State,
     current: &ValidatorSet,
     evidence: &Evidence,
     chain_id: &Digest,
     verifier: &dyn Verifier,
-) -> Option<usize> {
+) -> Option<ValidatorIndex> {
     let old = state.validators_of(evidence.epoch())?;
     let key = &old.get(evidence.accused())?.consensus_key;
-    let place = current.index_of(key)?.as_usize();
-    let accused = &current.validators[place];
+    let place = current.index_of(key)?;
+    let accused = current.get(place)?;
     let counts = !accused.accused
         && evidence.epoch() >= accused.since
         && evidence.verify(chain_id, old, verifier);
@@ -171,15 +171,13 @@ impl<'a> Executor<'a> {
         let place =
             accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
                 .ok_or(InvalidReason::EvidenceDoesNotCount)?;
-        let next = self.next_validators.get_or_insert_with(|| ValidatorSet {
-            epoch: state.chain().epoch.next(),
-            first_view: self.context.view.next(),
-            ..state.validators().clone()
-        });
-        let jailed = next.validators.iter().filter(|validator| validator.jailed).count();
-        let accused = &mut next.validators[place];
+        let view = self.context.view;
+        let next = self.next_validators.get_or_insert_with(|| state.validators().successor(view));
+        let jailed = next.members().filter(|(_, validator)| validator.jailed).count();
+        let may_jail = jailed < usize::from(next.max_faulty);
+        let accused = next.get_mut(place).expect("its place in this set");
         accused.accused = true;
-        accused.jailed = accused.jailed || jailed < usize::from(next.max_faulty);
+        accused.jailed |= may_jail;
         self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
         Ok(())
     }
