@@ -8,11 +8,11 @@
 
 use crate::crypto::Verifier;
 use crate::evidence::Evidence;
-use crate::receipt::{FailureReason, Outcome, Receipt};
+use crate::receipt::{FailureReason, GovernanceRefusal, Outcome, Receipt};
 use crate::state::{
     Account, ChainRecord, Change, Draft, Entry, RecordKey, RecordValue, Slot, State,
 };
-use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
+use crate::transaction::{Body, Expected, MalformedTransaction, SignedTransaction, Transaction};
 use crate::types::{Amount, Digest, Height, View};
 use crate::validator::ValidatorSet;
 
@@ -231,14 +231,23 @@ impl<'a> Executor<'a> {
             }
             Body::CompareAndSwap { key, expected, value } => {
                 let entry = Slot::entry(key);
-                let found = self.draft.entry_at(&entry).map(|entry| &entry.value);
-                if found != expected.as_ref() {
+                let found = self.draft.entry_at(&entry);
+                let as_expected = match expected {
+                    Expected::Absent => found.is_none(),
+                    Expected::Value(value) => found.is_some_and(|entry| entry.value == *value),
+                    Expected::Version(version) => {
+                        found.is_some_and(|entry| entry.version == *version)
+                    }
+                };
+                if !as_expected {
                     return Err(FailureReason::CompareMismatch);
                 }
                 self.write(entry, value);
                 Ok(())
             }
-            Body::Governance { .. } => Err(FailureReason::GovernanceDisabled),
+            Body::Namespace(_) => Err(FailureReason::NamespaceNotFound),
+            Body::RotateKey { .. } => Err(FailureReason::KeyNotProven),
+            Body::Governance(_) => Err(GovernanceRefusal::NotAGovernor.into()),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::certificate::{Ballot, Position, Vote, VoteKind};
 use crate::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
 use crate::genesis::genesis_state;
+use crate::governance::Parameters;
 use crate::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
 use crate::mempool::VerifiedTransaction;
 use crate::state::State;
@@ -99,7 +100,7 @@ pub(crate) fn validators(n: u16) -> ValidatorSet {
 pub(crate) fn state_with(balances: &[u128]) -> State {
     let balances =
         (0..).zip(balances).map(|(number, balance)| (address(number), Amount::new(*balance)));
-    genesis_state(balances, validators(4)).unwrap()
+    genesis_state(balances, validators(4), Parameters::default(), []).unwrap()
 }
 
 pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
@@ -109,7 +110,8 @@ pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
 pub(crate) fn expiring(number: u16, nonce: u64, body: Body, expiry: u64) -> SignedTransaction {
     let sender = account(number);
     let expiry = Height::new(expiry);
-    Payload { chain_id: CHAIN, sender: sender.public(), nonce, expiry, body }.sign(&sender)
+    Payload { chain_id: CHAIN, account: None, sender: sender.public(), nonce, expiry, body }
+        .sign(&sender)
 }
 
 pub(crate) fn transfer_body(to: u16, amount: u128) -> Body {

@@ -1,8 +1,9 @@
 //! What a chain starts from.
 
+use chain::access::Roles;
 use chain::genesis::{GenesisError, genesis_state};
 use chain::state::State;
-use chain::types::{Epoch, View};
+use chain::types::{Address, Epoch, View};
 use chain::validator::{Validator, ValidatorSet};
 
 use crate::spec::Genesis;
@@ -31,13 +32,21 @@ impl Genesis {
         }
     }
 
+    fn granted_roles(&self) -> impl Iterator<Item = (Address, Roles)> {
+        self.roles.iter().map(|entry| {
+            let mut roles = Roles::default();
+            entry.roles.iter().for_each(|role| roles.set(*role, true));
+            (entry.address, roles)
+        })
+    }
+
     /// The state before the first block.
     ///
     /// # Errors
     /// [`GenesisError`] where the genesis does not [validate](Genesis::validate).
     pub fn state(&self) -> Result<State, GenesisError> {
         let balances = self.balances.iter().map(|balance| (balance.address, balance.amount));
-        genesis_state(balances, self.validator_set())
+        genesis_state(balances, self.validator_set(), self.parameters(), self.granted_roles())
     }
 }
 

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::governance::GovernanceAction;
 use crate::receipt::Outcome::{Failed, Success};
 use crate::testing::{
     CHAIN, Cheap, account, address, cases, double_proposal, double_vote, expiring, put, signed,
@@ -111,7 +112,7 @@ fn a_transfer_of_nothing_leaves_no_empty_account() {
 fn values_are_written_compared_and_deleted() {
     let delete = |nonce, key: &str| signed(0, nonce, Body::Delete { key: key.into() });
     let swap = |nonce, key: &str, expected: Option<&str>, value: &str| {
-        let expected = expected.map(Into::into);
+        let expected = expected.map_or(Expected::Absent, |value| Expected::Value(value.into()));
         signed(0, nonce, Body::CompareAndSwap { key: key.into(), expected, value: value.into() })
     };
     let mismatch = Failed(FailureReason::CompareMismatch);
@@ -167,12 +168,10 @@ fn versions_grow_over_blocks() {
 }
 
 #[test]
-fn governance_is_refused_with_a_receipt() {
-    let transaction = signed(0, 0, Body::Governance { action: vec![1, 2, 3] });
+fn governance_is_for_validators() {
+    let transaction = signed(0, 0, Body::Governance(GovernanceAction::Approve { proposal: 1 }));
     let execution = run(&state_with(&[]), &[transaction]).unwrap();
-    assert_eq!(outcomes(&execution), [Failed(FailureReason::GovernanceDisabled)]);
-    let Failed(reason) = execution.receipts[0].outcome else { unreachable!() };
-    assert_eq!(reason.to_string(), "governance is not enabled on this chain");
+    assert_eq!(outcomes(&execution), [Failed(GovernanceRefusal::NotAGovernor.into())]);
     assert_eq!(execution.state.account(&address(0)).nonce, 1);
 }
 
@@ -218,7 +217,7 @@ fn what_the_proposer_could_see_makes_the_block_invalid() {
 #[test]
 fn the_last_nonce_is_never_used() {
     let chain = ChainRecord { epoch: Epoch::new(0), total_supply: Amount::ZERO };
-    let last = Account { balance: Amount::ZERO, nonce: u64::MAX };
+    let last = Account { balance: Amount::ZERO, nonce: u64::MAX, key: None };
     let state = State::from_records([
         (RecordKey::Chain, RecordValue::Chain(chain)),
         (RecordKey::Validators(Epoch::new(0)), RecordValue::Validators(Box::new(validators(4)))),
@@ -408,10 +407,10 @@ fn random_transaction() -> impl Strategy<Value = SignedTransaction> {
         }),
         1 => (0u8..4).prop_map(|key| Body::Delete { key: vec![key] }),
         1 => (0u8..4, prop::option::of(any::<u8>())).prop_map(|(key, expected)| {
-            let expected = expected.map(|byte| vec![byte]);
+            let expected = expected.map_or(Expected::Absent, |byte| Expected::Value(vec![byte]));
             Body::CompareAndSwap { key: vec![key], expected, value: vec![7] }
         }),
-        1 => Just(Body::Governance { action: Vec::new() }),
+        1 => Just(Body::Governance(GovernanceAction::Approve { proposal: 1 })),
     ];
     (0u16..6, 0u64..6, 3u64..30, body)
         .prop_map(|(from, nonce, expiry, body)| expiring(from, nonce, body, expiry))

@@ -231,7 +231,7 @@ fn scans_go_in_order_by_prefix_and_in_pages() {
 fn records_that_are_no_state_are_refused() {
     let good = || {
         let chain = ChainRecord { epoch: Epoch::new(0), total_supply: Amount::new(5) };
-        let account = Account { balance: Amount::new(5), nonce: 2 };
+        let account = Account { balance: Amount::new(5), nonce: 2, key: None };
         vec![
             (RecordKey::Chain, RecordValue::Chain(chain)),
             (

@@ -206,7 +206,7 @@ fn transaction(nonce: u64) -> SignedTransaction {
     let key = Keypair::from_seed(&[99; 32]);
     let body = Body::Put { key: vec![1], value: vec![2; 100] };
     let expiry = Height::new(9);
-    Payload { chain_id: CHAIN, sender: key.public(), nonce, expiry, body }.sign(&key)
+    Payload { chain_id: CHAIN, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
 }
 
 /// A final certificate of four validators at a height.

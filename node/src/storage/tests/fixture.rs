@@ -11,6 +11,7 @@ use chain::crypto::{Ed25519, Keypair, Signer as _};
 use chain::evidence::Evidence;
 use chain::finality::FinalityProof;
 use chain::genesis::genesis_state;
+use chain::governance::Parameters;
 use chain::ledger::{BuildKind, BuildLimits, BuildTask, Ledger};
 use chain::mempool::VerifiedTransaction;
 use chain::transaction::{Body, Payload, SignedTransaction};
@@ -82,7 +83,7 @@ pub(super) fn genesis(chain_id: Digest) -> GenesisState {
         }],
     };
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
-    let state = genesis_state(balances, validators).unwrap();
+    let state = genesis_state(balances, validators, Parameters::default(), []).unwrap();
     GenesisState { chain_id, time_ms: 1_700_000_000_000, engine: EngineName::Hybrid, state }
 }
 
@@ -228,7 +229,8 @@ impl Chain {
         self.nonce += 1;
         let (chain_id, expiry) = (self.genesis.chain_id, Height::new(1_000_000));
         let body = Body::Put { key: nonce.to_be_bytes().to_vec(), value: vec![nonce as u8; bytes] };
-        Payload { chain_id, sender: sender().public(), nonce, expiry, body }.sign(&sender())
+        Payload { chain_id, account: None, sender: sender().public(), nonce, expiry, body }
+            .sign(&sender())
     }
 
     /// The executed block of a draft.
