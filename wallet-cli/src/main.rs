@@ -12,6 +12,7 @@ mod output;
 mod passwords;
 mod signing;
 mod submission;
+mod validators;
 
 use std::process::ExitCode;
 

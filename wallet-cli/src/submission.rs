@@ -30,6 +30,26 @@ pub(crate) struct Sent {
     elapsed_ms: u64,
 }
 
+impl Sent {
+    /// The height of its block, once it is in one.
+    pub(crate) const fn height(&self) -> Option<Height> {
+        self.status.height
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.status.status == TxState::Final
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let (state, place) = (state_name(self.status.status), place(&self.status));
+        let finality = self
+            .status
+            .finality
+            .map_or_else(String::new, |finality| format!(" ({finality}: {})", worth(finality)));
+        format!("{state}{place} after {} ms{finality}", self.elapsed_ms)
+    }
+}
+
 /// Signs, hands in and waits, and prints what came of it.
 pub(crate) async fn run(
     global: &Global,
@@ -37,10 +57,22 @@ pub(crate) async fn run(
     body: Body,
     summary: &str,
 ) -> Outcome<()> {
+    let sent = send(global, sending, body, summary).await?;
+    Output { json: global.json }.result(&sent, || sent.describe());
+    Ok(())
+}
+
+/// Signs, hands in and waits.
+pub(crate) async fn send(
+    global: &Global,
+    sending: &Sending,
+    body: Body,
+    summary: &str,
+) -> Outcome<Sent> {
     let output = Output { json: global.json };
     let selected = Selected::from(global)?;
     let node = Node::choose(global.rpc.as_deref())?;
-    let from = selected.address();
+    let from = selected.account(global);
     let (chain, account) = tokio::try_join!(node.status(), node.account(from))?;
     confirm(global, sending, &node, &chain, from, summary)?;
 
@@ -49,7 +81,7 @@ pub(crate) async fn run(
     let nonce = sending.nonce.unwrap_or(account.next_nonce);
     let payload = Payload {
         chain_id: chain.chain_id,
-        account: None,
+        account: (from != key.public().address()).then_some(from),
         sender: key.public(),
         nonce,
         expiry,
@@ -82,17 +114,7 @@ pub(crate) async fn run(
     };
     let status = pursuit.await.map_err(|failure| failure.with("hash", hash))?;
     let elapsed_ms = start.elapsed().as_millis() as u64;
-    let sent = Sent { status, chain_id: chain.chain_id, from, nonce, expiry, elapsed_ms };
-    output.result(&sent, || {
-        let place = place(&sent.status);
-        let state = state_name(sent.status.status);
-        let finality = sent
-            .status
-            .finality
-            .map_or_else(String::new, |finality| format!(" ({finality}: {})", worth(finality)));
-        format!("{state}{place} after {} ms{finality}", sent.elapsed_ms)
-    });
-    Ok(())
+    Ok(Sent { status, chain_id: chain.chain_id, from, nonce, expiry, elapsed_ms })
 }
 
 /// Waits until a transaction is as safe as asked for.

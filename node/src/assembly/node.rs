@@ -25,6 +25,7 @@ use crate::application::NodeApplication;
 use crate::chain_view::ChainView;
 use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
+use crate::joining::{self, Attendant, ReadySigner, Staged, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
     Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster, SharedRoster,
@@ -47,6 +48,15 @@ pub struct Node<E: Engine> {
     admin: AdminSocket,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
+    /// Looks after the node's place in the validator set.
+    joining: JoinSet<Turn>,
+}
+
+/// Why a node does not run on.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Failed(NodeError),
+    Turn(Turn),
 }
 
 impl<E: Engine> Node<E> {
@@ -65,14 +75,17 @@ impl<E: Engine> Node<E> {
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
         let Options { home, config, outbox_layer } = options;
-        let keys = home.keys()?;
+        let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
-        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
+        if joining::promote_due(&home, &keys, &validators)? {
+            keys = home.keys()?;
+        }
+        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
         // What others may have taken is found out before anything is promised to anybody.
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
@@ -108,7 +121,7 @@ impl<E: Engine> Node<E> {
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
             config: engine_config(&genesis, &keys, verifier),
             recovered,
-            signer: Box::new(keys.validator),
+            signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
             storage: metrics.timed(store),
             outbox,
@@ -140,8 +153,11 @@ impl<E: Engine> Node<E> {
             peers,
             metrics,
         };
+        let attendant = attendant(&home, &config, &keys, &context)?;
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
-        let node = Self { rpc, view, pool, consensus, network, admin, gossip };
+        let mut joining = JoinSet::new();
+        joining.spawn(attendant.run());
+        let node = Self { rpc, view, pool, consensus, network, admin, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -160,22 +176,30 @@ impl<E: Engine> Node<E> {
         tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
     }
 
-    /// Waits until a part ends that should not: the rest is worth little without it.
-    pub(super) async fn failed(&mut self) -> NodeError {
-        tokio::select! {
+    /// Waits until a part ends that should not (the rest is worth little without it), or the chain
+    /// turns the node to something else.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let error = tokio::select! {
+            turn = self.joining.join_next() => match turn {
+                Some(Ok(turn)) => return Ended::Turn(turn),
+                _ => NodeError::Ended("the look-out for changes of the validators"),
+            },
             error = self.consensus.failed() => error.into(),
             () = self.network.failed() => NodeError::Ended("the network"),
             () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
             () = self.rpc.failed() => NodeError::Ended("the RPC server"),
             () = self.admin.failed() => NodeError::Ended("the admin socket"),
             _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
-        }
+        };
+        Ended::Failed(error)
     }
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, admin, gossip } = self;
+        let Self { rpc, view, pool, consensus, network, admin, gossip, mut joining } = self;
         drop(admin);
+        // They hold the store: whoever opens it next must not find it in use.
+        joining.shutdown().await;
         rpc.stop().await;
         drop(gossip);
         consensus.stop().await;
@@ -198,6 +222,28 @@ async fn open<E: Engine>(
     let opening =
         tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy, &stop));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
+}
+
+/// What looks after the node's place in the validator set.
+fn attendant(
+    home: &Home,
+    config: &NodeConfig,
+    keys: &Keys,
+    context: &rpc::Context,
+) -> Result<Attendant, NodeError> {
+    let staged = Staged::read(home)?;
+    let of = |key: &Keypair| ReadySigner::new(Keypair::from_seed(&key.seed()));
+    let signers = std::iter::once(&keys.validator).chain(&staged.validator).map(of).collect();
+    let peers = Arc::clone(&context.peers);
+    Ok(Attendant {
+        view: context.view.clone(),
+        pool: context.pool.clone(),
+        at_tip: Box::new(move |height| rpc::at_tip(peers.as_ref(), height)),
+        validator: keys.validator.public(),
+        staged,
+        signers,
+        on_retire: config.on_retire,
+    })
 }
 
 /// Where the node stands in the validator set; `None` for an observer.

@@ -1,7 +1,7 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, governance, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -29,6 +29,7 @@ mod consensus;
 mod convert;
 mod dispatch;
 mod errors;
+pub(crate) mod governance;
 mod health;
 mod hosts;
 mod http;
@@ -53,8 +54,8 @@ use ::consensus::engine::Status;
 use jsonrpsee::RpcModule;
 use node_api::block::Finality;
 use node_api::{
-    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    RpcApiServer as _, TxApiServer as _,
+    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, GovernanceApiServer as _,
+    KvApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -162,8 +163,18 @@ impl Context {
     }
 
     fn is_synced(&self, height: Height) -> bool {
-        self.peers.best_final().get() <= height.get().saturating_add(health::CLOSE)
+        is_synced(self.peers.as_ref(), height)
     }
+}
+
+fn is_synced(peers: &dyn Peers, height: Height) -> bool {
+    peers.best_final().get() <= height.get().saturating_add(health::CLOSE)
+}
+
+/// Whether a node at this final height may say that it is at the tip: it has peers who would know
+/// better.
+pub(crate) fn at_tip(peers: &dyn Peers, height: Height) -> bool {
+    peers.peers().iter().any(|peer| peer.connected) && is_synced(peers, height)
 }
 
 /// A server that cannot start.
@@ -268,6 +279,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(state::AccountRpc(shared()).into_rpc()).expect(distinct);
     all.merge(state::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(governance::GovernanceRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all

@@ -3,4 +3,5 @@
 mod arguments;
 mod fake_node;
 mod flows;
+mod governing;
 mod wallet;
