@@ -13,6 +13,7 @@ pub mod execute;
 pub mod finality;
 pub mod genesis;
 pub mod ledger;
+pub mod light;
 pub mod mempool;
 pub mod merkle;
 pub mod quorum;
