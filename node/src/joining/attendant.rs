@@ -133,8 +133,7 @@ impl Attendant {
             }
             tracing::info!(proposal, "still not admitted: trying again");
         }
-        let tip =
-            Tip { chain_id: self.view.chain_id(), height: head.height, hash: head.hash };
+        let tip = Tip { chain_id: self.view.chain_id(), height: head.height, hash: head.hash };
         let nonce = head.state.account(&signer.public().address()).nonce;
         let ready = signer.sign(proposal, tip, nonce);
         memory.attempt = Some(Attempt { transaction: ready.hash(), at: Instant::now() });
@@ -162,8 +161,7 @@ pub(super) fn awaiting(state: &State, height: Height, key: &PublicKey) -> Option
         return None;
     }
     let record = state.governance();
-    let mut proposals =
-        (record.oldest..=record.newest).rev().filter_map(|id| state.proposal(id));
+    let mut proposals = (record.oldest..=record.newest).rev().filter_map(|id| state.proposal(id));
     let found = proposals.find(|proposal| {
         proposal.status == ProposalStatus::AwaitsReady
             && height < proposal.expires

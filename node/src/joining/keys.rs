@@ -66,11 +66,7 @@ impl Staged {
 ///
 /// # Errors
 /// [`HomeError`] where a file cannot be read or moved.
-pub(crate) fn promote_due(
-    home: &Home,
-    keys: &Keys,
-    set: &ValidatorSet,
-) -> Result<bool, HomeError> {
+pub(crate) fn promote_due(home: &Home, keys: &Keys, set: &ValidatorSet) -> Result<bool, HomeError> {
     let due = Staged::read(home)?.due(&keys.validator.public(), set);
     for kind in &due {
         let kept = promote(home, *kind)?;
