@@ -27,7 +27,7 @@ use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster, SharedRoster,
+    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
@@ -91,7 +91,7 @@ impl<E: Engine> Node<E> {
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
-        let roster = SharedRoster::new(Roster::new(&validators, &keys.validator.public()));
+        let roster = SharedRoster::new(std::slice::from_ref(&validators), keys.validator.public());
         let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
