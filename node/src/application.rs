@@ -169,10 +169,11 @@ impl Application for NodeApplication {
         add(&self.counters.blocks_executed, 1);
         add_time(&self.counters.execute_nanos, start);
         let hash = block.hash();
-        if let Some(executed) = self.ledger.executed(&hash) {
+        let outcome = self.ledger.executed(&hash).zip(self.ledger.state_at(&hash));
+        if let Some((executed, state)) = outcome {
             // Should another view propose them again, they need no second verification.
             self.pool.mark_verified(&executed.transactions);
-            self.view.mark_executed(block, executed);
+            self.view.mark_executed(block, executed, state.clone());
             self.above.insert(hash, (block.header.parent, executed.transactions.len()));
             self.newest = hash;
         }

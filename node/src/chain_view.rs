@@ -142,6 +142,21 @@ impl ChainView {
             .unwrap_or((head.height, head.hash))
     }
 
+    /// The highest ordered block and the state after it; the final [`head`](Self::head) if none is
+    /// above that.
+    pub fn ordered_head(&self) -> (Arc<Head>, BlockStatus) {
+        let head = self.head();
+        // It may have become final meanwhile, which makes it no older.
+        match self.ordered().head().filter(|(block, _)| block.header.height > head.height) {
+            Some((block, state)) => {
+                let (height, header) = (block.header.height, Some(block.header.clone()));
+                let ordered = Head { height, hash: block.hash(), header, state };
+                (Arc::new(ordered), BlockStatus::Ordered)
+            }
+            None => (head, BlockStatus::Final),
+        }
+    }
+
     /// A final block, or one that was proposed above the last final one.
     ///
     /// # Errors
@@ -316,9 +331,14 @@ impl ChainView {
         }
     }
 
-    /// A block was executed: it may become ordered.
-    pub(crate) fn mark_executed(&self, block: &SealedBlock, executed: &Arc<Executed>) {
-        self.ordered().add(block, executed);
+    /// A block was executed, `state` is that after it: it may become ordered.
+    pub(crate) fn mark_executed(
+        &self,
+        block: &SealedBlock,
+        executed: &Arc<Executed>,
+        state: State,
+    ) {
+        self.ordered().add(block, executed, state);
     }
 
     /// Blocks became final; `state` is that after the last of them.

@@ -146,8 +146,8 @@ fn state_methods() -> Vec<Value> {
         ),
         method(
             "kv_get",
-            "The value of a key after the last final block, or null",
-            &[Param("key", Required, reference("Bytes"))],
+            "The value of a key, or null, with its version and the block that it is the state after",
+            &[Param("key", Required, reference("Bytes")), read_level()],
             object(),
         ),
         method(
@@ -164,10 +164,16 @@ fn state_methods() -> Vec<Value> {
                     Optional,
                     json!({ "type": "integer", "minimum": 1, "maximum": MAX_SCAN }),
                 ),
+                read_level(),
             ],
             object(),
         ),
     ]
+}
+
+/// How new an answer must be: by default final on this node.
+fn read_level() -> Param {
+    Param("read", Optional, one_of(&["final", "ordered", "linearizable"]))
 }
 
 fn consensus_methods() -> Vec<Value> {

@@ -5,6 +5,7 @@ use chain::mempool::RejectReason;
 use chain::transaction::MalformedTransaction;
 use node_api::{ApiError, ErrorCode};
 
+use crate::consensus_host::ReadError;
 use crate::pool::SubmitError;
 use crate::storage::StoreError;
 
@@ -44,6 +45,16 @@ pub(super) fn submit(error: &SubmitError) -> ApiError {
         SubmitError::Refused(reason) => refused(reason),
         SubmitError::Overloaded => ErrorCode::Overloaded,
         SubmitError::Closed => ErrorCode::Unavailable,
+    };
+    ApiError::new(code, error.to_string())
+}
+
+pub(super) fn read(error: &ReadError) -> ApiError {
+    let code = match error {
+        ReadError::Overloaded => ErrorCode::Overloaded,
+        ReadError::NotAValidator | ReadError::Unconfirmed(_) | ReadError::Stopping => {
+            ErrorCode::Unavailable
+        }
     };
     ApiError::new(code, error.to_string())
 }

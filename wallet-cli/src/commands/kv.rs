@@ -71,6 +71,7 @@ async fn get(global: &Global, key: Vec<u8>, form: Form) -> Outcome<()> {
         "key": answer.key,
         "value": value,
         "text": as_text(value),
+        "version": answer.version,
         "height": answer.height,
     });
     Output { json: global.json }
@@ -90,7 +91,7 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
     let height = loop {
         let left = limit.saturating_sub(entries.len() as u32);
         let page = node.kv_scan(prefix.clone(), next.take(), left.clamp(1, MAX_SCAN)).await?;
-        let KvPage { entries: more, next: following, height } = page;
+        let KvPage { entries: more, next: following, height, .. } = page;
         let empty = more.is_empty();
         entries.extend(more);
         next = following;
@@ -104,6 +105,7 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
             .map(|entry| json!({
                 "key": entry.key,
                 "value": entry.value,
+                "version": entry.version,
                 "key_text": as_text(&entry.key),
                 "value_text": as_text(&entry.value),
             }))
