@@ -22,7 +22,7 @@ pub struct Slot {
 impl Slot {
     fn sign(self, from: &Keypair, body: Body) -> SignedTransaction {
         let Self { chain_id, nonce, expiry } = self;
-        Payload { chain_id, sender: from.public(), nonce, expiry, body }.sign(from)
+        Payload { chain_id, account: None, sender: from.public(), nonce, expiry, body }.sign(from)
     }
 
     /// Moves one unit.

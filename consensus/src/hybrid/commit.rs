@@ -241,7 +241,7 @@ impl Hybrid {
         self.reasons.clear();
         self.slow_streak = 0;
         self.deferred.clear();
-        self.catch_up.clear();
+        self.catch_up.enter_epoch(&self.set);
         self.reset_proposing();
         self.timers.enter_view(self.now);
     }

@@ -66,7 +66,7 @@ pub(super) fn recover(
         reasons: BTreeMap::new(),
         proposing: Proposing::default(),
         timers: Timers::new(now),
-        catch_up: CatchUp::default(),
+        catch_up: CatchUp::new(&set),
         deferred: VecDeque::new(),
         slow_streak: 0,
         work: Work::default(),

@@ -120,7 +120,7 @@ impl<R: Rules> Pbft<R> {
         self.changes.clear();
         self.ordered.clear();
         self.checkpoints.clear();
-        self.catch_up.clear();
+        self.catch_up.enter_epoch(&self.set);
         self.timers.enter_epoch(self.now);
         self.restore_view();
     }

@@ -63,7 +63,7 @@ pub(super) fn recover<R: Rules>(
         pace: Pace::default(),
         work: Work::default(),
         timers: Timers::new(now),
-        catch_up: CatchUp::default(),
+        catch_up: CatchUp::new(&set),
         rules: PhantomData,
         set,
         config,
