@@ -60,6 +60,7 @@ pub enum Domain {
     Receipt,
     Evidence,
     Handshake,
+    Snapshot,
 }
 
 impl Domain {
@@ -87,6 +88,7 @@ impl Domain {
             Self::Receipt => b"catamaran/receipt/1",
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
+            Self::Snapshot => b"catamaran/snapshot/1",
         }
     }
 }

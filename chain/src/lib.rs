@@ -18,6 +18,7 @@ pub mod mempool;
 pub mod merkle;
 pub mod quorum;
 pub mod receipt;
+pub mod snapshot;
 pub mod state;
 #[cfg(test)]
 mod testing;
