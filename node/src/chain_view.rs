@@ -111,7 +111,7 @@ impl ChainView {
         let (height, hash) = store.final_tip();
         let header = match height.get() {
             0 => None,
-            _ => Some(store.final_block(height)?.header.clone()),
+            _ => store.final_header(height)?,
         };
         Ok(Self(Arc::new(Inner {
             store,
