@@ -1,7 +1,7 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -35,6 +35,7 @@ mod http;
 mod listen;
 mod patience;
 mod places;
+mod proof;
 mod relay;
 mod state;
 #[cfg(test)]
@@ -54,7 +55,7 @@ use jsonrpsee::RpcModule;
 use node_api::block::Finality;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    RpcApiServer as _, TxApiServer as _,
+    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -268,6 +269,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(state::AccountRpc(shared()).into_rpc()).expect(distinct);
     all.merge(state::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all

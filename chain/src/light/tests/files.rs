@@ -163,8 +163,9 @@ fn another_chain_convinces_nobody() {
     let maker = chain();
     let other = Trust { chain_id: Digest([7; 32]), ..maker.trust.clone() };
     let mut strangers = maker.trust.clone();
-    for (index, validator) in (20..).zip(&mut strangers.validators.validators) {
-        validator.consensus_key = keypair(index).public();
+    for index in maker.trust.validators.indices() {
+        let validator = strangers.validators.get_mut(index).unwrap();
+        validator.consensus_key = keypair(20 + index.get() as u8).public();
     }
     for (mut proof, says) in proofs(&maker) {
         let refused = proof.verify(&other, &Ed25519).unwrap_err();

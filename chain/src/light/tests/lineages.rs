@@ -11,8 +11,7 @@ use crate::light::{
     BreakReason, EpochChange, FinalityPath, Lineage, LineageError, PathError, Trust,
 };
 use crate::testing::{CHAIN, cases, keypair};
-use crate::types::{Digest, Epoch, View};
-use crate::validator::ValidatorSet;
+use crate::types::{Digest, Epoch, ValidatorIndex, View};
 
 /// Epochs whose sets have these keys, each barrier final by its own set.
 fn lineage(epochs: &[Vec<u8>], by_seal: bool) -> (Trust, Lineage) {
@@ -25,8 +24,8 @@ fn lineage(epochs: &[Vec<u8>], by_seal: bool) -> (Trust, Lineage) {
         height += 5;
         let next_members = keys(next);
         let epoch = set.epoch.next();
-        let first_view = View::new(height);
-        let validators = ValidatorSet { first_view, ..set_of(epoch.get(), &next_members) };
+        let mut validators = set_of(epoch.get(), &next_members);
+        validators.first_view = View::new(height);
         let barrier = Header {
             kind: BlockKind::Barrier,
             next_validators_hash: validators.hash(&CHAIN),
@@ -90,7 +89,7 @@ fn every_break_is_named() {
         (1, BreakReason::NotFinal(PathError::OtherBlock))
     );
     assert_eq!(
-        broken(&|all| all[1].validators.validators[0].jailed = true),
+        broken(&|all| all[1].validators.get_mut(ValidatorIndex::new(0)).unwrap().jailed = true),
         (1, BreakReason::OtherNextSet)
     );
     let forged = |all: &mut Vec<EpochChange>| {
@@ -123,7 +122,9 @@ fn a_set_that_cannot_work_is_refused_whoever_signed_it() {
     let refused = change.verify(&CHAIN, &set, &Ed25519).unwrap_err();
     assert!(matches!(refused, BreakReason::Unusable(_)), "{refused}");
 
-    let genesis = Trust { chain_id: CHAIN, validators: ValidatorSet { max_faulty: 2, ..set } };
+    let mut validators = set;
+    validators.max_faulty = 2;
+    let genesis = Trust { chain_id: CHAIN, validators };
     assert!(matches!(Lineage::default().verify(&genesis, &Ed25519), Err(LineageError::Genesis(_))));
     let long = Lineage(vec![change; Lineage::MAX + 1]);
     assert_eq!(long.verify(&genesis, &Ed25519), Err(LineageError::TooLong(Lineage::MAX + 1)));

@@ -7,6 +7,7 @@ use crate::certificate::{Ballot, Certificate, Signatures, Vote, VoteKind};
 use crate::crypto::{Ed25519, Keypair, Signer as _};
 use crate::evidence::Evidence;
 use crate::genesis::genesis_state;
+use crate::governance::Parameters;
 use crate::ledger::Ledger;
 use crate::light::{
     Claim, EpochChange, FinalBlock, FinalityPath, Lineage, Proof, ProofError, Trust, Verdict,
@@ -41,24 +42,16 @@ pub(super) struct Maker {
 /// The set of these consensus keys.
 pub(super) fn set_of(epoch: u64, keys: &[Keypair]) -> ValidatorSet {
     let other = |index: usize, salt: u8| keypair(salt + index as u8).public();
-    let validators = keys
-        .iter()
-        .enumerate()
-        .map(|(index, key)| Validator {
-            consensus_key: key.public(),
-            network_key: other(index, 100),
-            governance_key: other(index, 150),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        })
-        .collect();
-    ValidatorSet {
-        epoch: Epoch::new(epoch),
-        first_view: View::new(0),
-        max_faulty: ((keys.len() - 1) / 3) as u16,
-        validators,
-    }
+    let validators = keys.iter().enumerate().map(|(index, key)| Validator {
+        consensus_key: key.public(),
+        network_key: other(index, 100),
+        governance_key: other(index, 150),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    });
+    let max_faulty = ((keys.len() - 1) / 3) as u16;
+    ValidatorSet::new(Epoch::new(epoch), View::new(0), max_faulty, validators)
 }
 
 /// The votes of the first `voters` keys on the block with this header.
@@ -94,7 +87,7 @@ impl Maker {
         let keys: Vec<Keypair> = (1..=4).map(keypair).collect();
         let validators = set_of(0, &keys);
         let balances = [(address(0), Amount::new(1000)), (address(1), Amount::new(5))];
-        let state = genesis_state(balances, validators.clone()).unwrap();
+        let state = genesis_state(balances, validators.clone(), Parameters::default(), []).unwrap();
         Self {
             ledger: ledger_with(&state, ed25519()),
             keys,
