@@ -141,11 +141,11 @@ impl Pursuit {
     ///
     /// # Errors
     /// Where it should be proven and is not.
-    pub(crate) async fn believe(&self, status: TxStatus) -> Outcome<Known> {
+    pub(crate) async fn believe(&self, hash: Digest, status: TxStatus) -> Outcome<Known> {
         let Some(verification) = &self.verification else {
             return Ok(Known { status, proven: None });
         };
-        let proven = verification.tx_status(&self.node, &status).await?;
+        let proven = verification.tx_status(&self.node, hash, &status).await?;
         if proven.is_none() {
             let state = state_name(status.status);
             eprintln!("warning: not proven: {state} is what the node says");
@@ -174,10 +174,15 @@ impl Pursuit {
                 .await
                 .map_err(|failure| failure.say(&ask_later(hash)))?;
             match status.status {
-                TxState::Final => return self.believe(status).await,
-                TxState::Ordered if until == Until::Ordered => return self.believe(status).await,
-                TxState::Failed => return Err(failed(&self.believe(status).await?.status)),
+                TxState::Final => return self.believe(hash, status).await,
+                TxState::Ordered if until == Until::Ordered => {
+                    return self.believe(hash, status).await;
+                }
+                TxState::Failed => return Err(failed(&self.believe(hash, status).await?.status)),
                 TxState::Unknown if expired(node, expiry).await? => {
+                    if self.verification.is_some() {
+                        eprintln!("warning: not proven: that it expired is what the node says");
+                    }
                     return Err(Failure::refused(
                         Some("expired".to_owned()),
                         format!("transaction {hash} expired without taking effect"),

@@ -46,7 +46,7 @@ pub(super) async fn balance(global: &Global, address: Option<Address>) -> Outcom
     let node = Node::choose(global.rpc.as_deref())?;
     let mut balance = Balance { account: node.account(address).await?, proven: None };
     if let Some(verification) = &verification {
-        let (account, block) = verification.account(&node, balance.account).await?;
+        let (account, block) = verification.account(&node, address, balance.account).await?;
         balance = Balance { account, proven: Some(block) };
     }
     Output { json: global.json }.result(&balance, || balance.describe());

@@ -63,11 +63,12 @@ pub(super) fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
 async fn get(global: &Global, key: Vec<u8>, form: Form) -> Outcome<()> {
     let verification = Verification::from(global)?;
     let node = Node::choose(global.rpc.as_deref())?;
-    let mut answer = node.kv_get(key).await?;
+    let mut answer = node.kv_get(key.clone()).await?;
     let mut proven = None;
     if let Some(verification) = &verification {
         let (said, height) = (answer.value.as_ref(), answer.height);
-        let Proven { value, block } = verification.entry(&node, &answer.key, said, height).await?;
+        let Proven { value, block } =
+            verification.entry(&node, &HexBytes(key), said, height).await?;
         (answer.value, answer.height) = (value.map(|entry| HexBytes(entry.value)), block.height);
         proven = Some(block);
     }
@@ -112,7 +113,7 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
         }
     };
     if let Some(verification) = Verification::from(global)? {
-        entries = verification.entries(&node, entries, height).await?;
+        entries = verification.entries(&node, &prefix, entries, height).await?;
         warn_unproven(global, "that no other key begins like this is what the node says");
     }
     let object = json!({

@@ -11,7 +11,7 @@ pub(super) async fn run(global: &Global, command: TxCommand) -> Outcome<()> {
     let status = match command {
         TxCommand::Status { hash } => {
             let status = pursuit.node.tx_status(hash, None).await?;
-            pursuit.believe(status).await?
+            pursuit.believe(hash, status).await?
         }
         TxCommand::Wait { hash, until, timeout } => pursuit
             .settle(hash, until, timeout, None)

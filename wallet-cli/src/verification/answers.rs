@@ -6,7 +6,7 @@
 use chain::light::ProvenBlock;
 use chain::receipt::Outcome as Executed;
 use chain::state::{Account as AccountRecord, Entry, RecordKey, RecordValue};
-use chain::types::Height;
+use chain::types::{Address, Digest, Height};
 use chain::validator::ValidatorSet;
 use node_api::HexBytes;
 use node_api::account::Account;
@@ -24,11 +24,14 @@ impl Verification {
     pub(crate) async fn account(
         &self,
         node: &Node,
+        address: Address,
         said: Account,
     ) -> Outcome<(Account, ProvenBlock)> {
-        let key = RecordKey::Account(said.address);
-        let Proven { value, block } =
-            self.record(node, Subject::Account(said.address), &key).await?;
+        if said.address != address {
+            return Err(other());
+        }
+        let key = RecordKey::Account(address);
+        let Proven { value, block } = self.record(node, Subject::Account(address), &key).await?;
         let proven = match value {
             Some(RecordValue::Account(account)) => account,
             _ => AccountRecord::default(),
@@ -36,8 +39,8 @@ impl Verification {
         let same = (said.balance, said.nonce) == (proven.balance, proven.nonce);
         if said.height == block.height && !same {
             return Err(lied(&format!(
-                "{} owns {} and has nonce {}",
-                said.address, proven.balance, proven.nonce
+                "{address} owns {} and has nonce {}",
+                proven.balance, proven.nonce
             )));
         }
         let account = Account {
@@ -76,9 +79,13 @@ impl Verification {
     pub(crate) async fn entries(
         &self,
         node: &Node,
+        prefix: &[u8],
         listed: Vec<KvEntry>,
         height: Height,
     ) -> Outcome<Vec<KvEntry>> {
+        if listed.iter().any(|entry| !entry.key.0.starts_with(prefix)) {
+            return Err(other());
+        }
         let mut entries = Vec::new();
         for KvEntry { key, value, .. } in listed {
             let proven = self.entry(node, &key, Some(&value), height).await?;
@@ -93,12 +100,16 @@ impl Verification {
     pub(crate) async fn tx_status(
         &self,
         node: &Node,
+        hash: Digest,
         said: &TxStatus,
     ) -> Outcome<Option<ProvenBlock>> {
+        if said.hash != hash {
+            return Err(other());
+        }
         if !said.status.is_settled() {
             return Ok(None);
         }
-        let Proven { value: (index, receipt), block } = self.transaction(node, said.hash).await?;
+        let Proven { value: (index, receipt), block } = self.transaction(node, hash).await?;
         let place = (said.height, said.block, said.index);
         if place != (Some(block.height), Some(block.hash), Some(index)) {
             return Err(lied(&format!("the transaction is in block {}", block.height)));
@@ -161,6 +172,10 @@ fn says(said: &ValidatorList, set: &ValidatorSet) -> bool {
         (index, keys, one.jailed, one.accused, one.since)
     });
     said.first_view == set.first_view && said.quorums == set.quorums() && listed.eq(members)
+}
+
+fn other() -> Failure {
+    unproven("the node answered something else than it was asked")
 }
 
 fn lied(truth: &str) -> Failure {
