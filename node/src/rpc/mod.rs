@@ -1,7 +1,7 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -38,6 +38,7 @@ mod kv;
 mod listen;
 mod patience;
 mod places;
+mod proof;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ use jsonrpsee::RpcModule;
 use node_api::block::Finality;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    RpcApiServer as _, TxApiServer as _,
+    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -270,6 +271,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
     all.merge(kv::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all
