@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use chain::block::{Block, Header, Justification, Mode, SealedBlock};
 use chain::crypto::{Ed25519, Keypair, Signature};
 use chain::genesis::genesis_state;
+use chain::governance::Parameters;
 use chain::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
 use chain::mempool::VerifiedTransaction;
 use chain::transaction::{Body, Payload};
@@ -34,7 +35,8 @@ fn measure(accounts: u64) {
         .map(|sender| sender.public().address())
         .chain((SENDERS..accounts).map(stranger))
         .map(|address| (address, Amount::new(1_000_000)));
-    let state = genesis_state(balances, validators).expect("the example's genesis is valid");
+    let state = genesis_state(balances, validators, Parameters::default(), [])
+        .expect("the example's genesis is valid");
     let tip = Tip::genesis(CHAIN, 0, validators_hash);
     let transfers: Vec<Arc<VerifiedTransaction>> = senders
         .iter()
@@ -112,6 +114,7 @@ fn seal(built: Built, validators_hash: Digest) -> SealedBlock {
 fn transfer(sender: &Keypair, to: Address) -> Arc<VerifiedTransaction> {
     let payload = Payload {
         chain_id: CHAIN,
+        account: None,
         sender: sender.public(),
         nonce: 0,
         expiry: Height::new(100),
@@ -121,17 +124,15 @@ fn transfer(sender: &Keypair, to: Address) -> Arc<VerifiedTransaction> {
 }
 
 fn validators() -> ValidatorSet {
-    let validators = (0..4)
-        .map(|number| Validator {
-            consensus_key: keypair(1_000_000 + number).public(),
-            network_key: keypair(2_000_000 + number).public(),
-            governance_key: keypair(3_000_000 + number).public(),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        })
-        .collect();
-    ValidatorSet { epoch: Epoch::new(0), first_view: View::new(0), max_faulty: 1, validators }
+    let validators = (0..4).map(|number| Validator {
+        consensus_key: keypair(1_000_000 + number).public(),
+        network_key: keypair(2_000_000 + number).public(),
+        governance_key: keypair(3_000_000 + number).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    });
+    ValidatorSet::new(Epoch::new(0), View::new(0), 1, validators)
 }
 
 fn keypair(number: u64) -> Keypair {

@@ -83,15 +83,17 @@ pub struct Signatures {
 }
 
 impl Signatures {
+    /// Of a set with so many seats.
+    ///
     /// # Panics
-    /// Where an index is outside the set of `n` or given twice.
-    pub fn new(n: usize, signatures: &[(ValidatorIndex, Signature)]) -> Self {
+    /// Where an index is outside the seats or given twice.
+    pub fn new(seats: usize, signatures: &[(ValidatorIndex, Signature)]) -> Self {
         let mut sorted = signatures.to_vec();
         sorted.sort_by_key(|(index, _)| *index);
-        let mut bitmap = vec![0; n.div_ceil(8)];
+        let mut bitmap = vec![0; seats.div_ceil(8)];
         for (index, _) in &sorted {
             let place = index.as_usize();
-            assert!(place < n, "signer {place} of {n}");
+            assert!(place < seats, "signer {place} of {seats} seats");
             assert_eq!(bitmap[place / 8] & (1 << (place % 8)), 0, "signer {place} twice");
             bitmap[place / 8] |= 1 << (place % 8);
         }
@@ -127,7 +129,7 @@ impl Signatures {
         quorum: usize,
         verifier: &dyn Verifier,
     ) -> bool {
-        self.bitmap.len() == set.len().div_ceil(8)
+        self.bitmap.len() == set.seats().div_ceil(8)
             && self.signatures.len() >= quorum
             && self.signers().count() == self.signatures.len()
             && self.iter().all(|(index, signature)| {

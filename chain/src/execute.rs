@@ -6,14 +6,17 @@
 //! the transactions before (a balance, a compared value) gives a receipt that says it failed; its
 //! nonce is used all the same. Signatures are not checked here: see [`crate::ledger`].
 
+mod entries;
+mod evidence;
+mod transfers;
+
+pub use evidence::evidence_counts;
+
 use crate::crypto::Verifier;
-use crate::evidence::Evidence;
-use crate::receipt::{FailureReason, Outcome, Receipt};
-use crate::state::{
-    Account, ChainRecord, Change, Draft, Entry, RecordKey, RecordValue, Slot, State,
-};
+use crate::receipt::{FailureReason, GovernanceRefusal, Outcome, Receipt};
+use crate::state::{Account, ChainRecord, Change, Draft, RecordKey, RecordValue, Slot, State};
 use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
-use crate::types::{Amount, Digest, Height, View};
+use crate::types::{Digest, Height, View};
 use crate::validator::ValidatorSet;
 
 /// What execution needs to know of the block.
@@ -105,35 +108,6 @@ pub(crate) fn execute_hashed(
     Ok(executor.finish())
 }
 
-/// Whether a block on top of `state` may contain this evidence: it is genuine, the accused is still
-/// a validator, was not accused before, and was not admitted or pardoned since.
-pub fn evidence_counts(
-    state: &State,
-    evidence: &Evidence,
-    chain_id: &Digest,
-    verifier: &dyn Verifier,
-) -> bool {
-    accused_place(state, state.validators(), evidence, chain_id, verifier).is_some()
-}
-
-/// Where the accused stands in the current set, if the evidence counts.
-fn accused_place(
-    state: &State,
-    current: &ValidatorSet,
-    evidence: &Evidence,
-    chain_id: &Digest,
-    verifier: &dyn Verifier,
-) -> Option<usize> {
-    let old = state.validators_of(evidence.epoch())?;
-    let key = &old.get(evidence.accused())?.consensus_key;
-    let place = current.index_of(key)?.as_usize();
-    let accused = &current.validators[place];
-    let counts = !accused.accused
-        && evidence.epoch() >= accused.since
-        && evidence.verify(chain_id, old, verifier);
-    counts.then_some(place)
-}
-
 /// Executes transactions one after the other. One that is refused leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Executor<'a> {
@@ -154,34 +128,6 @@ impl<'a> Executor<'a> {
             next_validators: None,
             signed: false,
         }
-    }
-
-    /// # Errors
-    /// [`InvalidReason`] where it must not be in the block.
-    pub(crate) fn apply_evidence(
-        &mut self,
-        evidence: &Evidence,
-        hash: Digest,
-    ) -> Result<(), InvalidReason> {
-        if self.signed {
-            return Err(InvalidReason::EvidenceNotFirst);
-        }
-        let state = self.draft.base();
-        let current = self.next_validators.as_ref().unwrap_or(state.validators());
-        let place =
-            accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
-                .ok_or(InvalidReason::EvidenceDoesNotCount)?;
-        let next = self.next_validators.get_or_insert_with(|| ValidatorSet {
-            epoch: state.chain().epoch.next(),
-            first_view: self.context.view.next(),
-            ..state.validators().clone()
-        });
-        let jailed = next.validators.iter().filter(|validator| validator.jailed).count();
-        let accused = &mut next.validators[place];
-        accused.accused = true;
-        accused.jailed = accused.jailed || jailed < usize::from(next.max_faulty);
-        self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
-        Ok(())
     }
 
     /// # Errors
@@ -220,58 +166,17 @@ impl<'a> Executor<'a> {
                 self.transfer(slot, sender, Slot::account(*to), *amount)
             }
             Body::Put { key, value } => {
-                self.write(Slot::entry(key), value);
+                self.put(key, value);
                 Ok(())
             }
-            Body::Delete { key } => {
-                let entry = Slot::entry(key);
-                self.draft.entry_at(&entry).ok_or(FailureReason::KeyNotFound)?;
-                self.draft.remove(entry);
-                Ok(())
-            }
+            Body::Delete { key } => self.delete(key),
             Body::CompareAndSwap { key, expected, value } => {
-                let entry = Slot::entry(key);
-                let found = self.draft.entry_at(&entry).map(|entry| &entry.value);
-                if found != expected.as_ref() {
-                    return Err(FailureReason::CompareMismatch);
-                }
-                self.write(entry, value);
-                Ok(())
+                self.compare_and_swap(key, expected, value)
             }
-            Body::Governance { .. } => Err(FailureReason::GovernanceDisabled),
+            Body::Namespace(_) => Err(FailureReason::NamespaceNotFound),
+            Body::RotateKey { .. } => Err(FailureReason::KeyNotProven),
+            Body::Governance(_) => Err(GovernanceRefusal::NotAGovernor.into()),
         }
-    }
-
-    fn transfer(
-        &mut self,
-        from: Slot,
-        mut sender: Account,
-        to: Slot,
-        amount: Amount,
-    ) -> Result<(), FailureReason> {
-        let balance = sender.balance;
-        sender.balance = balance
-            .checked_sub(amount)
-            .ok_or(FailureReason::InsufficientBalance { balance, amount })?;
-        // Nothing for nobody must not leave an empty account behind.
-        if amount == Amount::ZERO {
-            return Ok(());
-        }
-        self.draft.set(from, RecordValue::Account(sender));
-        // Read after the sender was written: they may be the same account.
-        let mut receiver = self.draft.account_at(&to);
-        receiver.balance = receiver
-            .balance
-            .checked_add(amount)
-            .expect("no balance exceeds the total supply, which is an amount");
-        self.draft.set(to, RecordValue::Account(receiver));
-        Ok(())
-    }
-
-    fn write(&mut self, slot: Slot, value: &[u8]) {
-        let before = self.draft.entry_at(&slot).map_or(0, |entry| entry.version);
-        let entry = Entry { value: value.to_vec(), version: before.saturating_add(1) };
-        self.draft.set(slot, RecordValue::Entry(entry));
     }
 
     /// The state after the transactions, hashed.

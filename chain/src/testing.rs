@@ -9,6 +9,7 @@ use crate::certificate::{Ballot, Position, Vote, VoteKind};
 use crate::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
 use crate::genesis::genesis_state;
+use crate::governance::Parameters;
 use crate::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
 use crate::mempool::VerifiedTransaction;
 use crate::state::State;
@@ -77,29 +78,22 @@ pub(crate) fn keypair(number: u8) -> Keypair {
 
 /// A set of epoch 0 whose consensus keys are `signer(0..n)`.
 pub(crate) fn validators(n: u16) -> ValidatorSet {
-    let validators = (0..n)
-        .map(|number| Validator {
-            consensus_key: signer(number).public(),
-            network_key: signer(200 + number).public(),
-            governance_key: signer(400 + number).public(),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        })
-        .collect();
-    ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: (n - 1) / 3,
-        validators,
-    }
+    let validators = (0..n).map(|number| Validator {
+        consensus_key: signer(number).public(),
+        network_key: signer(200 + number).public(),
+        governance_key: signer(400 + number).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    });
+    ValidatorSet::new(Epoch::new(0), View::new(0), (n - 1) / 3, validators)
 }
 
 /// Four validators and these balances of the accounts 0, 1, 2, …
 pub(crate) fn state_with(balances: &[u128]) -> State {
     let balances =
         (0..).zip(balances).map(|(number, balance)| (address(number), Amount::new(*balance)));
-    genesis_state(balances, validators(4)).unwrap()
+    genesis_state(balances, validators(4), Parameters::default(), []).unwrap()
 }
 
 pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
@@ -109,7 +103,8 @@ pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
 pub(crate) fn expiring(number: u16, nonce: u64, body: Body, expiry: u64) -> SignedTransaction {
     let sender = account(number);
     let expiry = Height::new(expiry);
-    Payload { chain_id: CHAIN, sender: sender.public(), nonce, expiry, body }.sign(&sender)
+    Payload { chain_id: CHAIN, account: None, sender: sender.public(), nonce, expiry, body }
+        .sign(&sender)
 }
 
 pub(crate) fn transfer_body(to: u16, amount: u128) -> Body {

@@ -1,8 +1,9 @@
 //! What a chain starts from.
 
+use chain::access::Roles;
 use chain::genesis::{GenesisError, genesis_state};
 use chain::state::State;
-use chain::types::{Epoch, View};
+use chain::types::{Address, Epoch, View};
 use chain::validator::{Validator, ValidatorSet};
 
 use crate::spec::Genesis;
@@ -11,24 +12,23 @@ impl Genesis {
     /// The validators of epoch 0. Meaningful only for a genesis that
     /// [validates](Genesis::validate).
     pub fn validator_set(&self) -> ValidatorSet {
-        let validators = self
-            .validators
-            .iter()
-            .map(|validator| Validator {
-                consensus_key: validator.consensus_key,
-                network_key: validator.network_key,
-                governance_key: validator.governance_key,
-                jailed: false,
-                accused: false,
-                since: Epoch::new(0),
-            })
-            .collect();
-        ValidatorSet {
-            epoch: Epoch::new(0),
-            first_view: View::new(0),
-            max_faulty: self.max_faulty(),
-            validators,
-        }
+        let validators = self.validators.iter().map(|validator| Validator {
+            consensus_key: validator.consensus_key,
+            network_key: validator.network_key,
+            governance_key: validator.governance_key,
+            jailed: false,
+            accused: false,
+            since: Epoch::new(0),
+        });
+        ValidatorSet::new(Epoch::new(0), View::new(0), self.max_faulty(), validators)
+    }
+
+    fn granted_roles(&self) -> impl Iterator<Item = (Address, Roles)> {
+        self.roles.iter().map(|entry| {
+            let mut roles = Roles::default();
+            entry.roles.iter().for_each(|role| roles.set(*role, true));
+            (entry.address, roles)
+        })
     }
 
     /// The state before the first block.
@@ -37,13 +37,13 @@ impl Genesis {
     /// [`GenesisError`] where the genesis does not [validate](Genesis::validate).
     pub fn state(&self) -> Result<State, GenesisError> {
         let balances = self.balances.iter().map(|balance| (balance.address, balance.amount));
-        genesis_state(balances, self.validator_set())
+        genesis_state(balances, self.validator_set(), self.parameters(), self.granted_roles())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use chain::types::Amount;
+    use chain::types::{Amount, ValidatorIndex};
 
     use crate::spec::tests::example;
 
@@ -56,7 +56,10 @@ mod tests {
             (set.len(), set.max_faulty, set.epoch.get(), set.first_view.get()),
             (4, 1, 0, 0)
         );
-        assert_eq!(set.validators[2].network_key, genesis.validators[2].network_key);
+        assert_eq!(
+            set.get(ValidatorIndex::new(2)).unwrap().network_key,
+            genesis.validators[2].network_key
+        );
 
         let root = genesis.state().unwrap().root();
         genesis.balances.reverse();

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use chain::access::{AccessMode, Role};
 use chain::crypto::{Keypair, PublicKey};
 use chain::types::{Address, Amount, Digest};
 use consensus::registry::EngineName;
@@ -13,7 +14,10 @@ use crate::config::NodeConfig;
 use crate::files::{self, FileError};
 use crate::keyfile::{self, KeyFileError};
 use crate::peer_id::peer_id;
-use crate::spec::{ConsensusParameters, Genesis, GenesisBalance, GenesisValidator, Limits};
+use crate::spec::{
+    ConsensusParameters, Genesis, GenesisBalance, GenesisRoles, GenesisValidator,
+    GovernanceParameters, Limits,
+};
 use crate::validate::Problems;
 
 /// Distance between the ports of two nodes.
@@ -36,6 +40,7 @@ pub struct Plan {
     pub time_ms: u64,
     pub consensus: ConsensusParameters,
     pub limits: Limits,
+    pub access: AccessMode,
     /// Where each node listens: one entry per validator.
     pub ports: Vec<Ports>,
     /// Funded accounts with a key file each.
@@ -263,11 +268,18 @@ fn genesis_of(plan: &Plan, keys: &[NodeKeys], accounts: &[Keypair]) -> Genesis {
     let derived = plan.derived.iter().flat_map(|derived| {
         (0..derived.count).map(|index| accounts::derive(&derived.dev_seed, index).public())
     });
-    let balances = accounts
-        .iter()
-        .map(Keypair::public)
-        .chain(derived)
-        .map(|key| GenesisBalance { address: key.address(), amount: plan.balance })
+    let funded: Vec<Address> =
+        accounts.iter().map(Keypair::public).chain(derived).map(|key| key.address()).collect();
+    let roles = match plan.access {
+        AccessMode::Open => Vec::new(),
+        AccessMode::Members => funded
+            .iter()
+            .map(|address| GenesisRoles { address: *address, roles: vec![Role::Member] })
+            .collect(),
+    };
+    let balances = funded
+        .into_iter()
+        .map(|address| GenesisBalance { address, amount: plan.balance })
         .collect();
     Genesis {
         format_version: Genesis::FORMAT_VERSION,
@@ -276,8 +288,11 @@ fn genesis_of(plan: &Plan, keys: &[NodeKeys], accounts: &[Keypair]) -> Genesis {
         engine: plan.engine,
         consensus: plan.consensus.clone(),
         limits: plan.limits.clone(),
+        access: plan.access,
+        governance: GovernanceParameters::default(),
         validators,
         balances,
+        roles,
     }
 }
 

@@ -47,7 +47,14 @@ pub(crate) async fn run(
     let key = selected.open(global)?;
     let expiry = Height::new(account.height.get().saturating_add(sending.expires_after));
     let nonce = sending.nonce.unwrap_or(account.next_nonce);
-    let payload = Payload { chain_id: chain.chain_id, sender: key.public(), nonce, expiry, body };
+    let payload = Payload {
+        chain_id: chain.chain_id,
+        account: None,
+        sender: key.public(),
+        nonce,
+        expiry,
+        body,
+    };
     let transaction = payload.sign(&key);
     transaction.check_form(&chain.chain_id).map_err(Failure::bad_arguments)?;
     let hash = transaction.hash();

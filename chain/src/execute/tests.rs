@@ -3,12 +3,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::evidence::Evidence;
+use crate::governance::GovernanceAction;
 use crate::receipt::Outcome::{Failed, Success};
 use crate::testing::{
     CHAIN, Cheap, account, address, cases, double_proposal, double_vote, expiring, put, signed,
     state_with, transfer, validators,
 };
-use crate::types::{Address, Epoch};
+use crate::transaction::Expected;
+use crate::types::{Address, Amount, Epoch, ValidatorIndex};
 
 fn context(height: u64) -> BlockContext<'static> {
     BlockContext {
@@ -111,7 +114,7 @@ fn a_transfer_of_nothing_leaves_no_empty_account() {
 fn values_are_written_compared_and_deleted() {
     let delete = |nonce, key: &str| signed(0, nonce, Body::Delete { key: key.into() });
     let swap = |nonce, key: &str, expected: Option<&str>, value: &str| {
-        let expected = expected.map(Into::into);
+        let expected = expected.map_or(Expected::Absent, |value| Expected::Value(value.into()));
         signed(0, nonce, Body::CompareAndSwap { key: key.into(), expected, value: value.into() })
     };
     let mismatch = Failed(FailureReason::CompareMismatch);
@@ -167,12 +170,10 @@ fn versions_grow_over_blocks() {
 }
 
 #[test]
-fn governance_is_refused_with_a_receipt() {
-    let transaction = signed(0, 0, Body::Governance { action: vec![1, 2, 3] });
+fn governance_is_for_validators() {
+    let transaction = signed(0, 0, Body::Governance(GovernanceAction::Approve { proposal: 1 }));
     let execution = run(&state_with(&[]), &[transaction]).unwrap();
-    assert_eq!(outcomes(&execution), [Failed(FailureReason::GovernanceDisabled)]);
-    let Failed(reason) = execution.receipts[0].outcome else { unreachable!() };
-    assert_eq!(reason.to_string(), "governance is not enabled on this chain");
+    assert_eq!(outcomes(&execution), [Failed(GovernanceRefusal::NotAGovernor.into())]);
     assert_eq!(execution.state.account(&address(0)).nonce, 1);
 }
 
@@ -218,7 +219,7 @@ fn what_the_proposer_could_see_makes_the_block_invalid() {
 #[test]
 fn the_last_nonce_is_never_used() {
     let chain = ChainRecord { epoch: Epoch::new(0), total_supply: Amount::ZERO };
-    let last = Account { balance: Amount::ZERO, nonce: u64::MAX };
+    let last = Account { balance: Amount::ZERO, nonce: u64::MAX, key: None };
     let state = State::from_records([
         (RecordKey::Chain, RecordValue::Chain(chain)),
         (RecordKey::Validators(Epoch::new(0)), RecordValue::Validators(Box::new(validators(4)))),
@@ -242,8 +243,9 @@ fn evidence_accuses_jails_and_opens_the_next_epoch() {
     let next = execution.next_validators.clone().expect("the block is a barrier");
     assert_eq!(next.epoch, Epoch::new(1));
     assert_eq!(next.first_view, View::new(41));
-    for (place, validator) in next.validators.iter().enumerate() {
-        assert_eq!((validator.accused, validator.jailed), (place == 2, place == 2), "{place}");
+    for (place, validator) in next.members() {
+        let accused = place.get() == 2;
+        assert_eq!((validator.accused, validator.jailed), (accused, accused), "{place}");
     }
     assert_eq!(execution.state.validators(), &next);
     assert_eq!(execution.state.validators_of(Epoch::new(0)), Some(&validators(4)));
@@ -259,7 +261,7 @@ fn at_most_max_faulty_are_jailed_but_all_are_recorded() {
     let transactions = evidence(vec![double_vote(0, 3, 1), double_vote(0, 1, 1)]);
     let first = execute(&state, &context(5), &transactions).unwrap();
     let flags = |set: &ValidatorSet| -> Vec<(bool, bool)> {
-        set.validators.iter().map(|validator| (validator.accused, validator.jailed)).collect()
+        set.members().map(|(_, validator)| (validator.accused, validator.jailed)).collect()
     };
     let none = (false, false);
     let set = first.next_validators.unwrap();
@@ -282,10 +284,11 @@ fn at_most_max_faulty_are_jailed_but_all_are_recorded() {
 fn later_state() -> State {
     let mut current = validators(6);
     current.epoch = Epoch::new(3);
-    current.validators.remove(3);
-    current.validators[1].since = Epoch::new(2);
+    current.remove(ValidatorIndex::new(3));
+    current.get_mut(ValidatorIndex::new(1)).unwrap().since = Epoch::new(2);
     let old = |epoch| {
-        let set = ValidatorSet { epoch: Epoch::new(epoch), ..validators(4) };
+        let mut set = validators(4);
+        set.epoch = Epoch::new(epoch);
         (RecordKey::Validators(set.epoch), RecordValue::Validators(Box::new(set)))
     };
     let chain = ChainRecord { epoch: Epoch::new(3), total_supply: Amount::ZERO };
@@ -364,7 +367,7 @@ fn two_proposals_are_evidence_too() {
     let block = crate::testing::Proposal::on(CHAIN).block(&mut ledger);
     let piece = double_proposal(&block.header);
     let execution = execute(&state, &context(5), &evidence(vec![piece])).unwrap();
-    assert!(execution.next_validators.unwrap().validators[0].jailed);
+    assert!(execution.next_validators.unwrap().get(ValidatorIndex::new(0)).unwrap().jailed);
 }
 
 #[test]
@@ -408,10 +411,10 @@ fn random_transaction() -> impl Strategy<Value = SignedTransaction> {
         }),
         1 => (0u8..4).prop_map(|key| Body::Delete { key: vec![key] }),
         1 => (0u8..4, prop::option::of(any::<u8>())).prop_map(|(key, expected)| {
-            let expected = expected.map(|byte| vec![byte]);
+            let expected = expected.map_or(Expected::Absent, |byte| Expected::Value(vec![byte]));
             Body::CompareAndSwap { key: vec![key], expected, value: vec![7] }
         }),
-        1 => Just(Body::Governance { action: Vec::new() }),
+        1 => Just(Body::Governance(GovernanceAction::Approve { proposal: 1 })),
     ];
     (0u16..6, 0u64..6, 3u64..30, body)
         .prop_map(|(from, nonce, expiry, body)| expiring(from, nonce, body, expiry))

@@ -244,7 +244,7 @@ fn real_signatures_are_verified_together() {
         let key = keypair(number);
         let body = Body::Put { key: vec![number], value: vec![1] };
         let (sender, expiry) = (key.public(), Height::new(9));
-        Payload { chain_id: CHAIN, sender, nonce, expiry, body }.sign(&key)
+        Payload { chain_id: CHAIN, account: None, sender, nonce, expiry, body }.sign(&key)
     };
     let mut transactions: Vec<_> = (1..=20).map(|number| sign(number, 0)).collect();
     let candidates: Vec<_> = mempool_batch(transactions.clone());

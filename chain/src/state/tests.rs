@@ -6,7 +6,7 @@ use super::*;
 use crate::codec;
 use crate::crypto::{Domain, Hasher};
 use crate::testing::{address, cases, state_with, validators};
-use crate::types::{Amount, View};
+use crate::types::Amount;
 
 /// The definition of the root, without a tree: the hash over the records whose key hashes share
 /// their first `depth` bits.
@@ -231,7 +231,7 @@ fn scans_go_in_order_by_prefix_and_in_pages() {
 fn records_that_are_no_state_are_refused() {
     let good = || {
         let chain = ChainRecord { epoch: Epoch::new(0), total_supply: Amount::new(5) };
-        let account = Account { balance: Amount::new(5), nonce: 2 };
+        let account = Account { balance: Amount::new(5), nonce: 2, key: None };
         vec![
             (RecordKey::Chain, RecordValue::Chain(chain)),
             (
@@ -255,7 +255,8 @@ fn records_that_are_no_state_are_refused() {
     mixed[2].1 = value(1);
     assert_eq!(error(mixed), StateError::KindMismatch(RecordKey::Account(address(0))));
     let mut unusable = good();
-    let set = ValidatorSet { max_faulty: 9, first_view: View::new(0), ..validators(4) };
+    let mut set = validators(4);
+    set.max_faulty = 9;
     unusable[1].1 = RecordValue::Validators(Box::new(set));
     assert!(matches!(error(unusable), StateError::Validators(_)));
 }

@@ -7,9 +7,10 @@ use chain::certificate::{
 use chain::crypto::{Keypair, PublicKey, Signer};
 use chain::evidence::Evidence;
 use chain::genesis::genesis_state;
+use chain::governance::{GovernanceAction, Parameters};
 use chain::merkle::{List, MerkleProof};
 use chain::state::State;
-use chain::transaction::{Body, Payload, SignedTransaction, Transaction};
+use chain::transaction::{Body, Expected, Payload, SignedTransaction, Transaction};
 use chain::types::{Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::{Validator, ValidatorSet};
 
@@ -31,29 +32,28 @@ impl Samples {
     }
 
     pub(crate) fn validators(&self) -> ValidatorSet {
-        let validators = (0..4)
-            .map(|number| Validator {
-                consensus_key: self.key(number),
-                network_key: self.key(number + 4),
-                governance_key: self.key(number + 8),
-                jailed: false,
-                accused: false,
-                since: Epoch::new(0),
-            })
-            .collect();
-        ValidatorSet { epoch: Epoch::new(0), first_view: View::new(0), max_faulty: 1, validators }
+        let validators = (0..4).map(|number| Validator {
+            consensus_key: self.key(number),
+            network_key: self.key(number + 4),
+            governance_key: self.key(number + 8),
+            jailed: false,
+            accused: false,
+            since: Epoch::new(0),
+        });
+        ValidatorSet::new(Epoch::new(0), View::new(0), 1, validators)
     }
 
     pub(crate) fn genesis(&self) -> State {
         let balances = [(self.key(12).address(), 1_000_000), (self.key(13).address(), 77)];
         let balances = balances.map(|(address, balance)| (address, Amount::new(balance)));
-        genesis_state(balances, self.validators()).unwrap()
+        genesis_state(balances, self.validators(), Parameters::default(), []).unwrap()
     }
 
     fn sign(&self, number: usize, nonce: u64, body: Body) -> SignedTransaction {
         let sender = self.key(number);
         let expiry = Height::new(600);
-        Payload { chain_id: CHAIN, sender, nonce, expiry, body }.sign(&self.keys[number])
+        Payload { chain_id: CHAIN, account: None, sender, nonce, expiry, body }
+            .sign(&self.keys[number])
     }
 
     /// Of every body one, in an order in which account 12 can send them.
@@ -70,16 +70,20 @@ impl Samples {
                 "swap",
                 Body::CompareAndSwap {
                     key: key(),
-                    expected: Some(b"100".to_vec()),
+                    expected: Expected::Value(b"100".to_vec()),
                     value: b"200".to_vec(),
                 },
             ),
             (
                 "swap-absent",
-                Body::CompareAndSwap { key: key(), expected: None, value: b"300".to_vec() },
+                Body::CompareAndSwap {
+                    key: key(),
+                    expected: Expected::Absent,
+                    value: b"300".to_vec(),
+                },
             ),
             ("delete-absent", Body::Delete { key: b"nothing".to_vec() }),
-            ("governance", Body::Governance { action: vec![1, 2, 3] }),
+            ("governance", Body::Governance(GovernanceAction::Approve { proposal: 7 })),
             (
                 "transfer-too-much",
                 Body::Transfer { to, amount: Amount::new(u128::MAX), memo: Vec::new() },

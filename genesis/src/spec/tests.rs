@@ -12,6 +12,9 @@ pub(crate) fn example(validators: u8) -> Genesis {
         engine: EngineName::Hybrid,
         consensus: ConsensusParameters::default(),
         limits: Limits::default(),
+        access: AccessMode::Open,
+        governance: GovernanceParameters::default(),
+        roles: Vec::new(),
         validators: (0..validators)
             .map(|place| GenesisValidator {
                 name: format!("node{place}"),

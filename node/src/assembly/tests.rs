@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chain::access::AccessMode;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Height, View};
 use consensus::driver::Outbox;
@@ -58,6 +59,7 @@ impl Cluster {
             time_ms: 1_700_000_000_000,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
+            access: AccessMode::Open,
             ports: genesis::network::free_ports(VALIDATORS).unwrap(),
             accounts: 0,
             derived: Some(DerivedAccounts { dev_seed: SEED.into(), count: ACCOUNTS }),
@@ -126,7 +128,7 @@ impl Cluster {
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
         let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
-        Payload { chain_id, sender: key.public(), nonce, expiry, body }.sign(&key)
+        Payload { chain_id, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
     /// Waits until these transactions are final on every running node.

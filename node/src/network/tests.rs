@@ -87,12 +87,7 @@ fn validators(n: usize) -> ValidatorSet {
         accused: false,
         since: Epoch::new(0),
     };
-    ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: ((n - 1) / 3) as u16,
-        validators: (0..n).map(validator).collect(),
-    }
+    ValidatorSet::new(Epoch::new(0), View::new(0), ((n - 1) / 3) as u16, (0..n).map(validator))
 }
 
 /// A network of tests with its outbox.
@@ -206,7 +201,7 @@ fn transaction(nonce: u64) -> SignedTransaction {
     let key = Keypair::from_seed(&[99; 32]);
     let body = Body::Put { key: vec![1], value: vec![2; 100] };
     let expiry = Height::new(9);
-    Payload { chain_id: CHAIN, sender: key.public(), nonce, expiry, body }.sign(&key)
+    Payload { chain_id: CHAIN, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
 }
 
 /// A final certificate of four validators at a height.

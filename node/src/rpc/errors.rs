@@ -57,7 +57,10 @@ const fn refused(reason: &RejectReason) -> ErrorCode {
         RejectReason::Malformed(malformed) => match malformed {
             MalformedTransaction::OtherChain(_) => ErrorCode::OtherChain,
             MalformedTransaction::TooLong { .. } => ErrorCode::TooLarge,
-            MalformedTransaction::EmptyKey => ErrorCode::Malformed,
+            MalformedTransaction::EmptyKey
+            | MalformedTransaction::RedundantAccount
+            | MalformedTransaction::NamespaceName
+            | MalformedTransaction::TooManyAccounts(_) => ErrorCode::Malformed,
             MalformedTransaction::BadSignature => ErrorCode::BadSignature,
         },
         RejectReason::Expired { .. } => ErrorCode::Expired,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
+use chain::access::AccessMode;
 use chain::types::Amount;
 use consensus::registry::EngineName;
 use genesis::network::{DerivedAccounts, Plan, Ports};
@@ -68,6 +69,7 @@ impl Cluster {
             time_ms: u64::try_from(since_1970.as_millis())?,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
+            access: AccessMode::Open,
             ports,
             accounts: ACCOUNT_FILES,
             derived: Some(DerivedAccounts { dev_seed: DEV_SEED.into(), count: spec.accounts }),

@@ -1,6 +1,6 @@
 //! `kv`: the key-value store.
 
-use chain::transaction::Body;
+use chain::transaction::{Body, Expected};
 use node_api::HexBytes;
 use node_api::kv::{KvEntry, KvPage};
 use node_api::limits::MAX_SCAN;
@@ -35,7 +35,11 @@ pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
                     format!("is {}", text_or_hex(expected))
                 })
             );
-            let body = Body::CompareAndSwap { key, expected, value };
+            let body = Body::CompareAndSwap {
+                key,
+                expected: expected.map_or(Expected::Absent, Expected::Value),
+                value,
+            };
             submission::run(global, &sending, body, &summary).await
         }
         KvCommand::Get { key, form } => get(global, bytes(&key, form)?, form).await,

@@ -33,6 +33,7 @@ fn certificate() -> Certificate {
 fn block() -> SealedBlock {
     let payload = Payload {
         chain_id: Digest([1; 32]),
+        account: None,
         sender: PublicKey([2; 32]),
         nonce: 3,
         expiry: Height::new(4),

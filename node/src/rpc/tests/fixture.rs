@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::chain::access::AccessMode;
 use ::chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_digest};
 use ::chain::certificate::{Ballot, Certificate, Signatures, VoteKind};
 use ::chain::codec;
@@ -17,7 +18,7 @@ use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit
 use ::consensus::engine::{Event, Role, Status};
 use ::consensus::registry::EngineName;
 use genesis::Genesis;
-use genesis::spec::{GenesisBalance, GenesisValidator};
+use genesis::spec::{GenesisBalance, GenesisValidator, GovernanceParameters};
 use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use node_api::HexBytes;
@@ -89,6 +90,9 @@ fn genesis_of(validator: &Keypair) -> Genesis {
             network_key: key(102),
             governance_key: key(103),
         }],
+        access: AccessMode::Open,
+        governance: GovernanceParameters::default(),
+        roles: Vec::new(),
         balances: vec![GenesisBalance {
             address: alice().public().address(),
             amount: Amount::new(RICHES),
@@ -191,7 +195,8 @@ impl Fixture {
 
     pub(super) fn signed(&self, nonce: u64, body: Body) -> SignedTransaction {
         let (sender, expiry) = (alice().public(), Height::new(1000));
-        Payload { chain_id: self.genesis.hash(), sender, nonce, expiry, body }.sign(&alice())
+        Payload { chain_id: self.genesis.hash(), account: None, sender, nonce, expiry, body }
+            .sign(&alice())
     }
 
     pub(super) fn transfer(&self, nonce: u64, amount: u128) -> (Digest, HexBytes) {

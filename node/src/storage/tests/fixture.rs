@@ -11,6 +11,7 @@ use chain::crypto::{Ed25519, Keypair, Signer as _};
 use chain::evidence::Evidence;
 use chain::finality::FinalityProof;
 use chain::genesis::genesis_state;
+use chain::governance::Parameters;
 use chain::ledger::{BuildKind, BuildLimits, BuildTask, Ledger};
 use chain::mempool::VerifiedTransaction;
 use chain::transaction::{Body, Payload, SignedTransaction};
@@ -68,21 +69,17 @@ fn sender() -> Keypair {
 
 pub(super) fn genesis(chain_id: Digest) -> GenesisState {
     let key = |seed| Keypair::from_seed(&[seed; 32]).public();
-    let validators = ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: 0,
-        validators: vec![Validator {
-            consensus_key: validator().public(),
-            network_key: key(102),
-            governance_key: key(103),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        }],
+    let validator = Validator {
+        consensus_key: validator().public(),
+        network_key: key(102),
+        governance_key: key(103),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
     };
+    let validators = ValidatorSet::new(Epoch::new(0), View::new(0), 0, [validator]);
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
-    let state = genesis_state(balances, validators).unwrap();
+    let state = genesis_state(balances, validators, Parameters::default(), []).unwrap();
     GenesisState { chain_id, time_ms: 1_700_000_000_000, engine: EngineName::Hybrid, state }
 }
 
@@ -234,7 +231,8 @@ impl Chain {
         self.nonce += 1;
         let (chain_id, expiry) = (self.genesis.chain_id, Height::new(1_000_000));
         let body = Body::Put { key: nonce.to_be_bytes().to_vec(), value: vec![nonce as u8; bytes] };
-        Payload { chain_id, sender: sender().public(), nonce, expiry, body }.sign(&sender())
+        Payload { chain_id, account: None, sender: sender().public(), nonce, expiry, body }
+            .sign(&sender())
     }
 
     /// The executed block of a draft.
@@ -342,7 +340,8 @@ impl Chain {
     #[track_caller]
     pub(super) fn assert_proves(&self, proof: &FinalityProof, block: &SealedBlock) {
         let epoch = block.header.epoch;
-        let set = ValidatorSet { epoch, ..self.genesis.state.validators().clone() };
+        let mut set = self.genesis.state.validators().clone();
+        set.epoch = epoch;
         assert!(proof.verify(&block.hash(), &self.genesis.chain_id, &set, &Ed25519), "{block:?}");
     }
 

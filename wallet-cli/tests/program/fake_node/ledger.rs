@@ -104,7 +104,7 @@ impl Ledger {
             Body::Delete { key } => {
                 self.store.remove(key);
             }
-            Body::Governance { .. } => {}
+            Body::Namespace(_) | Body::RotateKey { .. } | Body::Governance(_) => {}
         }
     }
 
