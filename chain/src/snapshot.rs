@@ -299,3 +299,6 @@ fn epoch_after(header: &Header) -> Epoch {
         BlockKind::Ordinary | BlockKind::Seal => header.epoch,
     }
 }
+
+#[cfg(test)]
+mod tests;

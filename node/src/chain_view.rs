@@ -129,6 +129,11 @@ impl ChainView {
         self.0.store.chain_id()
     }
 
+    /// The lowest height whose block is here.
+    pub fn lowest(&self) -> Height {
+        self.0.store.base()
+    }
+
     /// The last final block and the state after it.
     pub fn head(&self) -> Arc<Head> {
         Arc::clone(&self.0.head.read().unwrap_or_else(PoisonError::into_inner))

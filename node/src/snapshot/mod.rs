@@ -4,8 +4,10 @@
 //! memory ([`SnapshotSource`]), and begins with one that others gave it ([`SnapshotSink`]). A file
 //! carries one where no network does ([`file`]).
 
+pub mod file;
 mod sink;
 mod source;
+mod upkeep;
 
 use chain::crypto::Verifier;
 use chain::light::Trust;
@@ -14,6 +16,7 @@ use consensus::engine::FaultModel;
 
 pub use sink::{SnapshotError, SnapshotSink};
 pub use source::{Snapshot, SnapshotSource};
+pub use upkeep::{Upkeep, UpkeepHandle, UpkeepPolicy};
 
 use crate::storage::GenesisState;
 

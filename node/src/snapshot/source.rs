@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chain::codec;
 use chain::snapshot::{Ancestry, Manifest, Offer};
 use chain::state::{Cut, State};
-use chain::types::Height;
+use chain::types::{Digest, Height};
 
 use crate::storage::{Store, StoreError};
 
@@ -17,6 +17,7 @@ const HELD: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     offer: Offer,
+    tip: Digest,
     manifest: Arc<[u8]>,
     cut: Cut,
     state: State,
@@ -49,12 +50,18 @@ impl Snapshot {
             }
         };
         let manifest = Manifest { tip, recent, ancestry, cut: state.cut() };
-        let (offer, encoded) = (manifest.offer(), codec::encode(&manifest));
-        Ok(Some(Self { offer, manifest: encoded.into(), cut: manifest.cut, state }))
+        let (offer, tip) = (manifest.offer(), manifest.tip.hash());
+        let encoded = codec::encode(&manifest);
+        Ok(Some(Self { offer, tip, manifest: encoded.into(), cut: manifest.cut, state }))
     }
 
     pub fn offer(&self) -> Offer {
         self.offer
+    }
+
+    /// Hash of the last block.
+    pub fn tip(&self) -> Digest {
+        self.tip
     }
 
     /// The encoded [`Manifest`].

@@ -6,6 +6,7 @@ use chain::codec;
 use chain::types::Height;
 use consensus::engine::RECENT_HEADERS;
 use rocksdb::WriteBatch;
+use tokio_util::sync::CancellationToken;
 
 use super::columns::{BASE_KEY, BLOCKS, ByHeight, CHAIN, TX_INDEX};
 use super::error::StoreError;
@@ -23,16 +24,21 @@ const BATCH: u64 = 256;
 impl Store {
     /// Deletes the final blocks below `from` with their receipts and proofs, in many small writes.
     /// What stays: their hashes, the barriers that epochs stand on, evidence, and whatever a start
-    /// needs. May run on any thread, one at a time. Answers the lowest height that is kept.
+    /// needs. May run on any thread, one at a time, and ends early once `stop` is cancelled. Answers
+    /// the lowest height that is kept.
     ///
     /// # Errors
     /// [`StoreError`] where the database fails or a hash is missing.
-    pub fn prune_below(&self, from: Height) -> Result<Height, StoreError> {
+    pub fn prune_below(
+        &self,
+        from: Height,
+        stop: &CancellationToken,
+    ) -> Result<Height, StoreError> {
         let recent = self.final_tip().0.get().saturating_sub(RECENT_HEADERS as u64);
         let from = from.get().min(self.checkpoint_height().get()).min(recent);
         let first = self.base().get();
         let mut base = first;
-        while base < from {
+        while base < from && !stop.is_cancelled() {
             let next = (base + BATCH).min(from);
             self.delete_blocks(Height::new(base), Height::new(next))?;
             base = next;

@@ -27,6 +27,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use super::super::*;
 use crate::application::NodeApplication;
 use crate::pool::PoolHooks;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 
 /// Somebody with money.
@@ -138,6 +139,7 @@ impl Fixture {
             opened.store,
             pool.clone(),
             view.clone(),
+            UpkeepHandle::idle(),
             BuildLimits::default(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));

@@ -57,6 +57,7 @@ impl ChainApiServer for Api {
             moniker: "node1".into(),
             peer_id: "12D3KooWfake".into(),
             validator: Some(ValidatorIndex::new(1)),
+            height_lowest: Height::new(1),
             height_final: height,
             hash: Digest([1; 32]),
             state_root: Digest([0xaa; 32]),
