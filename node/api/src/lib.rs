@@ -18,6 +18,7 @@ pub mod governance;
 pub mod kv;
 pub mod limits;
 pub mod openrpc;
+pub mod proof;
 pub mod transaction;
 pub mod tx;
 
@@ -29,4 +30,5 @@ pub use discover::{RpcApiClient, RpcApiServer};
 pub use error::{ApiError, ErrorCode};
 pub use governance::{GovernanceApiClient, GovernanceApiServer};
 pub use kv::{KvApiClient, KvApiServer};
+pub use proof::{ProofApiClient, ProofApiServer};
 pub use tx::{TxApiClient, TxApiServer};

@@ -21,9 +21,6 @@ pub(crate) enum GovernCommand {
     #[command(subcommand)]
     Propose(ProposeCommand),
     /// Approve a proposal with a validator's governance key.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern approve 3 --key-file ~/node/keys/governance.json")]
     Approve {
         /// Number of the proposal
         id: u64,
@@ -31,9 +28,6 @@ Examples:
         sending: Sending,
     },
     /// Take back a proposal, as the validator that made it.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern withdraw 3 --key-file ~/node/keys/governance.json")]
     Withdraw {
         /// Number of the proposal
         id: u64,
@@ -41,38 +35,23 @@ Examples:
         sending: Sending,
     },
     /// The proposals that wait, newest first.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern list
-  wallet-cli govern list --all --json")]
     List {
         /// Closed ones too.
         #[arg(long)]
         all: bool,
     },
     /// One proposal: who approved it, and what it waits for.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern show 3")]
     Show {
         /// Number of the proposal
         id: u64,
     },
     /// The rules that governance may change, and how many validators it takes.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern parameters")]
     Parameters,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ProposeCommand {
     /// Admit a validator. It joins once a quorum approved and its node is at the tip.
-    #[command(after_help = "\
-Examples:
-  node keys show --home ~/node --json > candidate.json
-  wallet-cli govern propose add-validator --candidate candidate.json --key-file governance.json
-  wallet-cli govern propose add-validator --consensus-key K --network-key K --governance-key K")]
     AddValidator {
         #[command(flatten)]
         candidate: CandidateArgs,
@@ -80,9 +59,6 @@ Examples:
         sending: Sending,
     },
     /// Retire a validator. Its node goes on as an observer.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose remove-validator node3 --key-file ~/node/keys/governance.json")]
     RemoveValidator {
         /// Index, name or consensus key of the validator
         validator: ValidatorRef,
@@ -90,10 +66,6 @@ Examples:
         sending: Sending,
     },
     /// Give a validator another key. `node keys rotate` makes it.
-    #[command(after_help = "\
-Examples:
-  node keys rotate --home ~/node --kind consensus
-  wallet-cli govern propose rotate-key node3 --kind consensus --new-key KEY --key-file FILE")]
     RotateKey {
         /// Index, name or consensus key of the validator
         validator: ValidatorRef,
@@ -107,9 +79,6 @@ Examples:
         sending: Sending,
     },
     /// Let a validator lead no more; its votes still count.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose jail node3 --key-file ~/node/keys/governance.json")]
     Jail {
         /// Index, name or consensus key of the validator
         validator: ValidatorRef,
@@ -117,9 +86,6 @@ Examples:
         sending: Sending,
     },
     /// Let a jailed validator lead again.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose pardon node3 --key-file ~/node/keys/governance.json")]
     Pardon {
         /// Index, name or consensus key of the validator
         validator: ValidatorRef,
@@ -127,10 +93,6 @@ Examples:
         sending: Sending,
     },
     /// Change a rule of the chain: access, proposal_lifetime, block_transactions or block_bytes.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose set-parameter access members --key-file ~/node/keys/governance.json
-  wallet-cli govern propose set-parameter block_transactions 500 --key-file FILE")]
     SetParameter {
         /// Name of the rule
         name: String,
@@ -140,9 +102,6 @@ Examples:
         sending: Sending,
     },
     /// Give an account a role: member (may submit), observer (its node may connect) or reader.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose grant cat1… member --key-file ~/node/keys/governance.json")]
     Grant {
         /// Account, like cat1…
         account: Address,
@@ -152,9 +111,6 @@ Examples:
         sending: Sending,
     },
     /// Take a role away from an account.
-    #[command(after_help = "\
-Examples:
-  wallet-cli govern propose revoke cat1… member --key-file ~/node/keys/governance.json")]
     Revoke {
         /// Account, like cat1…
         account: Address,

@@ -6,6 +6,7 @@ mod govern;
 mod key;
 mod kv;
 mod network;
+mod proof;
 mod tx;
 
 use crate::args::{AccountCommand, Arguments, BlockCommand, Command};
@@ -21,6 +22,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome<()> {
         Command::Kv(command) => kv::run(&global, command).await,
         Command::Govern(command) => govern::run(&global, command).await,
         Command::Tx(command) => tx::run(&global, command).await,
+        Command::Proof(command) => proof::run(&global, command).await,
         Command::Validators => network::validators(&global).await,
         Command::Status => network::status(&global).await,
         Command::Block(BlockCommand::Show { block }) => blocks::show(&global, block).await,

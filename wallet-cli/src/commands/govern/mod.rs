@@ -16,6 +16,10 @@ use crate::output::{Output, facts, table};
 use crate::signing::Selected;
 use crate::submission::{self, Sent};
 use crate::validators::Validators;
+use crate::verification::warn_unproven;
+
+/// What is not checked with `--verify`.
+const UNPROVEN: &str = "what was proposed and approved is what the node says";
 
 pub(super) async fn run(global: &Global, command: GovernCommand) -> Outcome<()> {
     match command {
@@ -70,6 +74,7 @@ async fn act(
     let output = Output { json: global.json };
     // Told whether or not somebody can confirm it. Where nobody reads, it is sent all the same.
     let _ = output.early(&sentence(summary));
+    warn_unproven(global, UNPROVEN);
     let by = Selected::from(global)?.account(global);
     let named = match &action {
         GovernanceAction::Approve { proposal } | GovernanceAction::Withdraw { proposal } => {
@@ -112,6 +117,7 @@ fn sentence(text: &str) -> String {
 }
 
 async fn list(global: &Global, all: bool) -> Outcome<()> {
+    warn_unproven(global, UNPROVEN);
     let node = Node::choose(global.rpc.as_deref())?;
     let filter = if all { ProposalFilter::All } else { ProposalFilter::Pending };
     let (found, list) = tokio::try_join!(node.proposals(Some(filter)), node.validators())?;
@@ -140,6 +146,7 @@ async fn list(global: &Global, all: bool) -> Outcome<()> {
 }
 
 async fn show(global: &Global, id: ProposalId) -> Outcome<()> {
+    warn_unproven(global, UNPROVEN);
     let node = Node::choose(global.rpc.as_deref())?;
     let (info, list) = tokio::try_join!(node.proposal(id), node.validators())?;
     Output { json: global.json }.result(&info, || describe::proposal(&info, &Validators(&list)));
@@ -147,6 +154,7 @@ async fn show(global: &Global, id: ProposalId) -> Outcome<()> {
 }
 
 async fn parameters(global: &Global) -> Outcome<()> {
+    warn_unproven(global, UNPROVEN);
     let found = Node::choose(global.rpc.as_deref())?.parameters().await?;
     let rules = &found.parameters;
     Output { json: global.json }.result(&json!(found), || {

@@ -6,6 +6,7 @@ use chain::block::{BlockKind, Header, Mode};
 use chain::crypto::{Ed25519, PublicKey, Verifier as _};
 use chain::mempool::MempoolLimits;
 use chain::receipt::FailureReason;
+use chain::state::Entry;
 use chain::transaction::{Body, SignedTransaction, key_rotation_digest};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
@@ -25,7 +26,7 @@ pub(super) struct Ledger {
     /// Keys that sign instead of those that addresses are made from.
     pub(super) keys: BTreeMap<Address, PublicKey>,
     pub(super) governance: Governance,
-    pub(super) store: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) store: BTreeMap<Vec<u8>, Entry>,
     pub(super) transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
     pub(super) submitted: Vec<SignedTransaction>,
     /// The server itself, if it is to stop once it has sent the blocks that somebody watches.
@@ -114,7 +115,9 @@ impl Ledger {
                 *self.balances.entry(*to).or_default() += amount.get();
             }
             Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
-                self.store.insert(key.clone(), value.clone());
+                let before = self.store.get(key).map_or(0, |entry| entry.version);
+                let entry = Entry { value: value.clone(), version: before + 1 };
+                self.store.insert(key.clone(), entry);
             }
             Body::Delete { key } => {
                 self.store.remove(key);
