@@ -16,5 +16,6 @@ pub mod network;
 pub mod pool;
 pub mod rpc;
 pub mod storage;
+pub mod sync;
 #[cfg(test)]
 mod testing;

@@ -65,6 +65,7 @@ pub(super) struct Fixture {
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<Event>,
     pub(super) peers: Arc<FakePeers>,
+    pub(super) sync: watch::Sender<SyncProgress>,
     /// Of the next block.
     pub(super) mode: Mode,
     validator: Keypair,
@@ -147,12 +148,15 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
         });
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
             pool,
             consensus: ConsensusHandle::fake(status_receiver, events.clone()),
             peers: peers.clone(),
+            sync,
             metrics,
         };
         let mut config =
@@ -169,6 +173,7 @@ impl Fixture {
             status,
             events,
             peers,
+            sync: sync_sender,
             mode: Mode::Fast,
             validator,
             _gossip: gossiped,
