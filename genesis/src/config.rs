@@ -3,9 +3,11 @@
 //! What all validators must agree on is in the genesis instead.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
+use std::str::FromStr;
 
+use chain::types::{Digest, Height};
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -26,6 +28,8 @@ pub struct NodeConfig {
     #[serde(default)]
     pub storage: StorageConfig,
     #[serde(default)]
+    pub sync: SyncConfig,
+    #[serde(default)]
     pub mempool: MempoolConfig,
 }
 
@@ -40,7 +44,7 @@ pub enum OnRetire {
     Stop,
 }
 
-/// How the node meets the other validators.
+/// How the node meets others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct P2pConfig {
@@ -121,6 +125,70 @@ impl Default for StorageConfig {
     }
 }
 
+/// Catching up with the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncConfig {
+    /// A block that the chain must have, from somebody the operator trusts. Empty in the file where
+    /// there is none.
+    #[serde(with = "checkpoint")]
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// A final block by height and hash, written like `1200:4a0f…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    pub height: Height,
+    pub hash: Digest,
+}
+
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.height, self.hash)
+    }
+}
+
+impl FromStr for Checkpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = || "write a checkpoint as HEIGHT:HASH, like 1200:4a0f…".to_owned();
+        let (height, hash) = text.split_once(':').ok_or_else(form)?;
+        let height = height.parse().map_err(|_| form())?;
+        if height == 0 {
+            return Err("the genesis needs no checkpoint: its hash is the chain id".into());
+        }
+        let hash = hash.parse().map_err(|error| format!("{}: {error}", form()))?;
+        Ok(Self { height: Height::new(height), hash })
+    }
+}
+
+/// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
+mod checkpoint {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::Checkpoint;
+
+    pub(super) fn serialize<S: Serializer>(
+        checkpoint: &Option<Checkpoint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = checkpoint.as_ref().map(ToString::to_string).unwrap_or_default();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Checkpoint>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(D::Error::custom)
+    }
+}
+
 /// Transactions that wait for a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +217,7 @@ impl NodeConfig {
             rpc: RpcConfig::default(),
             log: LogConfig::default(),
             storage: StorageConfig::default(),
+            sync: SyncConfig::default(),
             mempool: MempoolConfig::default(),
         }
     }
@@ -161,7 +230,7 @@ impl NodeConfig {
 
     /// The file with an explanation of every setting.
     pub fn to_commented_toml(&self) -> String {
-        let Self { moniker, on_retire, p2p, rpc, log, storage, mempool } = self;
+        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool } = self;
         let mut page = Page::default();
         page.text("Settings of one Catamaran node. NODE_* variables override this file,");
         page.text("flags override both. What all validators share is in genesis.json.");
@@ -173,10 +242,10 @@ impl NodeConfig {
             on_retire,
         );
 
-        page.section("p2p", "The network of validators: TCP, encrypted, members only.");
+        page.section("p2p", "The network of nodes: TCP, encrypted.");
         page.setting("Multiaddress to listen on.", "listen", &p2p.listen);
         page.setting(
-            "Multiaddresses of the other validators, each ending in /p2p/ and its peer id.",
+            "Multiaddresses of other nodes, each ending in /p2p/ and its peer id.",
             "peers",
             &p2p.peers,
         );
@@ -218,6 +287,13 @@ impl NodeConfig {
             "Final blocks that stay, at least 1000; older ones are deleted. 0: all stay.",
             "retain_blocks",
             &storage.retain_blocks,
+        );
+
+        page.section("sync", "Catching up with the chain.");
+        page.setting(
+            "A block that the chain must have, as HEIGHT:HASH from somebody you trust; may be empty.",
+            "checkpoint",
+            &sync.checkpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
         );
 
         page.section("mempool", "Transactions that wait for a block, held in memory.");

@@ -31,6 +31,7 @@ use crate::joining::Turn;
 use crate::network::NetworkError;
 use crate::rpc::RpcError;
 use crate::storage::{OpenError, StoreError};
+use crate::sync::CheckpointError;
 
 /// What a node runs with.
 #[derive(Clone)]
@@ -75,6 +76,8 @@ pub enum NodeError {
     Rpc(#[from] RpcError),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     #[error("{0} ended, which it never should; see the message above")]
     Ended(&'static str),
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use genesis::config::NodeConfig;
 pub use genesis::config::{
-    LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
+    Checkpoint, LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
 };
 use genesis::files::{self, FileError};
 use libp2p::Multiaddr;
@@ -34,6 +34,7 @@ pub struct Overrides {
     pub rpc_listen: Option<SocketAddr>,
     pub log_level: Option<String>,
     pub log_format: Option<LogFormat>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Settings that cannot be used, with what to change.
@@ -81,6 +82,7 @@ impl Overrides {
         replace(&mut config.rpc.listen, self.rpc_listen.as_ref());
         replace(&mut config.log.level, self.log_level.as_ref());
         replace(&mut config.log.format, self.log_format.as_ref());
+        config.sync.checkpoint = self.checkpoint.or(config.sync.checkpoint);
         config
     }
 }

@@ -18,5 +18,6 @@ pub mod pool;
 pub mod rpc;
 pub mod snapshot;
 pub mod storage;
+pub mod sync;
 #[cfg(test)]
 mod testing;

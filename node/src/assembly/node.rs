@@ -28,12 +28,13 @@ use crate::home::{Home, Keys};
 use crate::joining::{self, Attendant, ReadySigner, Staged, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
+    Multiaddr, Network, NetworkConfig, NetworkOutbox, Open, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
 use crate::snapshot::{Upkeep, UpkeepPolicy};
 use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
+use crate::sync::{self, SyncService};
 
 /// Groups of new transactions that wait to be gossiped; the pool offers again what finds no room.
 const GOSSIP_GROUPS: usize = 256;
@@ -48,6 +49,7 @@ pub struct Node<E: Engine> {
     pub network: Network<E::Message>,
     pub upkeep: Upkeep,
     admin: AdminSocket,
+    sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
     /// Looks after the node's place in the validator set.
@@ -87,13 +89,14 @@ impl<E: Engine> Node<E> {
         if joining::promote_due(&home, &keys, &validators)? {
             keys = home.keys()?;
         }
+        let staged = Staged::read(&home)?;
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
         // What others may have taken is found out before anything is promised to anybody.
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
-        let (network, peers_transactions) = start_network(
+        let (mut network, peers_transactions) = start_network(
             &config,
             chain_id,
             &keys,
@@ -129,7 +132,7 @@ impl<E: Engine> Node<E> {
             recovered,
             signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
-            storage: metrics.timed(store),
+            storage: metrics.timed(store.clone()),
             outbox,
             inbox: Arc::clone(&network.inbox),
             network: network.handle.clone(),
@@ -137,6 +140,18 @@ impl<E: Engine> Node<E> {
             observer: Box::new(ChainObserver::new(view.clone(), metrics.observer())),
         })
         .await?;
+
+        let sync = SyncService::start::<E>(sync::Parts {
+            view: view.clone(),
+            store,
+            network: network.handle.clone(),
+            inbox: Arc::clone(&network.inbox),
+            status: consensus.handle.status(),
+            questions: network.questions.take().expect("nobody took it before"),
+            verifier: Arc::new(Ed25519),
+            checkpoint: config.sync.checkpoint,
+            counters: metrics.sync(),
+        });
 
         let mut gossip = JoinSet::new();
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
@@ -157,13 +172,14 @@ impl<E: Engine> Node<E> {
             pool: pool.clone(),
             consensus: consensus.handle.clone(),
             peers,
+            sync: sync.progress(),
             metrics,
         };
-        let attendant = attendant(&home, &config, &keys, &context)?;
+        let attendant = attendant(&config, &keys, staged, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
-        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, gossip, joining };
+        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -196,6 +212,10 @@ impl<E: Engine> Node<E> {
             () = self.rpc.failed() => NodeError::Ended("the RPC server"),
             () = self.upkeep.failed() => NodeError::Ended("the upkeep of the store"),
             () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            wrong = self.sync.failed() => match wrong {
+                Some(error) => error.into(),
+                None => NodeError::Ended("catching up"),
+            },
             _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
         };
         Ended::Failed(error)
@@ -203,12 +223,13 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, gossip, mut joining } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } = self;
         drop(admin);
         // They hold the store: whoever opens it next must not find it in use.
         joining.shutdown().await;
         rpc.stop().await;
         drop(gossip);
+        sync.stop().await;
         consensus.stop().await;
         drop(network);
         drop(upkeep);
@@ -234,24 +255,23 @@ async fn open<E: Engine>(
 
 /// What looks after the node's place in the validator set.
 fn attendant(
-    home: &Home,
     config: &NodeConfig,
     keys: &Keys,
+    staged: Staged,
     context: &rpc::Context,
-) -> Result<Attendant, NodeError> {
-    let staged = Staged::read(home)?;
+) -> Attendant {
     let of = |key: &Keypair| ReadySigner::new(Keypair::from_seed(&key.seed()));
     let signers = std::iter::once(&keys.validator).chain(&staged.validator).map(of).collect();
-    let peers = Arc::clone(&context.peers);
-    Ok(Attendant {
+    let (sync, peers) = (context.sync.clone(), Arc::clone(&context.peers));
+    Attendant {
         view: context.view.clone(),
         pool: context.pool.clone(),
-        at_tip: Box::new(move |height| rpc::at_tip(peers.as_ref(), height)),
+        at_tip: Box::new(move |height| rpc::is_synced(&sync, peers.as_ref(), height)),
         validator: keys.validator.public(),
         staged,
         signers,
         on_retire: config.on_retire,
-    })
+    }
 }
 
 /// Where the node stands in the validator set; `None` for an observer.
@@ -285,6 +305,7 @@ async fn start_network<M: EngineMessage>(
         validators: validators.clone(),
         fault_model,
         verifier,
+        access: Arc::new(Open),
     };
     Ok(Network::start(network).await?)
 }

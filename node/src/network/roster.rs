@@ -52,6 +52,12 @@ impl Roster {
         self.peers.get(index.as_usize())?.as_ref()
     }
 
+    /// A validator, but not this node: whose word final blocks are taken on that this node fetched
+    /// by itself.
+    pub fn any_other(&self) -> Option<ValidatorIndex> {
+        self.others().next().and_then(|peer| self.index(peer))
+    }
+
     /// Everybody but this node.
     pub fn others(&self) -> impl Iterator<Item = &PeerId> {
         let me = self.me.map(ValidatorIndex::as_usize);

@@ -67,6 +67,7 @@ impl ChainApiServer for ChainRpc {
             peers: peers.peers().iter().filter(|peer| peer.connected).count() as u32,
             pending: pool.size().0 as u64,
             synced: self.context.is_synced(head.height),
+            sync: self.context.sync_status(),
         })
     }
 

@@ -57,12 +57,13 @@ use ::chain::types::{Digest, Height};
 use ::consensus::engine::Status;
 use jsonrpsee::RpcModule;
 use node_api::block::Finality;
+use node_api::chain::SyncStatus;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, GovernanceApiServer as _,
     KvApiServer as _, ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -72,6 +73,7 @@ use crate::consensus_host::ConsensusHandle;
 use crate::metrics::Metrics;
 use crate::network::{NetworkHandle, PeerInfo};
 use crate::pool::TransactionPool;
+use crate::sync::SyncProgress;
 
 use dispatch::Dispatcher;
 use health::Progress;
@@ -146,6 +148,7 @@ pub struct Context {
     pub pool: TransactionPool,
     pub consensus: ConsensusHandle,
     pub peers: Arc<dyn Peers>,
+    pub sync: watch::Receiver<SyncProgress>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -166,19 +169,34 @@ impl Context {
         self.peers.peers().into_iter().filter(|peer| peer.connected).map(|peer| peer.id).collect()
     }
 
+    /// How far catching up is, with what gossip showed since it last looked.
+    fn progress(&self) -> SyncProgress {
+        progress(&self.sync, self.peers.as_ref())
+    }
+
+    fn sync_status(&self) -> SyncStatus {
+        let SyncProgress { fetching, target, heard, peers, .. } = self.progress();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        SyncStatus { fetching, target, peers: count(peers), heard: count(heard) }
+    }
+
     fn is_synced(&self, height: Height) -> bool {
-        is_synced(self.peers.as_ref(), height)
+        self.progress().is_synced(height, health::CLOSE)
     }
 }
 
-fn is_synced(peers: &dyn Peers, height: Height) -> bool {
-    peers.best_final().get() <= height.get().saturating_add(health::CLOSE)
+fn progress(sync: &watch::Receiver<SyncProgress>, peers: &dyn Peers) -> SyncProgress {
+    let progress = *sync.borrow();
+    SyncProgress { target: progress.target.max(peers.best_final()), ..progress }
 }
 
-/// Whether a node at this final height may say that it is at the tip: it has peers who would know
-/// better.
-pub(crate) fn at_tip(peers: &dyn Peers, height: Height) -> bool {
-    peers.peers().iter().any(|peer| peer.connected) && is_synced(peers, height)
+/// Whether a node at this final height knows of no final block that it lacks.
+pub(crate) fn is_synced(
+    sync: &watch::Receiver<SyncProgress>,
+    peers: &dyn Peers,
+    height: Height,
+) -> bool {
+    progress(sync, peers).is_synced(height, health::CLOSE)
 }
 
 /// A server that cannot start.

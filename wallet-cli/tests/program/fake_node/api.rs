@@ -13,7 +13,7 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
-use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
+use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
 use node_api::kv::{KvEntry, KvPage, KvValue, ReadLevel};
@@ -75,6 +75,7 @@ impl ChainApiServer for Api {
             peers: 3,
             pending: 0,
             synced: true,
+            sync: SyncStatus { fetching: false, target: height, peers: 3, heard: 4 },
         })
     }
 
