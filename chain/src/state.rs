@@ -201,9 +201,15 @@ impl State {
     /// Where governance stands.
     pub fn governance(&self) -> GovernanceRecord {
         match self.get(&RecordKey::Governance) {
-            Some(RecordValue::Governance(record)) => *record,
+            Some(RecordValue::Governance(record)) => record.clone(),
             _ => GovernanceRecord::default(),
         }
+    }
+
+    /// Every proposal that has a record, the open ones first.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        let GovernanceRecord { open, closed, .. } = self.governance();
+        open.into_iter().chain(closed).filter_map(|id| self.proposal(id))
     }
 
     /// A proposal that still has a record.

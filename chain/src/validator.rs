@@ -107,6 +107,33 @@ impl ValidatorSet {
         u16::try_from(place).ok().map(ValidatorIndex::new)
     }
 
+    /// The members with their indices, in order.
+    pub fn members(&self) -> impl Iterator<Item = (ValidatorIndex, &Validator)> {
+        self.indices().zip(&self.validators)
+    }
+
+    pub fn get_mut(&mut self, index: ValidatorIndex) -> Option<&mut Validator> {
+        self.validators.get_mut(index.as_usize())
+    }
+
+    /// Adds a member.
+    pub fn admit(&mut self, joiner: Validator) -> ValidatorIndex {
+        let index = u16::try_from(self.validators.len()).expect("a set is small");
+        self.validators.push(joiner);
+        ValidatorIndex::new(index)
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, index: ValidatorIndex) {
+        self.validators.remove(index.as_usize());
+    }
+
+    /// Takes a member out and another one in, in another place.
+    pub fn replace(&mut self, index: ValidatorIndex, joiner: Validator) -> ValidatorIndex {
+        self.remove(index);
+        self.admit(joiner)
+    }
+
     /// Every index of the set, in order.
     pub fn indices(&self) -> impl Iterator<Item = ValidatorIndex> + use<> {
         (0..self.validators.len() as u16).map(ValidatorIndex::new)

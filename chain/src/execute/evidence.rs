@@ -53,15 +53,12 @@ impl Executor<'_> {
         let place =
             accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
                 .ok_or(InvalidReason::EvidenceDoesNotCount)?;
-        let next = self.next_validators.get_or_insert_with(|| ValidatorSet {
-            epoch: state.chain().epoch.next(),
-            first_view: self.context.view.next(),
-            ..state.validators().clone()
-        });
+        let mut next = self.next_validators.take().unwrap_or_else(|| self.next_set());
         let jailed = next.validators.iter().filter(|validator| validator.jailed).count();
         let accused = &mut next.validators[place];
         accused.accused = true;
         accused.jailed = accused.jailed || jailed < usize::from(next.max_faulty);
+        self.next_validators = Some(next);
         self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
         Ok(())
     }

@@ -154,7 +154,7 @@ impl Ledger {
     ) -> Memo {
         let context = BlockContext {
             chain_id: self.chain_id,
-            height: parent.tip.height.next(),
+            parent: (&parent.tip).into(),
             view: task.view,
             verifier: self.verifier.as_ref(),
         };

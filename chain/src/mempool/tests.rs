@@ -3,13 +3,13 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::execute::{BlockContext, Execution, execute};
+use crate::execute::{Execution, execute};
 use crate::testing::{
-    CHAIN, Cheap, account, address, cases, ed25519, expiring, put, signed, state_with, transfer,
-    transfer_body, verified,
+    CHAIN, Cheap, account, address, cases, context, ed25519, expiring, put, signed, state_with,
+    transfer, transfer_body, verified,
 };
 use crate::transaction::{MalformedTransaction, Payload, Transaction};
-use crate::types::{Amount, View};
+use crate::types::Amount;
 
 fn limits() -> MempoolLimits {
     MempoolLimits {
@@ -50,13 +50,7 @@ fn candidates(pool: &Mempool, state: &State, max: usize, senders: u16) -> Vec<(u
 /// Executes transactions in a block at a height and lets the pool follow.
 fn commit(pool: &mut Mempool, height: u64, list: &[SignedTransaction]) -> Execution {
     let transactions: Vec<_> = list.iter().cloned().map(Transaction::Signed).collect();
-    let context = BlockContext {
-        chain_id: CHAIN,
-        height: Height::new(height),
-        view: View::new(0),
-        verifier: &Cheap,
-    };
-    let execution = execute(&pool.state, &context, &transactions).unwrap();
+    let execution = execute(&pool.state, &context(height), &transactions).unwrap();
     pool.advance(execution.state.clone(), Height::new(height), &execution.changes);
     check(pool);
     execution
