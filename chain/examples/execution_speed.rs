@@ -124,17 +124,15 @@ fn transfer(sender: &Keypair, to: Address) -> Arc<VerifiedTransaction> {
 }
 
 fn validators() -> ValidatorSet {
-    let validators = (0..4)
-        .map(|number| Validator {
-            consensus_key: keypair(1_000_000 + number).public(),
-            network_key: keypair(2_000_000 + number).public(),
-            governance_key: keypair(3_000_000 + number).public(),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        })
-        .collect();
-    ValidatorSet { epoch: Epoch::new(0), first_view: View::new(0), max_faulty: 1, validators }
+    let validators = (0..4).map(|number| Validator {
+        consensus_key: keypair(1_000_000 + number).public(),
+        network_key: keypair(2_000_000 + number).public(),
+        governance_key: keypair(3_000_000 + number).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    });
+    ValidatorSet::new(Epoch::new(0), View::new(0), 1, validators)
 }
 
 fn keypair(number: u64) -> Keypair {

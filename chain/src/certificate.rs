@@ -83,15 +83,17 @@ pub struct Signatures {
 }
 
 impl Signatures {
+    /// Of a set with so many seats.
+    ///
     /// # Panics
-    /// Where an index is outside the set of `n` or given twice.
-    pub fn new(n: usize, signatures: &[(ValidatorIndex, Signature)]) -> Self {
+    /// Where an index is outside the seats or given twice.
+    pub fn new(seats: usize, signatures: &[(ValidatorIndex, Signature)]) -> Self {
         let mut sorted = signatures.to_vec();
         sorted.sort_by_key(|(index, _)| *index);
-        let mut bitmap = vec![0; n.div_ceil(8)];
+        let mut bitmap = vec![0; seats.div_ceil(8)];
         for (index, _) in &sorted {
             let place = index.as_usize();
-            assert!(place < n, "signer {place} of {n}");
+            assert!(place < seats, "signer {place} of {seats} seats");
             assert_eq!(bitmap[place / 8] & (1 << (place % 8)), 0, "signer {place} twice");
             bitmap[place / 8] |= 1 << (place % 8);
         }
@@ -127,7 +129,7 @@ impl Signatures {
         quorum: usize,
         verifier: &dyn Verifier,
     ) -> bool {
-        self.bitmap.len() == set.len().div_ceil(8)
+        self.bitmap.len() == set.seats().div_ceil(8)
             && self.signatures.len() >= quorum
             && self.signers().count() == self.signatures.len()
             && self.iter().all(|(index, signature)| {
@@ -154,13 +156,15 @@ impl Bounded for Certificate {
 pub struct Signers {
     /// Whose set the indices are of.
     pub epoch: Epoch,
-    bitmap: [u8; ValidatorSet::MAX / 8],
+    bitmap: [u8; Signers::BYTES],
 }
 
 impl Signers {
+    const BYTES: usize = ValidatorSet::MAX_SEATS.div_ceil(8);
+
     /// Those of a certificate that was verified.
     pub fn of(certificate: &Certificate) -> Self {
-        let mut bitmap = [0; ValidatorSet::MAX / 8];
+        let mut bitmap = [0; Self::BYTES];
         for (byte, claimed) in bitmap.iter_mut().zip(&certificate.signatures.bitmap) {
             *byte = *claimed;
         }

@@ -39,7 +39,7 @@ pub fn genesis_state(
     let first = Epoch::new(0);
     let fresh = validators.epoch == first
         && validators.first_view == View::new(0)
-        && validators.validators.iter().all(|v| v.since == first && !v.jailed && !v.accused);
+        && validators.members().all(|(_, v)| v.since == first && !v.jailed && !v.accused);
     if !fresh {
         return Err(GenesisError::NotFirstSet);
     }

@@ -15,6 +15,7 @@ pub mod finality;
 pub mod genesis;
 pub mod governance;
 pub mod ledger;
+pub mod light;
 pub mod mempool;
 pub mod merkle;
 pub mod namespace;

@@ -4,6 +4,7 @@
 //! makes a new one that shares what did not change, and abandoning one is dropping it. Everything
 //! is in memory; a node stores changes and rebuilds the state with [`State::from_records`].
 
+mod access;
 mod draft;
 mod proof;
 mod record;

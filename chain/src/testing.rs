@@ -83,22 +83,15 @@ pub(crate) fn keypair(number: u8) -> Keypair {
 
 /// A set of epoch 0 whose consensus keys are `signer(0..n)`.
 pub(crate) fn validators(n: u16) -> ValidatorSet {
-    let validators = (0..n)
-        .map(|number| Validator {
-            consensus_key: signer(number).public(),
-            network_key: signer(200 + number).public(),
-            governance_key: signer(400 + number).public(),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        })
-        .collect();
-    ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: (n - 1) / 3,
-        validators,
-    }
+    let validators = (0..n).map(|number| Validator {
+        consensus_key: signer(number).public(),
+        network_key: signer(200 + number).public(),
+        governance_key: signer(400 + number).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    });
+    ValidatorSet::new(Epoch::new(0), View::new(0), (n - 1) / 3, validators)
 }
 
 /// Four validators and these balances of the accounts 0, 1, 2, …

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chain::block::SealedBlock;
 use chain::types::{Digest, Height, ValidatorIndex};
+use chain::validator::ValidatorSet;
 
 use crate::engine::{Request, Time};
 use crate::finals::FinalsSync;
@@ -27,12 +28,10 @@ pub(crate) struct Asker {
     pub(crate) now: Time,
     /// Time for an answer.
     pub(crate) heartbeat: Duration,
-    /// How many validators there are to ask.
-    pub(crate) n: usize,
 }
 
 /// What is missing and who may have it: a few blocks by hash, or the final chain from a height on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct CatchUp {
     wanted: BTreeMap<Digest, Wanted>,
     pub(crate) finals: FinalsSync,
@@ -48,6 +47,11 @@ struct Wanted {
 }
 
 impl CatchUp {
+    /// Of an epoch with these validators.
+    pub(crate) fn new(set: &ValidatorSet) -> Self {
+        Self { wanted: BTreeMap::new(), finals: FinalsSync::new(set.indices()) }
+    }
+
     /// Notes that a block is missing, that `source` should have it, and not to ask before `due`.
     pub(crate) fn want(
         &mut self,
@@ -101,12 +105,12 @@ impl CatchUp {
         tree: &Tree,
         asker: &Asker,
     ) -> Vec<(ValidatorIndex, Digest)> {
-        let Asker { me, root, now, heartbeat, n, .. } = *asker;
+        let Asker { me, root, now, heartbeat, .. } = *asker;
         self.wanted.retain(|hash, wanted| wanted.height > root && !tree.knows(hash));
         let mut questions = Vec::new();
         for (hash, wanted) in self.wanted.iter_mut().filter(|(_, wanted)| wanted.due <= now) {
             let first = wanted.asked == 0;
-            let to = if first { wanted.source } else { self.finals.next_peer(n) };
+            let to = if first { wanted.source } else { self.finals.next_peer() };
             wanted.asked += 1;
             wanted.due = now + heartbeat;
             if Some(to) != me {
@@ -114,13 +118,14 @@ impl CatchUp {
             }
         }
         // Nobody had it after a few rounds of everybody: forget it; whoever needs it asks again.
-        self.wanted.retain(|_, wanted| wanted.asked < 4 * n + 4);
+        let most = 4 * self.finals.peers() + 4;
+        self.wanted.retain(|_, wanted| wanted.asked < most);
         questions
     }
 
     /// Whom to ask for the final blocks above the root now, if anyone.
     pub(crate) fn due_finals(&mut self, asker: &Asker) -> Option<ValidatorIndex> {
-        let to = self.finals.ask(asker.root, asker.now, asker.heartbeat, asker.n);
+        let to = self.finals.ask(asker.root, asker.now, asker.heartbeat);
         to.filter(|to| Some(*to) != asker.me)
     }
 
@@ -155,9 +160,9 @@ impl CatchUp {
     }
 
     /// A new epoch: what was shown in the last one says nothing any more.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn enter_epoch(&mut self, set: &ValidatorSet) {
         self.wanted.clear();
-        self.finals.clear();
+        self.finals.enter_epoch(set.indices());
     }
 }
 

@@ -11,15 +11,17 @@ use crate::engine::Time;
 const MAX_RUNS: usize = 8;
 
 /// One node's side of it, as asker and as server.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct FinalsSync {
+    /// Whom to ask, one after the other: the validators.
+    peers: Vec<ValidatorIndex>,
     /// The highest final height that somebody showed, and who.
     ahead: Option<(Height, ValidatorIndex)>,
     asked: Option<Time>,
     /// What each peer was served lately.
     served: BTreeMap<ValidatorIndex, Served>,
     /// Whom to ask next when the first choice does not answer.
-    turn: u16,
+    turn: usize,
 }
 
 /// Final blocks that a peer was sent within one heartbeat.
@@ -31,6 +33,16 @@ struct Served {
 }
 
 impl FinalsSync {
+    pub(crate) fn new(peers: impl IntoIterator<Item = ValidatorIndex>) -> Self {
+        Self {
+            peers: peers.into_iter().collect(),
+            ahead: None,
+            asked: None,
+            served: BTreeMap::new(),
+            turn: 0,
+        }
+    }
+
     /// Somebody showed that a height is (about to be) final.
     pub(crate) fn is_ahead(&mut self, source: ValidatorIndex, height: Height) {
         if self.ahead.is_none_or(|(known, _)| known < height) {
@@ -39,13 +51,12 @@ impl FinalsSync {
     }
 
     /// Whom to ask for the final blocks above `root` now, if anyone. One who does not answer
-    /// within two heartbeats is followed by the next of the `n` validators.
+    /// within two heartbeats is followed by the next validator.
     pub(crate) fn ask(
         &mut self,
         root: Height,
         now: Time,
         heartbeat: Duration,
-        n: usize,
     ) -> Option<ValidatorIndex> {
         let (height, source) = self.ahead?;
         if height <= root {
@@ -57,13 +68,18 @@ impl FinalsSync {
             return None;
         }
         let first = self.asked.replace(now).is_none();
-        Some(if first { source } else { self.next_peer(n) })
+        Some(if first { source } else { self.next_peer() })
     }
 
     /// Peers one after the other.
-    pub(crate) fn next_peer(&mut self, n: usize) -> ValidatorIndex {
-        self.turn = self.turn.wrapping_add(1);
-        ValidatorIndex::new(self.turn % n as u16)
+    pub(crate) fn next_peer(&mut self) -> ValidatorIndex {
+        self.turn = (self.turn + 1) % self.peers.len();
+        self.peers[self.turn]
+    }
+
+    /// How many validators there are to ask.
+    pub(crate) fn peers(&self) -> usize {
+        self.peers.len()
     }
 
     /// An answer came: more may follow, so the next question need not wait.
@@ -97,8 +113,14 @@ impl FinalsSync {
         may
     }
 
+    /// Who is asked from now on.
+    pub(crate) fn set_peers(&mut self, peers: impl IntoIterator<Item = ValidatorIndex>) {
+        self.peers = peers.into_iter().collect();
+    }
+
     /// A new epoch: what was shown in the last one says nothing any more.
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn enter_epoch(&mut self, peers: impl IntoIterator<Item = ValidatorIndex>) {
+        self.set_peers(peers);
         self.ahead = None;
         self.asked = None;
     }

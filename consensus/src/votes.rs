@@ -77,12 +77,12 @@ impl VoteBook {
     pub(crate) fn certificate(
         &self,
         ballot: &Ballot,
-        n: usize,
+        seats: usize,
         quorum: usize,
     ) -> Option<Certificate> {
         let voters = self.voters(ballot);
         (voters.len() >= quorum)
-            .then(|| Certificate { ballot: *ballot, signatures: Signatures::new(n, &voters) })
+            .then(|| Certificate { ballot: *ballot, signatures: Signatures::new(seats, &voters) })
     }
 
     /// The votes of one validator in a view.

@@ -12,24 +12,15 @@ impl Genesis {
     /// The validators of epoch 0. Meaningful only for a genesis that
     /// [validates](Genesis::validate).
     pub fn validator_set(&self) -> ValidatorSet {
-        let validators = self
-            .validators
-            .iter()
-            .map(|validator| Validator {
-                consensus_key: validator.consensus_key,
-                network_key: validator.network_key,
-                governance_key: validator.governance_key,
-                jailed: false,
-                accused: false,
-                since: Epoch::new(0),
-            })
-            .collect();
-        ValidatorSet {
-            epoch: Epoch::new(0),
-            first_view: View::new(0),
-            max_faulty: self.max_faulty(),
-            validators,
-        }
+        let validators = self.validators.iter().map(|validator| Validator {
+            consensus_key: validator.consensus_key,
+            network_key: validator.network_key,
+            governance_key: validator.governance_key,
+            jailed: false,
+            accused: false,
+            since: Epoch::new(0),
+        });
+        ValidatorSet::new(Epoch::new(0), View::new(0), self.max_faulty(), validators)
     }
 
     fn granted_roles(&self) -> impl Iterator<Item = (Address, Roles)> {
@@ -52,7 +43,7 @@ impl Genesis {
 
 #[cfg(test)]
 mod tests {
-    use chain::types::Amount;
+    use chain::types::{Amount, ValidatorIndex};
 
     use crate::spec::tests::example;
 
@@ -65,7 +56,10 @@ mod tests {
             (set.len(), set.max_faulty, set.epoch.get(), set.first_view.get()),
             (4, 1, 0, 0)
         );
-        assert_eq!(set.validators[2].network_key, genesis.validators[2].network_key);
+        assert_eq!(
+            set.get(ValidatorIndex::new(2)).unwrap().network_key,
+            genesis.validators[2].network_key
+        );
 
         let root = genesis.state().unwrap().root();
         genesis.balances.reverse();

@@ -5,7 +5,7 @@ use crate::evidence::Evidence;
 use crate::execute::{Executor, InvalidReason};
 use crate::receipt::{Outcome, Receipt};
 use crate::state::State;
-use crate::types::Digest;
+use crate::types::{Digest, ValidatorIndex};
 use crate::validator::ValidatorSet;
 
 /// Whether a block on top of `state` may contain this evidence: it is genuine, the accused is still
@@ -19,18 +19,18 @@ pub fn evidence_counts(
     accused_place(state, state.validators(), evidence, chain_id, verifier).is_some()
 }
 
-/// Where the accused stands in the current set, if the evidence counts.
+/// Where the accused sits in the current set, if the evidence counts.
 fn accused_place(
     state: &State,
     current: &ValidatorSet,
     evidence: &Evidence,
     chain_id: &Digest,
     verifier: &dyn Verifier,
-) -> Option<usize> {
+) -> Option<ValidatorIndex> {
     let old = state.validators_of(evidence.epoch())?;
     let key = &old.get(evidence.accused())?.consensus_key;
-    let place = current.index_of(key)?.as_usize();
-    let accused = &current.validators[place];
+    let place = current.index_of(key)?;
+    let accused = current.get(place)?;
     let counts = !accused.accused
         && evidence.epoch() >= accused.since
         && evidence.verify(chain_id, old, verifier);
@@ -53,12 +53,13 @@ impl Executor<'_> {
         let place =
             accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
                 .ok_or(InvalidReason::EvidenceDoesNotCount)?;
-        let mut next = self.next_validators.take().unwrap_or_else(|| self.next_set());
-        let jailed = next.validators.iter().filter(|validator| validator.jailed).count();
-        let accused = &mut next.validators[place];
+        let view = self.context.view;
+        let next = self.next_validators.get_or_insert_with(|| state.validators().successor(view));
+        let jailed = next.members().filter(|(_, validator)| validator.jailed).count();
+        let may_jail = jailed < usize::from(next.max_faulty);
+        let accused = next.get_mut(place).expect("its place in this set");
         accused.accused = true;
-        accused.jailed = accused.jailed || jailed < usize::from(next.max_faulty);
-        self.next_validators = Some(next);
+        accused.jailed |= may_jail;
         self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::testing::{
     signed, state_with, transfer, validators,
 };
 use crate::transaction::Expected;
-use crate::types::{Amount, Epoch};
+use crate::types::{Address, Amount, Epoch, ValidatorIndex};
 
 fn run(state: &State, transactions: &[SignedTransaction]) -> Result<Execution, InvalidTransaction> {
     let transactions: Vec<Transaction> =
@@ -230,8 +230,9 @@ fn evidence_accuses_jails_and_opens_the_next_epoch() {
     let next = execution.next_validators.clone().expect("the block is a barrier");
     assert_eq!(next.epoch, Epoch::new(1));
     assert_eq!(next.first_view, View::new(41));
-    for (place, validator) in next.validators.iter().enumerate() {
-        assert_eq!((validator.accused, validator.jailed), (place == 2, place == 2), "{place}");
+    for (place, validator) in next.members() {
+        let accused = place.get() == 2;
+        assert_eq!((validator.accused, validator.jailed), (accused, accused), "{place}");
     }
     assert_eq!(execution.state.validators(), &next);
     assert_eq!(execution.state.validators_of(Epoch::new(0)), Some(&validators(4)));
@@ -247,7 +248,7 @@ fn at_most_max_faulty_are_jailed_but_all_are_recorded() {
     let transactions = evidence(vec![double_vote(0, 3, 1), double_vote(0, 1, 1)]);
     let first = execute(&state, &context(5), &transactions).unwrap();
     let flags = |set: &ValidatorSet| -> Vec<(bool, bool)> {
-        set.validators.iter().map(|validator| (validator.accused, validator.jailed)).collect()
+        set.members().map(|(_, validator)| (validator.accused, validator.jailed)).collect()
     };
     let none = (false, false);
     let set = first.next_validators.unwrap();
@@ -270,10 +271,11 @@ fn at_most_max_faulty_are_jailed_but_all_are_recorded() {
 fn later_state() -> State {
     let mut current = validators(6);
     current.epoch = Epoch::new(3);
-    current.validators.remove(3);
-    current.validators[1].since = Epoch::new(2);
+    current.remove(ValidatorIndex::new(3));
+    current.get_mut(ValidatorIndex::new(1)).unwrap().since = Epoch::new(2);
     let old = |epoch| {
-        let set = ValidatorSet { epoch: Epoch::new(epoch), ..validators(4) };
+        let mut set = validators(4);
+        set.epoch = Epoch::new(epoch);
         (RecordKey::Validators(set.epoch), RecordValue::Validators(Box::new(set)))
     };
     let chain = ChainRecord { epoch: Epoch::new(3), total_supply: Amount::ZERO };
@@ -353,7 +355,7 @@ fn two_proposals_are_evidence_too() {
     let block = crate::testing::Proposal::on(CHAIN).block(&mut ledger);
     let piece = double_proposal(&block.header);
     let execution = execute(&state, &context(5), &evidence(vec![piece])).unwrap();
-    assert!(execution.next_validators.unwrap().validators[0].jailed);
+    assert!(execution.next_validators.unwrap().get(ValidatorIndex::new(0)).unwrap().jailed);
 }
 
 #[test]

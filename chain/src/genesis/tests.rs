@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{address, validators};
+use crate::types::ValidatorIndex;
 
 fn amounts(balances: &[(u16, u128)]) -> Vec<(Address, Amount)> {
     balances.iter().map(|(number, balance)| (address(*number), Amount::new(*balance))).collect()
@@ -43,7 +44,7 @@ fn impossible_beginnings_are_refused() {
     later.epoch = Epoch::new(1);
     assert_eq!(refused(&[], later), GenesisError::NotFirstSet);
     let mut jailed = validators(4);
-    jailed.validators[2].jailed = true;
+    jailed.get_mut(ValidatorIndex::new(2)).unwrap().jailed = true;
     assert_eq!(refused(&[], jailed), GenesisError::NotFirstSet);
     let mut weak = validators(4);
     weak.max_faulty = 2;

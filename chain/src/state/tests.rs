@@ -7,7 +7,7 @@ use crate::codec;
 use crate::crypto::{Domain, Hasher, PublicKey};
 use crate::governance::{CLOSED_PROPOSALS, ProposalStatus};
 use crate::testing::{address, cases, state_with, validators};
-use crate::types::{Amount, Height, View};
+use crate::types::{Amount, Height};
 
 /// The definition of the root, without a tree: the hash over the records whose key hashes share
 /// their first `depth` bits.
@@ -260,7 +260,8 @@ fn records_that_are_no_state_are_refused() {
     mixed[2].1 = value(1);
     assert_eq!(error(mixed), StateError::KindMismatch(RecordKey::Account(address(0))));
     let mut unusable = good();
-    let set = ValidatorSet { max_faulty: 9, first_view: View::new(0), ..validators(4) };
+    let mut set = validators(4);
+    set.max_faulty = 9;
     unusable[1].1 = RecordValue::Validators(Box::new(set));
     assert!(matches!(error(unusable), StateError::Validators(_)));
 }
@@ -272,8 +273,9 @@ fn the_largest_records_fit_their_bounds() {
     let key = RecordKey::Entry(vec![0xff; MAX_KEY_BYTES]);
     assert!(codec::encode(&key).len() <= RecordKey::MAX_BYTES);
     let entry = Entry { value: vec![0xff; MAX_VALUE_BYTES], version: u64::MAX };
-    let members = validators(ValidatorSet::MAX as u16).validators;
-    let approvals: Vec<PublicKey> = members.iter().map(|member| member.consensus_key).collect();
+    let full = validators(ValidatorSet::MAX as u16);
+    let approvals: Vec<PublicKey> =
+        full.members().map(|(_, member)| member.consensus_key).collect();
     let proposal = Proposal {
         id: u64::MAX,
         change: crate::governance::Change::RemoveValidator { validator: approvals[0] },

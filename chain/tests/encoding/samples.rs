@@ -32,17 +32,15 @@ impl Samples {
     }
 
     pub(crate) fn validators(&self) -> ValidatorSet {
-        let validators = (0..4)
-            .map(|number| Validator {
-                consensus_key: self.key(number),
-                network_key: self.key(number + 4),
-                governance_key: self.key(number + 8),
-                jailed: false,
-                accused: false,
-                since: Epoch::new(0),
-            })
-            .collect();
-        ValidatorSet { epoch: Epoch::new(0), first_view: View::new(0), max_faulty: 1, validators }
+        let validators = (0..4).map(|number| Validator {
+            consensus_key: self.key(number),
+            network_key: self.key(number + 4),
+            governance_key: self.key(number + 8),
+            jailed: false,
+            accused: false,
+            since: Epoch::new(0),
+        });
+        ValidatorSet::new(Epoch::new(0), View::new(0), 1, validators)
     }
 
     pub(crate) fn genesis(&self) -> State {

@@ -40,21 +40,15 @@ impl Genesis {
 
     /// The first validator set of the chain of this seed.
     pub fn validators(rule: SignatureRule, seed: u64, n: usize, max_faulty: u16) -> ValidatorSet {
-        let set = ValidatorSet {
-            epoch: Epoch::default(),
-            first_view: View::default(),
-            max_faulty,
-            validators: (0..n)
-                .map(|index| Validator {
-                    consensus_key: Self::signer(rule, seed, index).public(),
-                    network_key: PublicKey(key_seed(b'n', seed, index)),
-                    governance_key: PublicKey(key_seed(b'g', seed, index)),
-                    jailed: false,
-                    accused: false,
-                    since: Epoch::default(),
-                })
-                .collect(),
-        };
+        let members = (0..n).map(|index| Validator {
+            consensus_key: Self::signer(rule, seed, index).public(),
+            network_key: PublicKey(key_seed(b'n', seed, index)),
+            governance_key: PublicKey(key_seed(b'g', seed, index)),
+            jailed: false,
+            accused: false,
+            since: Epoch::default(),
+        });
+        let set = ValidatorSet::new(Epoch::default(), View::default(), max_faulty, members);
         set.check().expect("a plan names a possible validator set");
         set
     }

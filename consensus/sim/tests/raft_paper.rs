@@ -78,7 +78,7 @@ fn alone(n: usize, record: Option<Promises>) -> (Raft, Output<Message, Message>)
     let options = EngineOptions::default();
     let config = consensus::engine::Config {
         chain_id: genesis.chain_id,
-        me: genesis.validators.validators[0].consensus_key,
+        me: genesis.validators.get(ValidatorIndex::new(0)).expect("a validator").consensus_key,
         verifier: genesis.rule.verifier(),
         timeout_min: options.timeout_min,
         timeout_max: options.timeout_max,

@@ -21,7 +21,6 @@ impl Hybrid {
             far: FAR,
             now: self.now,
             heartbeat: self.config.heartbeat,
-            n: self.set.len(),
         }
     }
 

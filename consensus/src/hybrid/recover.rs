@@ -15,6 +15,7 @@ use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
 use crate::headers::Headers;
 use crate::propose::Work;
+use crate::reads::Reads;
 use crate::tree::Tree;
 use crate::votes::VoteBook;
 
@@ -66,10 +67,11 @@ pub(super) fn recover(
         reasons: BTreeMap::new(),
         proposing: Proposing::default(),
         timers: Timers::new(now),
-        catch_up: CatchUp::default(),
+        catch_up: CatchUp::new(&set),
         deferred: VecDeque::new(),
         slow_streak: 0,
         work: Work::default(),
+        reads: Reads::default(),
         set,
         config,
         now,

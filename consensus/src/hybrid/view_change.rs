@@ -349,7 +349,7 @@ impl Hybrid {
         let signers: Vec<_> =
             agreeing.map(|(sender, (_, signature))| (*sender, *signature)).collect();
         if signers.len() >= self.quorums.quorum {
-            let signatures = Signatures::new(self.set.len(), &signers);
+            let signatures = Signatures::new(self.set.seats(), &signers);
             self.handle_view_certificate(ViewCertificate { start, signatures }, out);
         }
     }

@@ -393,8 +393,8 @@ impl Hybrid {
 
     /// F1: a quorum of votes on one block is a certificate.
     fn count(&mut self, ballot: &Ballot, out: &mut Out) {
-        let n = self.set.len();
-        if let Some(certificate) = self.book.certificate(ballot, n, self.quorums.quorum) {
+        let seats = self.set.seats();
+        if let Some(certificate) = self.book.certificate(ballot, seats, self.quorums.quorum) {
             self.accept_certificate(certificate, out);
         }
     }

@@ -25,7 +25,6 @@ impl<R: Rules> Paxos<R> {
             far: FAR,
             now: self.now,
             heartbeat: self.config.heartbeat,
-            n: self.set.len(),
         }
     }
 

@@ -136,7 +136,7 @@ impl<R: Rules> Paxos<R> {
         self.step_down();
         self.tree.clear();
         self.chosen.clear();
-        self.catch_up.clear();
+        self.catch_up.enter_epoch(&self.set);
         self.reads.clear();
         self.restore(blocks, out);
         self.rearm();

@@ -49,7 +49,7 @@ pub(super) fn recover<R: Rules>(
         pace: Pace::default(),
         work: Work::default(),
         timers: Timers::new(now),
-        catch_up: CatchUp::default(),
+        catch_up: CatchUp::new(&set),
         reads: Reads::default(),
         rules: PhantomData,
         set,

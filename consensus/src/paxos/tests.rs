@@ -46,12 +46,7 @@ fn recovered() -> Recovered<Record> {
         since: EPOCH,
     };
     Recovered {
-        validators: ValidatorSet {
-            epoch: EPOCH,
-            first_view: View::new(0),
-            max_faulty: 0,
-            validators: (0..3).map(validator).collect(),
-        },
+        validators: ValidatorSet::new(EPOCH, View::new(0), 0, (0..3).map(validator)),
         final_height: Height::new(0),
         final_hash: Digest::ZERO,
         final_block: None,

@@ -21,7 +21,7 @@ pub(super) fn verify<R: Rules>(
     message: Message,
 ) -> Result<Message, Fault> {
     if let Some(epoch) = message.epoch().filter(|epoch| *epoch != paxos.epoch()) {
-        check(from.as_usize() < ValidatorSet::MAX, "a sender that cannot be")?;
+        check(from.as_usize() < ValidatorSet::MAX_SEATS, "a sender that cannot be")?;
         return Ok(paxos.status_of_other_epoch(epoch));
     }
     let edge = Edge { paxos, from };
@@ -47,7 +47,7 @@ pub(super) fn verify<R: Rules>(
         | Message::ReadAt { .. } => edge.member()?,
         // Observers catch up as well.
         Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => {
-            check(from.as_usize() < ValidatorSet::MAX, "a sender that cannot be")?;
+            check(from.as_usize() < ValidatorSet::MAX_SEATS, "a sender that cannot be")?;
         }
     }
     Ok(message)

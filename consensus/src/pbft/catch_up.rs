@@ -21,7 +21,6 @@ impl<R: Rules> Pbft<R> {
             far: LOG_SIZE,
             now: self.now,
             heartbeat: self.config.heartbeat,
-            n: self.set.len(),
         }
     }
 

@@ -120,7 +120,8 @@ impl<R: Rules> Pbft<R> {
         self.changes.clear();
         self.ordered.clear();
         self.checkpoints.clear();
-        self.catch_up.clear();
+        self.catch_up.enter_epoch(&self.set);
+        self.reads.enter_epoch();
         self.timers.enter_epoch(self.now);
         self.restore_view();
     }

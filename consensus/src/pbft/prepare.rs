@@ -55,7 +55,7 @@ impl<R: Rules> Pbft<R> {
     /// replica alone it would not.
     fn note_ordered(&mut self, ballot: &Ballot, out: &mut Out) {
         let (height, block) = (ballot.position.height, ballot.block);
-        let weak = self.book.certificate(ballot, self.set.len(), self.quorums.f + 1);
+        let weak = self.book.certificate(ballot, self.set.seats(), self.quorums.f + 1);
         if weak.is_some() && self.ordered.insert(height, block) != Some(block) {
             out.events.push(Event::Ordered { height, block });
         }
@@ -63,10 +63,10 @@ impl<R: Rules> Pbft<R> {
 
     /// A quorum of votes, and no more: what view changes carry has a bound.
     fn certificate(&self, ballot: &Ballot) -> Option<Certificate> {
-        let (n, quorum) = (self.set.len(), R::quorum(&self.quorums));
-        let all = self.book.certificate(ballot, n, quorum)?;
+        let (seats, quorum) = (self.set.seats(), R::quorum(&self.quorums));
+        let all = self.book.certificate(ballot, seats, quorum)?;
         let some: Vec<_> = all.signatures.iter().take(quorum).map(|(i, s)| (i, *s)).collect();
-        Some(Certificate { ballot: *ballot, signatures: Signatures::new(n, &some) })
+        Some(Certificate { ballot: *ballot, signatures: Signatures::new(seats, &some) })
     }
 
     /// B5, B6: what is prepared, and commits from the last final block up as far as all is.

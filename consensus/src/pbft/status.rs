@@ -70,7 +70,7 @@ impl<R: Rules> Pbft<R> {
         self.timers.offers.said = self.now;
         let mut to = Recipients::Others;
         if self.active() && !self.is_waiting() {
-            let peer = self.catch_up.finals.next_peer(self.set.len());
+            let peer = self.catch_up.finals.next_peer();
             if Some(peer) == self.me {
                 return;
             }

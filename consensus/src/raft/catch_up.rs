@@ -15,7 +15,7 @@ impl<R: Rules> Raft<R> {
     /// R60: asks whoever showed that more is final.
     pub(super) fn fetch_finals(&mut self, out: &mut Out) {
         let root = self.root().position.height;
-        let to = self.finals.ask(root, self.now, self.config.heartbeat, self.set.len());
+        let to = self.finals.ask(root, self.now, self.config.heartbeat);
         if let Some(to) = to {
             self.ask_for_finals(to, out);
         }
@@ -23,7 +23,7 @@ impl<R: Rules> Raft<R> {
 
     /// R63: one who hears nobody asks one after the other.
     pub(super) fn ask_around(&mut self, out: &mut Out) {
-        let to = self.finals.next_peer(self.set.len());
+        let to = self.finals.next_peer();
         self.ask_for_finals(to, out);
     }
 

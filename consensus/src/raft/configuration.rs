@@ -1,7 +1,7 @@
 //! Who has a say: one validator set, or all sets between which a change is under way.
 //!
-//! docs/protocol/raft.md, lines R50-R56. An index names the same validator in the old and in the new
-//! set of a change: members join and leave at the end.
+//! docs/protocol/raft.md, lines R50-R56. An index never names two validators in the sets of a change:
+//! see [`ValidatorSet`].
 
 use std::collections::BTreeSet;
 
@@ -63,6 +63,7 @@ impl<R: Rules> Raft<R> {
             return;
         }
         self.configuration = configuration;
+        self.finals.set_peers(self.configuration.members());
         let was = self.me;
         self.me = self.configuration.index_of(&self.config.me);
         if self.me.is_none() && was.is_some() {

@@ -68,7 +68,7 @@ pub(super) fn recover<R: Rules>(
         pace: Pace::default(),
         work: Work::default(),
         reads: Reads::default(),
-        finals: FinalsSync::default(),
+        finals: FinalsSync::new(set.indices()),
         timers: Timers::new(&config, now),
         rules: PhantomData,
         set,

@@ -19,7 +19,7 @@ pub(super) fn verify(
     from: ValidatorIndex,
     message: Message,
 ) -> Result<Message, Fault> {
-    check(from.as_usize() < ValidatorSet::MAX, "sender cannot be a validator")?;
+    check(from.as_usize() < ValidatorSet::MAX_SEATS, "sender cannot be a validator")?;
     match &message {
         Message::Append(append) => check_append(chain_id, append)?,
         Message::Finals(finals) => check_finals(chain_id, finals)?,

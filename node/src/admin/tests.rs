@@ -54,12 +54,7 @@ impl World {
             key: key(0),
             listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
             peers: Vec::new(),
-            validators: ValidatorSet {
-                epoch: Epoch::new(0),
-                first_view: View::new(0),
-                max_faulty: 0,
-                validators: (0..3).map(validator).collect(),
-            },
+            validators: ValidatorSet::new(Epoch::new(0), View::new(0), 0, (0..3).map(validator)),
             fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
         })

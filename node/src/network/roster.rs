@@ -12,21 +12,24 @@ use super::identity::peer_id;
 /// The peers of a validator set, by index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
-    /// `None` for a validator whose network key is no key: nobody can reach it.
+    /// `None` for a free seat, and for a validator whose network key is no key.
     peers: Vec<Option<PeerId>>,
     me: Option<ValidatorIndex>,
 }
 
 /// The ids of all members of a set that can be reached.
 pub(super) fn peer_ids(set: &ValidatorSet) -> impl Iterator<Item = PeerId> {
-    set.validators.iter().filter_map(|validator| peer_id(&validator.network_key))
+    set.members().filter_map(|(_, validator)| peer_id(&validator.network_key))
 }
 
 impl Roster {
     /// The roster of a set as the holder of the consensus key `me` sees it.
     pub fn new(set: &ValidatorSet, me: &PublicKey) -> Self {
-        let peers = set.validators.iter().map(|validator| peer_id(&validator.network_key));
-        Self { peers: peers.collect(), me: set.index_of(me) }
+        let mut peers = vec![None; set.seats()];
+        for (index, validator) in set.members() {
+            peers[index.as_usize()] = peer_id(&validator.network_key);
+        }
+        Self { peers, me: set.index_of(me) }
     }
 
     /// The validator that speaks through a peer.

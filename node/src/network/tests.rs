@@ -87,12 +87,7 @@ fn validators(n: usize) -> ValidatorSet {
         accused: false,
         since: Epoch::new(0),
     };
-    ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: ((n - 1) / 3) as u16,
-        validators: (0..n).map(validator).collect(),
-    }
+    ValidatorSet::new(Epoch::new(0), View::new(0), ((n - 1) / 3) as u16, (0..n).map(validator))
 }
 
 /// A network of tests with its outbox.

@@ -25,12 +25,7 @@ fn pool(chain_id: Digest, sender: &Keypair) -> TransactionPool {
         accused: false,
         since: Default::default(),
     };
-    let validators = ValidatorSet {
-        epoch: Default::default(),
-        first_view: Default::default(),
-        max_faulty: 0,
-        validators: vec![validator],
-    };
+    let validators = ValidatorSet::new(Default::default(), Default::default(), 0, vec![validator]);
     let balances = [(sender.public().address(), Amount::new(1))];
     let state = chain::genesis::genesis_state(
         balances,

@@ -226,7 +226,7 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         .as_ref()
         .filter(|certificate| certificate.ballot.position.epoch == set.epoch);
     let connected = context.connected();
-    let validators = set.indices().zip(&set.validators).map(|(index, validator)| {
+    let validators = set.members().map(|(index, validator)| {
         let peer_id = peer_id(&validator.network_key);
         ValidatorInfo {
             index,

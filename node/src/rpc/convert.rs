@@ -112,8 +112,9 @@ pub(super) fn event(event: &Event, chain_id: &Digest) -> Option<ConsensusEvent> 
             epoch: *epoch,
             validators: validators.len() as u32,
             jailed: validators
-                .indices()
-                .filter(|index| validators.get(*index).is_some_and(|validator| validator.jailed))
+                .members()
+                .filter(|(_, validator)| validator.jailed)
+                .map(|(index, _)| index)
                 .collect(),
         },
         Event::EvidenceFound { evidence } => ConsensusEvent::EvidenceFound {

@@ -87,12 +87,10 @@ impl Context {
         let set = head.state.validators();
         let connected = self.connected();
         let reachable = set
-            .indices()
-            .filter(|index| {
+            .members()
+            .filter(|(index, validator)| {
                 Some(*index) == status.me
-                    || set.get(*index).is_some_and(|validator| {
-                        connected.contains(&genesis::peer_id::peer_id(&validator.network_key))
-                    })
+                    || connected.contains(&genesis::peer_id::peer_id(&validator.network_key))
             })
             .count();
         let quorum = set.quorums().quorum;

@@ -11,12 +11,12 @@ use crate::validator::{Validator, ValidatorSet};
 impl Executor<'_> {
     /// The set of the next epoch, if this one ended with the change.
     pub(super) fn with_members(&self, change: &Change) -> Result<ValidatorSet, GovernanceRefusal> {
-        let mut next = self.next_set();
+        let mut next = self.voters().successor(self.context.view);
         match change {
             Change::AddValidator { candidate } => self.admit(&mut next, candidate)?,
             Change::RemoveValidator { validator } => {
                 let index = index_of(&next, validator)?;
-                next.remove(index);
+                next.remove(index).ok_or(GovernanceRefusal::UnknownValidator)?;
             }
             Change::RotateKey { validator, key, new_key } => {
                 self.rotate(&mut next, validator, *key, *new_key)?;
@@ -37,16 +37,6 @@ impl Executor<'_> {
             }
         }
         self.finished(next)
-    }
-
-    /// The current set with the epoch and the first view of the next one.
-    pub(in crate::execute) fn next_set(&self) -> ValidatorSet {
-        let state = self.draft.base();
-        ValidatorSet {
-            epoch: state.chain().epoch.next(),
-            first_view: self.context.view.next(),
-            ..state.validators().clone()
-        }
     }
 
     fn admit(

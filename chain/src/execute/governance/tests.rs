@@ -115,7 +115,7 @@ impl Chain {
         let signatures: Vec<_> = members.map(|(index, _)| (index, Signature([0; 64]))).collect();
         let position = Position { epoch: set.epoch, view: View::new(0), height: Height::new(0) };
         let ballot = Ballot { kind: VoteKind::Prepare, position, block: CHAIN };
-        let signatures = Signatures::new(set.len(), &signatures);
+        let signatures = Signatures::new(set.seats(), &signatures);
         Signers::of(&Certificate { ballot, signatures })
     }
 

@@ -11,7 +11,7 @@ use chain::crypto::{PublicKey, Verifier};
 use chain::evidence::Evidence;
 use chain::transaction::{Body, SignedTransaction, Transaction};
 use chain::types::{Digest, Epoch, Height, View};
-use chain::validator::ValidatorSet;
+use chain::validator::{Validator, ValidatorSet};
 use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
 use sha2::{Digest as _, Sha256};
 
@@ -96,25 +96,25 @@ impl HashChainState {
         members: Option<usize>,
         view: View,
     ) -> ValidatorSet {
-        let mut set = self.validators().clone();
-        set.epoch = set.epoch.next();
-        set.first_view = view.next();
+        let mut set = self.validators().successor(view);
         if let Some(members) = members {
-            let all = self.sets[0].0.validators.iter().take(members);
-            let joining = all.skip(set.len()).cloned().map(|mut validator| {
-                validator.since = set.epoch;
-                validator
-            });
-            set.validators = set.validators.iter().take(members).cloned().chain(joining).collect();
+            for (_, joining) in self.sets[0].0.members().take(members).skip(set.len()) {
+                set.admit(Validator { since: set.epoch, ..joining.clone() });
+            }
+            for index in set.indices().skip(members) {
+                set.remove(index);
+            }
         }
-        let mut jailed = set.validators.iter().filter(|validator| validator.jailed).count();
-        for validator in &mut set.validators {
-            if accused.contains(&validator.consensus_key) {
-                validator.accused = true;
-                if jailed < usize::from(set.max_faulty) {
-                    validator.jailed = true;
-                    jailed += 1;
-                }
+        let mut jailed = set.members().filter(|(_, validator)| validator.jailed).count();
+        for key in accused {
+            let may_jail = jailed < usize::from(set.max_faulty);
+            let Some(validator) = set.index_of(key).and_then(|index| set.get_mut(index)) else {
+                continue;
+            };
+            validator.accused = true;
+            if may_jail {
+                validator.jailed = true;
+                jailed += 1;
             }
         }
         set

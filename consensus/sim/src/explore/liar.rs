@@ -74,7 +74,7 @@ impl Liar {
             let signers = self.set.indices().take(size);
             let signatures: Vec<_> =
                 signers.map(|place| (place, node::signer(place).sign(&digest))).collect();
-            Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
+            Certificate { ballot, signatures: Signatures::new(self.set.seats(), &signatures) }
         })
     }
 }

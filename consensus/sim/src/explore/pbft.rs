@@ -82,7 +82,7 @@ impl<E: Engine<Message = Message>> LyingPrimary<E> {
         let mut reports = vec![self.report(None, None)];
         for block in &self.liar.blocks {
             let own = self.liar.vote(ballot(VoteKind::PbftPrepare, block));
-            let lonely = Signatures::new(self.liar.set.len(), &[(LIAR, own.signature)]);
+            let lonely = Signatures::new(self.liar.set.seats(), &[(LIAR, own.signature)]);
             let forged = Certificate { ballot: own.ballot, signatures: lonely };
             let proven = self.certificate(said, VoteKind::PbftPrepare, block);
             for certificate in proven.into_iter().chain([forged]) {

@@ -29,7 +29,7 @@ impl PreparedSurvives {
     fn needed(&self, facts: &Facts, epoch: Epoch) -> Option<usize> {
         if epoch == facts.genesis.validators.epoch {
             let set = &facts.genesis.validators;
-            return Some(honest_votes(facts, set.validators.len(), usize::from(set.max_faulty)));
+            return Some(honest_votes(facts, set.len(), usize::from(set.max_faulty)));
         }
         self.needed.get(&epoch).copied()
     }
@@ -83,7 +83,7 @@ impl Invariant for PreparedSurvives {
             }
             Observation::Finalized { block, .. } => {
                 if let Some(set) = &block.next_validators {
-                    let (n, f) = (set.validators.len(), usize::from(set.max_faulty));
+                    let (n, f) = (set.len(), usize::from(set.max_faulty));
                     self.needed.insert(set.epoch, honest_votes(facts, n, f));
                 }
                 Ok(())

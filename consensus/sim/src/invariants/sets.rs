@@ -33,7 +33,7 @@ impl Sets {
         certificate: &Certificate,
     ) -> Result<(), String> {
         let set = self.of(certificate)?;
-        let needed = (set.validators.len() + usize::from(set.max_faulty)) / 2 + 1;
+        let needed = (set.len() + usize::from(set.max_faulty)) / 2 + 1;
         count(facts, certificate, set, needed)
     }
 
@@ -45,7 +45,7 @@ impl Sets {
         certificate: &Certificate,
     ) -> Result<(), String> {
         let set = self.of(certificate)?;
-        let n = set.validators.len();
+        let n = set.len();
         let f = usize::from(set.max_faulty);
         let silent = f.min((n - 3 * f).div_ceil(2));
         let needed = match certificate.ballot.kind {
@@ -65,10 +65,10 @@ fn count(
 ) -> Result<(), String> {
     let digest = certificate.ballot.digest(&facts.genesis.chain_id);
     let verifier = facts.genesis.rule.verifier();
-    let n = set.validators.len();
+    let n = set.len();
     let mut signers = BTreeSet::new();
     for (index, signature) in certificate.signatures.iter() {
-        let Some(validator) = set.validators.get(usize::from(index.get())) else {
+        let Some(validator) = set.get(index) else {
             return Err(format!("signer {index} is none of the {n} validators"));
         };
         if !verifier.verify(&validator.consensus_key, &digest, signature) {

@@ -30,7 +30,7 @@ impl ValueStability {
     pub(super) fn new(facts: &Facts) -> Self {
         let first = &facts.genesis.validators;
         Self {
-            sizes: BTreeMap::from([(first.epoch, first.validators.len())]),
+            sizes: BTreeMap::from([(first.epoch, first.len())]),
             accepted: BTreeMap::new(),
             chosen: BTreeMap::new(),
             proposed: BTreeMap::new(),
@@ -95,7 +95,7 @@ impl Invariant for ValueStability {
             },
             Observation::Finalized { block, .. } => {
                 if let Some(set) = &block.next_validators {
-                    self.sizes.insert(set.epoch, set.validators.len());
+                    self.sizes.insert(set.epoch, set.len());
                 }
                 Ok(())
             }

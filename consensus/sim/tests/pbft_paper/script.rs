@@ -238,7 +238,7 @@ impl<R: Rules> Script<R> {
             .iter()
             .map(|voter| (index(*voter), self.sign(*voter, ballot).signature))
             .collect();
-        Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
+        Certificate { ballot, signatures: Signatures::new(self.set.seats(), &signatures) }
     }
 
     pub(crate) fn prepared(&self, view: u64, block: &SealedBlock) -> Prepared {

@@ -219,7 +219,7 @@ fn forge<R: Rules>(
         justification_hash: Digest::ZERO,
     };
     let ballot = Ballot { kind: VoteKind::PbftPrepare, position, block: header.hash(&chain_id) };
-    let certificate = Certificate { ballot, signatures: Signatures::new(set.len(), &[]) };
+    let certificate = Certificate { ballot, signatures: Signatures::new(set.seats(), &[]) };
     report.prepared = vec![Prepared { header, certificate }];
     let digest = Hasher::on_chain(Domain::ViewChange, &chain_id).value(&report).finish();
     let signature = signer.sign(&digest);

@@ -160,7 +160,7 @@ impl Quill {
             .iter()
             .map(|voter| (index(*voter), self.vote(*voter, ballot).signature))
             .collect();
-        Certificate { ballot, signatures: Signatures::new(self.set.len(), &signatures) }
+        Certificate { ballot, signatures: Signatures::new(self.set.seats(), &signatures) }
     }
 
     pub(crate) fn start(&self, view: u64, tip: BlockRef) -> ViewStart {
@@ -178,7 +178,7 @@ impl Quill {
             .iter()
             .map(|sender| (index(*sender), self.ack(*sender, start).signature))
             .collect();
-        ViewCertificate { start, signatures: Signatures::new(self.set.len(), &signatures) }
+        ViewCertificate { start, signatures: Signatures::new(self.set.seats(), &signatures) }
     }
 
     /// A report of somebody who knows nothing.

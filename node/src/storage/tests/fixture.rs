@@ -69,19 +69,15 @@ fn sender() -> Keypair {
 
 pub(super) fn genesis(chain_id: Digest) -> GenesisState {
     let key = |seed| Keypair::from_seed(&[seed; 32]).public();
-    let validators = ValidatorSet {
-        epoch: Epoch::new(0),
-        first_view: View::new(0),
-        max_faulty: 0,
-        validators: vec![Validator {
-            consensus_key: validator().public(),
-            network_key: key(102),
-            governance_key: key(103),
-            jailed: false,
-            accused: false,
-            since: Epoch::new(0),
-        }],
+    let validator = Validator {
+        consensus_key: validator().public(),
+        network_key: key(102),
+        governance_key: key(103),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
     };
+    let validators = ValidatorSet::new(Epoch::new(0), View::new(0), 0, [validator]);
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
     let state = genesis_state(balances, validators, Parameters::default(), []).unwrap();
     GenesisState { chain_id, time_ms: 1_700_000_000_000, engine: EngineName::Hybrid, state }
@@ -338,7 +334,8 @@ impl Chain {
     #[track_caller]
     pub(super) fn assert_proves(&self, proof: &FinalityProof, block: &SealedBlock) {
         let epoch = block.header.epoch;
-        let set = ValidatorSet { epoch, ..self.genesis.state.validators().clone() };
+        let mut set = self.genesis.state.validators().clone();
+        set.epoch = epoch;
         assert!(proof.verify(&block.hash(), &self.genesis.chain_id, &set, &Ed25519), "{block:?}");
     }
 

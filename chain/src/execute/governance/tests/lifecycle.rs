@@ -160,3 +160,40 @@ fn the_state_remembers_the_last_blocks_and_no_more() {
         assert!(!signers.contains(crate::types::ValidatorIndex::new(u16::MAX)));
     }
 }
+
+#[test]
+fn an_awaited_joiner_submits_its_word_and_connects_among_members() {
+    let rules = Parameters { access: AccessMode::Members, ..Parameters::default() };
+    let mut chain = Chain::with(4, rules);
+    let may = |chain: &Chain, action| {
+        let body = Body::Governance(action);
+        chain.state.may_submit(&key(4).address(), &body, Height::new(chain.height + 1))
+    };
+    let node = candidate(4).network_key;
+    let id = chain.nearly_pass(add(4));
+    assert!(!may(&chain, chain.ready(id, 1)) && !chain.state.may_connect(&node));
+    chain.done(governor(2), approve(id));
+    assert!(may(&chain, chain.ready(id, 1)) && chain.state.may_connect(&node));
+    assert!(!may(&chain, approve(id)), "nothing else");
+    let open_in = |blocks| {
+        let body = Body::Governance(chain.ready(id, 1));
+        chain.state.may_submit(&key(4).address(), &body, Height::new(chain.height + blocks))
+    };
+    assert!(!open_in(u64::from(rules.proposal_lifetime) + 1), "not when it expired");
+    chain.done(signer(4), chain.ready(id, 1));
+    assert!(chain.state.may_connect(&node), "as a validator");
+}
+
+#[test]
+fn the_access_mode_holds_from_the_next_transaction_on() {
+    let mut chain = Chain::new(4);
+    let members = Change::SetParameter { parameter: Parameter::Access(AccessMode::Members) };
+    let id = chain.nearly_pass(members);
+    let outsider = || Transaction::Signed(sign(&signer(1000), 0, approve(1)));
+    let nonce = chain.state.account(&governor(2).public().address()).nonce;
+    let last = Transaction::Signed(sign(&governor(2), nonce, approve(id)));
+    let before = execute(&chain.state, &chain.context(), &[outsider(), last.clone()]);
+    assert!(before.is_ok());
+    let after = execute(&chain.state, &chain.context(), &[last, outsider()]).unwrap_err();
+    assert_eq!((after.index, after.reason), (1, crate::execute::InvalidReason::NotAMember));
+}

@@ -75,7 +75,7 @@ fn take(chain: &mut Chain, step: Step) {
             // Only those whose keys are as they were can be accused with the tests' votes.
             let epoch = chain.epoch();
             let set = chain.state.validators();
-            let member = set.validators.get(usize::from(place));
+            let member = set.get(crate::types::ValidatorIndex::new(place));
             let as_made = member.is_some_and(|member| member.consensus_key == key(place));
             let piece = double_vote(epoch, place, 3);
             let counts =

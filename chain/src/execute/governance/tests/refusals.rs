@@ -301,7 +301,7 @@ fn evidence_comes_before_a_change() {
     assert_eq!(execution.receipts[1].outcome, refused(Refusal::ChangeInFlight));
     let next = execution.next_validators.unwrap();
     assert_eq!((next.len(), next.epoch.get()), (7, 1));
-    assert!(next.validators[3].jailed);
+    assert!(next.get(crate::types::ValidatorIndex::new(3)).unwrap().jailed);
     chain.done(last.0, last.1);
     let set = chain.state.validators();
     assert_eq!((set.len(), set.max_faulty, set.epoch.get()), (6, 1, 2));
