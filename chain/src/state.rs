@@ -8,6 +8,7 @@ mod access;
 mod draft;
 mod proof;
 mod record;
+mod snapshot;
 mod trie;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use imbl::OrdSet;
 pub(crate) use draft::{Draft, Slot};
 pub use proof::{PathEnd, StateProof};
 pub use record::{Account, ChainRecord, Change, Entry, RecordKey, RecordValue};
+pub use snapshot::{Assembly, Chunk, ChunkError, Cut, CutError, Part};
 
 use crate::access::Roles;
 use crate::governance::{GovernanceRecord, Parameters, Proposal, ProposalId};

@@ -95,11 +95,15 @@ pub enum LogFormat {
 pub struct StorageConfig {
     /// Final blocks between two copies of the state on disk. More: less writing, a longer restart.
     pub checkpoint_blocks: u64,
+    /// Final blocks between two snapshots that others may begin with; 0: none are taken.
+    pub snapshot_interval: u64,
+    /// Final blocks that stay; older ones are deleted. 0: all stay.
+    pub retain_blocks: u64,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { checkpoint_blocks: 1024 }
+        Self { checkpoint_blocks: 1024, snapshot_interval: 1000, retain_blocks: 0 }
     }
 }
 
@@ -183,6 +187,16 @@ impl NodeConfig {
             "Final blocks between two copies of the state on disk: a restart executes the rest.",
             "checkpoint_blocks",
             &storage.checkpoint_blocks,
+        );
+        page.setting(
+            "Final blocks between two snapshots for nodes that join; 0: none are taken.",
+            "snapshot_interval",
+            &storage.snapshot_interval,
+        );
+        page.setting(
+            "Final blocks that stay, at least 1000; older ones are deleted. 0: all stay.",
+            "retain_blocks",
+            &storage.retain_blocks,
         );
 
         page.section("mempool", "Transactions that wait for a block, held in memory.");

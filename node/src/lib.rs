@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod network;
 pub mod pool;
 pub mod rpc;
+pub mod snapshot;
 pub mod storage;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chain::codec;
 use chain::crypto::Keypair;
-use chain::transaction::Body;
+use chain::transaction::{Body, Expected};
 use chain::types::{Digest, Height};
 use consensus::engine::Time;
 use consensus_sim::linearizability::{Call, CasAccess};
@@ -209,7 +209,7 @@ impl Client {
         let asked = self.setting.now();
         let body = Body::CompareAndSwap {
             key: self.setting.keys[key].clone(),
-            expected: expected.map(bytes),
+            expected: expected.map_or(Expected::Absent, |value| Expected::Value(bytes(value))),
             value: bytes(value),
         };
         let swapped = CasAccess::Swapped { expected, value };
