@@ -6,6 +6,7 @@
 //! the transactions before (a balance, a compared value) gives a receipt that says it failed; its
 //! nonce is used all the same. Signatures are not checked here: see [`crate::ledger`].
 
+mod accounts;
 mod entries;
 mod evidence;
 mod governance;
@@ -13,6 +14,7 @@ mod transfers;
 
 pub use evidence::evidence_counts;
 
+use crate::access::AccessMode;
 use crate::crypto::Verifier;
 use crate::governance::RecentBlock;
 use crate::receipt::{FailureReason, Outcome, Receipt};
@@ -81,6 +83,10 @@ pub enum InvalidReason {
     WrongNonce { found: u64, expected: u64 },
     #[error("its sender has used up all nonces")]
     NoncesUsedUp,
+    #[error("it is not signed with the key of its account")]
+    WrongKey,
+    #[error("its sender is no member")]
+    NotAMember,
     #[error("its evidence does not count")]
     EvidenceDoesNotCount,
     #[error("its evidence stands behind a transaction of an account")]
@@ -126,6 +132,8 @@ pub(crate) struct Executor<'a> {
     draft: Draft<'a>,
     receipts: Vec<Receipt>,
     next_validators: Option<ValidatorSet>,
+    /// The rule as it is now: an earlier transaction may have changed it.
+    access: AccessMode,
     /// Whether a transaction of an account was executed: no evidence may follow.
     signed: bool,
 }
@@ -135,7 +143,14 @@ impl<'a> Executor<'a> {
         let mut draft = Draft::new(state);
         let parent = context.parent;
         draft.put(RecordKey::recent(parent.height), RecordValue::Recent(parent));
-        Self { context, draft, receipts: Vec::new(), next_validators: None, signed: false }
+        Self {
+            context,
+            draft,
+            receipts: Vec::new(),
+            next_validators: None,
+            access: state.parameters().access,
+            signed: false,
+        }
     }
 
     /// # Errors
@@ -154,8 +169,15 @@ impl<'a> Executor<'a> {
         let address = transaction.sender();
         let slot = Slot::account(address);
         let mut sender = self.draft.account_at(&slot);
+        if !sender.is_signed_by(payload) {
+            return Err(InvalidReason::WrongKey);
+        }
         if payload.nonce != sender.nonce {
             return Err(InvalidReason::WrongNonce { found: payload.nonce, expected: sender.nonce });
+        }
+        let by_members = self.access == AccessMode::Members;
+        if by_members && !self.draft.is_member(&address, &payload.body, height) {
+            return Err(InvalidReason::NotAMember);
         }
         sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
         self.signed = true;
@@ -189,7 +211,9 @@ impl<'a> Executor<'a> {
                 self.compare_and_swap(key, expected, value)
             }
             Body::Namespace(_) => Err(FailureReason::NamespaceNotFound),
-            Body::RotateKey { .. } => Err(FailureReason::KeyNotProven),
+            Body::RotateKey { new_key, possession } => {
+                self.rotate_key(address, slot, sender, new_key, possession)
+            }
             Body::Governance(action) => Ok(self.govern(action, &address)?),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::ProptestConfig;
 
 use crate::block::{Block, Header, Justification, Mode, SealedBlock, SignedHeader};
-use crate::certificate::{Ballot, Position, Vote, VoteKind};
+use crate::certificate::{Ballot, Certificate, Position, Vote, VoteKind};
 use crate::crypto::{Domain, Ed25519, Hasher, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
 use crate::execute::BlockContext;
@@ -185,6 +185,8 @@ pub(crate) struct Proposal {
     pub(crate) kind: BuildKind,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) transactions: Vec<SignedTransaction>,
+    /// The one that the block carries.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Proposal {
@@ -195,6 +197,7 @@ impl Proposal {
             kind: BuildKind::Ordinary,
             evidence: Vec::new(),
             transactions: Vec::new(),
+            certificate: None,
         }
     }
 
@@ -219,7 +222,8 @@ impl Proposal {
             BuildKind::Seal => (parent.epoch, parent.validators_hash),
             BuildKind::Ordinary => (state.chain().epoch, state.validators().hash(&CHAIN)),
         };
-        let justification = Justification::default();
+        let justification =
+            Justification { certificate: self.certificate.clone(), view_certificate: None };
         let header = Header {
             chain_id: CHAIN,
             epoch,

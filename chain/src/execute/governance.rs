@@ -216,6 +216,7 @@ impl Executor<'_> {
                 self.next_validators = Some(next);
             }
             Some(Effect::Parameters(parameters)) => {
+                self.access = parameters.access;
                 self.draft.put(RecordKey::Parameters, RecordValue::Parameters(parameters));
             }
             Some(Effect::Roles(account, roles)) if roles.is_empty() => {

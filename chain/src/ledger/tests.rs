@@ -1,3 +1,5 @@
+mod governance;
+
 use std::cell::RefCell;
 
 use super::*;
