@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::crypto::{Ed25519, Keypair, Verifier};
-use chain::ledger::{BuildLimits, Ledger};
+use chain::ledger::Ledger;
 use chain::mempool::{MempoolLimits, VerifiedTransaction};
 use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
@@ -124,7 +124,6 @@ impl<E: Engine> Node<E> {
             pool.clone(),
             view.clone(),
             upkeep.handle.clone(),
-            build_limits(&genesis),
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
@@ -329,13 +328,6 @@ fn start_pool<M: EngineMessage>(
     let (state, height) = (ledger.state().clone(), ledger.tip().height);
     TransactionPool::start(*ledger.chain_id(), limits, state, height, verifier, hooks)
         .map_err(NodeError::Thread)
-}
-
-fn build_limits(genesis: &Genesis) -> BuildLimits {
-    BuildLimits {
-        transaction_bytes: genesis.limits.block_bytes as usize,
-        transactions: genesis.limits.block_transactions as usize,
-    }
 }
 
 fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {
