@@ -34,6 +34,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The signature does not match.
     BadSignature,
+    /// The signing key is not the one that signs for the account now.
+    WrongKey,
+    /// The chain is for members, and the sender is none.
+    NotAMember,
     /// The nonce was used before: the transaction is a replay or was overtaken.
     BadNonce,
     /// The nonce is too far above the next one.
@@ -58,7 +62,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Pruned,
@@ -66,6 +70,8 @@ impl ErrorCode {
         Self::OtherChain,
         Self::TooLarge,
         Self::BadSignature,
+        Self::WrongKey,
+        Self::NotAMember,
         Self::BadNonce,
         Self::NonceGap,
         Self::InsufficientBalance,
@@ -88,6 +94,8 @@ impl ErrorCode {
             Self::OtherChain => "other_chain",
             Self::TooLarge => "too_large",
             Self::BadSignature => "bad_signature",
+            Self::WrongKey => "wrong_key",
+            Self::NotAMember => "not_a_member",
             Self::BadNonce => "bad_nonce",
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
@@ -110,6 +118,8 @@ impl ErrorCode {
             | Self::OtherChain
             | Self::TooLarge
             | Self::BadSignature
+            | Self::WrongKey
+            | Self::NotAMember
             | Self::BadNonce
             | Self::NonceGap
             | Self::InsufficientBalance

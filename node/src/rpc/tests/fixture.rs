@@ -10,7 +10,6 @@ use ::chain::certificate::{Ballot, Certificate, Signatures, VoteKind};
 use ::chain::codec;
 use ::chain::crypto::{Ed25519, Keypair, Signer as _};
 use ::chain::finality::FinalityProof;
-use ::chain::ledger::BuildLimits;
 use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
@@ -141,7 +140,6 @@ impl Fixture {
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
-            BuildLimits::default(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
