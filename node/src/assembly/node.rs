@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::access::{self, ChainAccess};
 use super::gossip;
 use super::layer::{LayerContext, OutboxLayer};
 use super::observer::ChainObserver;
@@ -27,7 +28,8 @@ use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, Open, PeerTransactions, Roster, SharedRoster,
+    AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster,
+    SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
@@ -46,7 +48,7 @@ pub struct Node<E: Engine> {
     pub consensus: ConsensusHost<E::Message>,
     pub network: Network<E::Message>,
     admin: AdminSocket,
-    sync: SyncService,
+    pub(super) sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
 }
@@ -76,6 +78,7 @@ impl<E: Engine> Node<E> {
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
         let me = own_place(&validators, &keys)?;
+        let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
@@ -87,9 +90,9 @@ impl<E: Engine> Node<E> {
             &validators,
             E::FAULT_MODEL,
             Arc::clone(&verifier),
+            Arc::new(ChainAccess::new(view.clone())),
         )
         .await?;
-        let view = ChainView::new(store.clone(), ledger.state().clone())?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
@@ -137,6 +140,7 @@ impl<E: Engine> Node<E> {
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
         gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
         gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
+        gossip.spawn(access::recheck(view.clone(), network.handle.clone()));
         let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
         let status = consensus.handle.status();
         metrics.add_sources(Sources {
@@ -238,6 +242,7 @@ async fn start_network<M: EngineMessage>(
     validators: &ValidatorSet,
     fault_model: FaultModel,
     verifier: Arc<dyn Verifier>,
+    access: Arc<dyn AccessPolicy>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
     let parse = |text: &String| {
         text.parse::<Multiaddr>()
@@ -251,7 +256,7 @@ async fn start_network<M: EngineMessage>(
         validators: validators.clone(),
         fault_model,
         verifier,
-        access: Arc::new(Open),
+        access,
     };
     Ok(Network::start(network).await?)
 }

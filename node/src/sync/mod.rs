@@ -115,7 +115,7 @@ impl SyncService {
         if let Some(checkpoint) = checkpoint {
             tasks.spawn(watch_checkpoint(checkpoint, view.clone(), status.clone()));
         }
-        let world = Arc::new(NodeWorld::<E> { view, network, inbox, status });
+        let world = Arc::new(NodeWorld::<E>::new(view, network, inbox, status));
         tasks.spawn(async move {
             let WrongChain { found } = Fetcher::new(world, rules, counters, sender).run().await;
             checkpoint.map(|checkpoint| CheckpointError { checkpoint, found })
@@ -161,3 +161,6 @@ async fn watch_checkpoint(
     }
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests;
