@@ -21,6 +21,7 @@ pub mod merkle;
 pub mod namespace;
 pub mod quorum;
 pub mod receipt;
+pub mod snapshot;
 pub mod state;
 #[cfg(test)]
 mod testing;

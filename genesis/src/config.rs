@@ -3,11 +3,10 @@
 //! What all validators must agree on is in the genesis instead.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::str::FromStr;
 
-use chain::types::{Digest, Height};
+use chain::snapshot::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -99,11 +98,15 @@ pub enum LogFormat {
 pub struct StorageConfig {
     /// Final blocks between two copies of the state on disk. More: less writing, a longer restart.
     pub checkpoint_blocks: u64,
+    /// Final blocks between two snapshots that others may begin with; 0: none are taken.
+    pub snapshot_interval: u64,
+    /// Final blocks that stay; older ones are deleted. 0: all stay.
+    pub retain_blocks: u64,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { checkpoint_blocks: 1024 }
+        Self { checkpoint_blocks: 1024, snapshot_interval: 1000, retain_blocks: 0 }
     }
 }
 
@@ -117,40 +120,12 @@ pub struct SyncConfig {
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// A final block by height and hash, written like `1200:4a0f…`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub height: Height,
-    pub hash: Digest,
-}
-
-impl fmt::Display for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.height, self.hash)
-    }
-}
-
-impl FromStr for Checkpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = || "write a checkpoint as HEIGHT:HASH, like 1200:4a0f…".to_owned();
-        let (height, hash) = text.split_once(':').ok_or_else(form)?;
-        let height = height.parse().map_err(|_| form())?;
-        if height == 0 {
-            return Err("the genesis needs no checkpoint: its hash is the chain id".into());
-        }
-        let hash = hash.parse().map_err(|error| format!("{}: {error}", form()))?;
-        Ok(Self { height: Height::new(height), hash })
-    }
-}
-
 /// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
 mod checkpoint {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    use super::Checkpoint;
+    use chain::snapshot::Checkpoint;
 
     pub(super) fn serialize<S: Serializer>(
         checkpoint: &Option<Checkpoint>,
@@ -252,6 +227,16 @@ impl NodeConfig {
             "Final blocks between two copies of the state on disk: a restart executes the rest.",
             "checkpoint_blocks",
             &storage.checkpoint_blocks,
+        );
+        page.setting(
+            "Final blocks between two snapshots for nodes that join; 0: none are taken.",
+            "snapshot_interval",
+            &storage.snapshot_interval,
+        );
+        page.setting(
+            "Final blocks that stay, at least 1000; older ones are deleted. 0: all stay.",
+            "retain_blocks",
+            &storage.retain_blocks,
         );
 
         page.section("sync", "Catching up with the chain.");

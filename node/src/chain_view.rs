@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chain::block::{Header, SealedBlock};
 use chain::finality::FinalityProof;
 use chain::ledger::Executed;
+use chain::light::Lineage;
 use chain::receipt::Receipt;
 use chain::state::State;
 use chain::types::{Digest, Epoch, Height};
@@ -111,7 +112,7 @@ impl ChainView {
         let (height, hash) = store.final_tip();
         let header = match height.get() {
             0 => None,
-            _ => Some(store.final_block(height)?.header.clone()),
+            _ => store.final_header(height)?,
         };
         Ok(Self(Arc::new(Inner {
             store,
@@ -128,6 +129,11 @@ impl ChainView {
         self.0.store.chain_id()
     }
 
+    /// The lowest height whose block is here.
+    pub fn lowest(&self) -> Height {
+        self.0.store.base()
+    }
+
     /// The last final block and the state after it.
     pub fn head(&self) -> Arc<Head> {
         Arc::clone(&self.0.head.read().unwrap_or_else(PoisonError::into_inner))
@@ -140,6 +146,21 @@ impl ChainView {
             .tip()
             .filter(|(height, _)| *height > head.height)
             .unwrap_or((head.height, head.hash))
+    }
+
+    /// The highest ordered block and the state after it; the final [`head`](Self::head) if none is
+    /// above that.
+    pub fn ordered_head(&self) -> (Arc<Head>, BlockStatus) {
+        let head = self.head();
+        // It may have become final meanwhile, which makes it no older.
+        match self.ordered().head().filter(|(block, _)| block.header.height > head.height) {
+            Some((block, state)) => {
+                let (height, header) = (block.header.height, Some(block.header.clone()));
+                let ordered = Head { height, hash: block.hash(), header, state };
+                (Arc::new(ordered), BlockStatus::Ordered)
+            }
+            None => (head, BlockStatus::Final),
+        }
     }
 
     /// A final block, or one that was proposed above the last final one.
@@ -176,6 +197,14 @@ impl ChainView {
     /// [`StoreError`] where the store fails.
     pub fn proof(&self, height: Height) -> Result<Option<FinalityProof>, StoreError> {
         self.0.store.prove(height)
+    }
+
+    /// Every change of the validator set from genesis to an epoch; `None` on a chain without proofs.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store fails.
+    pub fn lineage(&self, epoch: Epoch) -> Result<Option<Lineage>, StoreError> {
+        self.0.store.lineage(epoch)
     }
 
     /// What became of a transaction.
@@ -249,7 +278,10 @@ impl ChainView {
     }
 
     /// Reads on a thread that may block, with few others at the same time.
-    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+    pub(crate) async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> R {
         let reads = Arc::clone(&self.0.reads);
         let place = reads.acquire_owned().await.expect("nobody closes the semaphore of reads");
         let view = self.clone();
@@ -316,9 +348,14 @@ impl ChainView {
         }
     }
 
-    /// A block was executed: it may become ordered.
-    pub(crate) fn mark_executed(&self, block: &SealedBlock, executed: &Arc<Executed>) {
-        self.ordered().add(block, executed);
+    /// A block was executed, `state` is that after it: it may become ordered.
+    pub(crate) fn mark_executed(
+        &self,
+        block: &SealedBlock,
+        executed: &Arc<Executed>,
+        state: State,
+    ) {
+        self.ordered().add(block, executed, state);
     }
 
     /// Blocks became final; `state` is that after the last of them.

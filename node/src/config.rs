@@ -7,15 +7,18 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chain::snapshot::Checkpoint;
 use genesis::config::NodeConfig;
 pub use genesis::config::{
-    Checkpoint, LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
+    LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
 };
 use genesis::files::{self, FileError};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use toml::{Table, Value};
 use tracing_subscriber::EnvFilter;
+
+use crate::storage::MIN_RETAINED;
 
 /// More than any configuration has.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -181,6 +184,12 @@ fn check(config: &NodeConfig) -> Result<(), ConfigError> {
     }
     if config.storage.checkpoint_blocks == 0 {
         return invalid("storage.checkpoint_blocks", "must be at least 1".into());
+    }
+    let retained = config.storage.retain_blocks;
+    if (1..MIN_RETAINED).contains(&retained) {
+        let reason = "a node that was away for a little while catches up from them block by block";
+        let problem = format!("{retained} is too few: keep at least {MIN_RETAINED}, {reason}");
+        return invalid("storage.retain_blocks", format!("{problem}; or 0 to keep all"));
     }
     let mempool = &config.mempool;
     for (key, value) in [

@@ -1,7 +1,10 @@
 //! The consensus thread: one OS thread that runs the driver with blocking, synced writes.
 //!
 //! Everything that waits is taken in one turn, so it shares one sync. Async tasks reach the
-//! thread through the bounded [`Inbox`] alone, and hear of it through channels.
+//! thread through the bounded [`Inbox`] and the bounded line of reads alone, and hear of it
+//! through channels.
+
+mod reads;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,7 +18,10 @@ use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Ti
 use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::network::{Inbox, NetworkHandle, Roster, SharedRoster, Waited};
+pub use reads::{MAX_READS, ReadError};
+use reads::{PendingReads, ReadLine};
+
+use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
 
 /// Events that a slow subscriber may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -67,16 +73,27 @@ pub enum HostError {
 pub struct ConsensusHandle {
     status: watch::Receiver<Status>,
     events: broadcast::Sender<Event>,
+    reads: Arc<ReadLine>,
 }
 
 impl ConsensusHandle {
     /// A handle without a thread behind it: what it tells is in the test's hands.
     #[cfg(test)]
-    pub(crate) const fn fake(
+    pub(crate) fn fake(
         status: watch::Receiver<Status>,
         events: broadcast::Sender<Event>,
+        wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        Self { status, events }
+        Self { status, events, reads: ReadLine::new(Box::new(wake)) }
+    }
+
+    /// Answers all reads that wait, in place of the thread.
+    #[cfg(test)]
+    pub(crate) fn answer_reads(&self, height: Height) {
+        let mut pending = PendingReads::new(Arc::clone(&self.reads));
+        if let Some(id) = pending.take() {
+            pending.answer(id, height);
+        }
     }
 
     /// What the engine is doing, renewed after every turn.
@@ -167,10 +184,10 @@ struct Host<E: Engine, A, S> {
     inbox: Arc<Inbox<E::Message>>,
     network: NetworkHandle,
     roster: SharedRoster,
-    me: chain::crypto::PublicKey,
     observer: Box<dyn Observer>,
     status: watch::Sender<Status>,
     events: broadcast::Sender<Event>,
+    reads: PendingReads,
     /// The zero of the engine's time.
     epoch: Instant,
     announced: (Instant, Height),
@@ -184,7 +201,7 @@ where
 {
     fn start(parts: Parts<E, A, S>) -> Result<(Self, ConsensusHandle), HostError> {
         let Parts { config, recovered, signer, application, storage, .. } = parts;
-        let (mut outbox, epoch, me) = (parts.outbox, Instant::now(), config.me);
+        let (mut outbox, epoch) = (parts.outbox, Instant::now());
         let final_height = recovered.final_height;
         let driver = Driver::start(
             config,
@@ -197,17 +214,23 @@ where
         )?;
         let (status, status_receiver) = watch::channel(driver.status());
         let (events, _) = broadcast::channel(EVENTS);
-        let handle = ConsensusHandle { status: status_receiver, events: events.clone() };
+        let inbox = Arc::clone(&parts.inbox);
+        let reads = ReadLine::new(Box::new(move || inbox.wake()));
+        let handle = ConsensusHandle {
+            status: status_receiver,
+            events: events.clone(),
+            reads: Arc::clone(&reads),
+        };
         let mut host = Self {
             driver,
             outbox,
             inbox: parts.inbox,
             network: parts.network,
             roster: parts.roster,
-            me,
             observer: parts.observer,
             status,
             events,
+            reads: PendingReads::new(reads),
             epoch,
             announced: (epoch, final_height),
         };
@@ -223,16 +246,20 @@ where
                 Waited::Stopped => return Ok(()),
             };
             let began = Instant::now();
-            let roster = self.roster.get();
             let count = messages.len();
-            let own = self.network.me();
+            // A message may change who sits where, so every sender is looked up in its turn.
+            let (roster, own) = (self.roster.clone(), self.network.me());
             let incoming = messages.into_iter().filter_map(|(peer, message)| {
+                let roster = roster.get();
                 // In its own name this node puts in the final blocks that it fetched and checked.
                 let from = if peer == own { roster.any_other() } else { roster.index(&peer) };
                 from.map(|from| Incoming { from, message })
             });
             let now = self.time(began);
             self.driver.turn(now, incoming, self.outbox.as_mut())?;
+            if let Some(id) = self.reads.take() {
+                self.driver.read(now, id, self.outbox.as_mut())?;
+            }
             self.publish(began.elapsed(), count);
         }
     }
@@ -254,9 +281,11 @@ where
         });
     }
 
-    fn note(&self, event: &Event) {
+    fn note(&mut self, event: &Event) {
         match event {
-            Event::Ordered { .. } | Event::ReadReady { .. } => {}
+            Event::Ordered { .. } => {}
+            // The turn that made this ready has committed already.
+            Event::ReadReady { id, height } => self.reads.answer(*id, *height),
             Event::ModeChanged { height, from, to, reason } => {
                 tracing::info!(%height, %from, %to, ?reason, "mode changed");
             }
@@ -268,8 +297,6 @@ where
             }
             Event::EpochStarted { epoch, validators } => {
                 tracing::info!(%epoch, validators = validators.len(), "epoch started");
-                self.network.set_validators(validators);
-                self.roster.set(Roster::new(validators, &self.me));
             }
             Event::EvidenceFound { evidence } => tracing::warn!(
                 accused = %evidence.accused(),

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod network;
 pub mod pool;
 pub mod rpc;
+pub mod snapshot;
 pub mod storage;
 pub mod sync;
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub fn plan_for(model: FaultModel, seed: u64, n: usize) -> Plan {
     let load = Load {
         transactions: dice.between(5, 60),
         senders: dice.index(4) + 1,
-        reads: model == FaultModel::Crash,
+        reads: true,
         interval: MS * dice.between(1, 25) as u32,
     };
     let signatures =
@@ -56,6 +56,7 @@ pub fn plan_for(model: FaultModel, seed: u64, n: usize) -> Plan {
         seed,
         validators: n,
         max_faulty: u16::try_from(max_faulty).expect("at most 128 validators"),
+        joiners: 0,
         workload,
         signatures,
         options,

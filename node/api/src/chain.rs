@@ -31,6 +31,9 @@ pub struct ChainStatus {
     /// Place of this node in the current validator set; `null`: it only observes.
     pub validator: Option<ValidatorIndex>,
     pub height_final: Height,
+    /// The lowest height whose block this node has; what is below was pruned, or the node began
+    /// with a snapshot.
+    pub height_lowest: Height,
     /// Of the last final block.
     pub hash: Digest,
     /// After the last final block.

@@ -49,7 +49,7 @@ pub fn method_names() -> Vec<String> {
 }
 
 fn methods() -> Vec<Value> {
-    [chain_methods(), tx_methods(), state_methods(), consensus_methods()].concat()
+    [chain_methods(), tx_methods(), state_methods(), proof_methods(), consensus_methods()].concat()
 }
 
 fn chain_methods() -> Vec<Value> {
@@ -146,8 +146,8 @@ fn state_methods() -> Vec<Value> {
         ),
         method(
             "kv_get",
-            "The value of a key after the last final block, or null",
-            &[Param("key", Required, reference("Bytes"))],
+            "The value of a key, or null, with its version and the block that it is the state after",
+            &[Param("key", Required, reference("Bytes")), read_level()],
             object(),
         ),
         method(
@@ -164,10 +164,42 @@ fn state_methods() -> Vec<Value> {
                     Optional,
                     json!({ "type": "integer", "minimum": 1, "maximum": MAX_SCAN }),
                 ),
+                read_level(),
             ],
             object(),
         ),
     ]
+}
+
+/// How new an answer must be: by default final on this node.
+fn read_level() -> Param {
+    Param("read", Optional, one_of(&["final", "ordered", "linearizable"]))
+}
+
+fn proof_methods() -> Vec<Value> {
+    let subject = |name: &str, schema: Value| {
+        let properties = json!({ name: schema });
+        json!({ "type": "object", "properties": properties, "required": [name] })
+    };
+    let subjects = [
+        subject("transaction", reference("Digest")),
+        subject("account", reference("Address")),
+        subject("key", reference("Bytes")),
+        subject("validators", json!({ "type": "integer", "minimum": 0 })),
+        subject("record", reference("Bytes")),
+        subject("evidence", reference("Digest")),
+    ];
+    vec![method(
+        "proof_get",
+        "A self-contained proof file, checked with the genesis alone: a transaction is final with \
+         its receipt, the state after the last final block holds this, a validator equivocated",
+        &[Param("subject", Required, json!({ "oneOf": subjects }))],
+        json!({
+            "type": "object",
+            "properties": { "file": { "type": "string" } },
+            "required": ["file"],
+        }),
+    )]
 }
 
 fn consensus_methods() -> Vec<Value> {

@@ -28,11 +28,11 @@ use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster,
-    SharedRoster,
+    AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
+use crate::snapshot::{Upkeep, UpkeepPolicy};
 use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
 use crate::sync::{self, SyncService};
 
@@ -47,6 +47,7 @@ pub struct Node<E: Engine> {
     pub pool: TransactionPool,
     pub consensus: ConsensusHost<E::Message>,
     pub network: Network<E::Message>,
+    pub upkeep: Upkeep,
     admin: AdminSocket,
     pub(super) sync: SyncService,
     /// Gossip between the pool and the network.
@@ -93,10 +94,13 @@ impl<E: Engine> Node<E> {
             Arc::new(ChainAccess::new(view.clone())),
         )
         .await?;
+        let policy = UpkeepPolicy::from(&config.storage);
+        let upkeep = Upkeep::start(store.clone(), policy, ledger.state().clone())
+            .map_err(NodeError::Thread)?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
-        let roster = SharedRoster::new(Roster::new(&validators, &keys.validator.public()));
+        let roster = SharedRoster::new(std::slice::from_ref(&validators), keys.validator.public());
         let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
@@ -107,6 +111,7 @@ impl<E: Engine> Node<E> {
             store.clone(),
             pool.clone(),
             view.clone(),
+            upkeep.handle.clone(),
             build_limits(&genesis),
         );
         let execution = application.counters();
@@ -160,7 +165,7 @@ impl<E: Engine> Node<E> {
             metrics,
         };
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
-        let node = Self { rpc, view, pool, consensus, network, admin, sync, gossip };
+        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -186,6 +191,7 @@ impl<E: Engine> Node<E> {
             () = self.network.failed() => NodeError::Ended("the network"),
             () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
             () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.upkeep.failed() => NodeError::Ended("the upkeep of the store"),
             () = self.admin.failed() => NodeError::Ended("the admin socket"),
             wrong = self.sync.failed() => match wrong {
                 Some(error) => error.into(),
@@ -197,13 +203,14 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, admin, sync, gossip } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip } = self;
         drop(admin);
         rpc.stop().await;
         drop(gossip);
         sync.stop().await;
         consensus.stop().await;
         drop(network);
+        drop(upkeep);
         drop((pool, view));
     }
 }

@@ -368,13 +368,15 @@ impl NetworkHandle {
         self.book.fault(peer, Misbehaviour::Lie, why);
     }
 
-    /// The members from now on: those of a new epoch, with those of the one before, who keep
-    /// answering until the new epoch is under way.
-    pub fn set_validators(&self, validators: &ValidatorSet) {
+    /// The members from now on: those of the current set, which is the first, and of those to come,
+    /// with those of the one before, who keep answering until the new epoch is under way.
+    pub fn set_validators(&self, sets: &[ValidatorSet]) {
+        let Some(validators) = sets.first() else { return };
         let mut current = self.validators.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, validators.clone());
         drop(current);
-        self.book.set_members(roster::peer_ids(validators).chain(roster::peer_ids(&before)));
+        let known = sets.iter().flat_map(roster::peer_ids);
+        self.book.set_members(known.chain(roster::peer_ids(&before)));
     }
 
     /// Replaces the filter of this node: connections with these peers are closed and refused, and

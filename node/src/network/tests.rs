@@ -131,8 +131,8 @@ impl Node {
 
     async fn configured(place: usize, n: usize, config: NetworkConfig) -> Self {
         let (network, transactions) = Network::start(config).await.unwrap();
-        let roster = Roster::new(&validators(n), &consensus_key(place).public());
-        let outbox = NetworkOutbox::new(network.handle.clone(), SharedRoster::new(roster));
+        let roster = SharedRoster::new(&[validators(n)], consensus_key(place).public());
+        let outbox = NetworkOutbox::new(network.handle.clone(), roster);
         Self { network, outbox, transactions }
     }
 

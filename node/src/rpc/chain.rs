@@ -47,6 +47,7 @@ impl ChainApiServer for ChainRpc {
             peer_id: identity.peer_id.clone(),
             validator: status.me,
             height_final: head.height,
+            height_lowest: view.lowest(),
             hash: head.hash,
             state_root: head.state.root(),
             timestamp_ms: head

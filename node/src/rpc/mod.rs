@@ -1,7 +1,7 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, state, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -22,7 +22,9 @@
 //! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
 //! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
+//! | reads that wait for a quorum | 1024, 10 s | an error |
 
+mod account;
 mod budget;
 mod chain;
 mod consensus;
@@ -32,11 +34,12 @@ mod errors;
 mod health;
 mod hosts;
 mod http;
+mod kv;
 mod listen;
 mod patience;
 mod places;
+mod proof;
 mod relay;
-mod state;
 #[cfg(test)]
 mod tests;
 mod tx;
@@ -55,7 +58,7 @@ use node_api::block::Finality;
 use node_api::chain::SyncStatus;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    RpcApiServer as _, TxApiServer as _,
+    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -281,8 +284,9 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     let distinct = "the traits name every method once: a test calls this";
     all.merge(chain::ChainRpc::new(shared(), relay.clone()).into_rpc()).expect(distinct);
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
-    all.merge(state::AccountRpc(shared()).into_rpc()).expect(distinct);
-    all.merge(state::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(kv::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all

@@ -2,6 +2,7 @@
 
 mod calls;
 mod fixture;
+mod levels;
 mod malformed;
 mod pages;
 mod subscriptions;

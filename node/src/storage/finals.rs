@@ -13,7 +13,8 @@ impl Store {
     /// proof, and go at least up to the first. `None` above the final tip.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or a block is missing.
+    /// [`StoreError`] where the database fails or a block is missing; [`StoreError::Pruned`] below
+    /// the lowest block that is kept.
     pub fn final_run(&self, from: Height, max_bytes: usize) -> Result<Option<Finals>, StoreError> {
         self.final_run_until(from, Height::new(u64::MAX), max_bytes)
     }
@@ -32,6 +33,7 @@ impl Store {
         if from.get() == 0 || from > last {
             return Ok(None);
         }
+        self.check_kept(from)?;
         let mut blocks = Vec::new();
         let mut bytes = 0;
         // The longest run so far that may be served: on a chain with proofs it ends at one.

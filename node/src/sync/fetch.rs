@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chain::block::BlockKind;
 use chain::crypto::Verifier;
+use chain::snapshot::Checkpoint;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
@@ -14,13 +15,13 @@ use consensus::engine::FaultModel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Counters;
 use super::check::{self, Lie};
 use super::peers::Peers;
 use super::progress::{Meter, SyncProgress};
 use super::protocol::{Request, Response, Status};
 use super::window::{Run, Wanted, Window};
 use super::world::{Failed, Here, World};
-use super::{Checkpoint, Counters};
 use crate::network::PeerId;
 
 /// How long a peer has to serve a run.

@@ -35,6 +35,7 @@ mod world;
 use std::sync::Arc;
 
 use chain::crypto::Verifier;
+use chain::snapshot::Checkpoint;
 use chain::types::Digest;
 use consensus::engine::{Engine, Status};
 use prometheus_client::metrics::counter::Counter;
@@ -45,7 +46,6 @@ use crate::chain_view::ChainView;
 use crate::network::{Inbox, NetworkHandle, Question};
 use crate::storage::Store;
 
-pub use genesis::config::Checkpoint;
 pub use progress::SyncProgress;
 
 use fetch::{Fetcher, Rules, WrongChain};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chain::crypto::Ed25519;
+use chain::snapshot::Checkpoint;
 use consensus::engine::{Engine, FaultModel, Role};
 use consensus::hybrid::Message;
 use tokio::task::JoinSet;
@@ -10,7 +11,6 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::network::{Multiaddr, Network, NetworkConfig, Open, PeerId};
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
-use crate::sync::Checkpoint;
 use crate::testing::signed_chain::Chain;
 
 /// Blocks of the chain before anybody starts.

@@ -22,11 +22,12 @@ use genesis::spec::{GenesisBalance, GenesisValidator, GovernanceParameters};
 use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use node_api::HexBytes;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use super::super::*;
 use crate::application::NodeApplication;
 use crate::pool::PoolHooks;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 
 /// Somebody with money.
@@ -64,6 +65,9 @@ pub(super) struct Fixture {
     pub(super) view: ChainView,
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<Event>,
+    pub(super) consensus: ConsensusHandle,
+    /// Notified when a read waits for a quorum.
+    pub(super) reading: Arc<Notify>,
     pub(super) peers: Arc<FakePeers>,
     pub(super) sync: watch::Sender<SyncProgress>,
     /// Of the next block.
@@ -136,6 +140,7 @@ impl Fixture {
             opened.store,
             pool.clone(),
             view.clone(),
+            UpkeepHandle::idle(),
             BuildLimits::default(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
@@ -150,11 +155,15 @@ impl Fixture {
         });
         let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
         let (sync_sender, sync) = watch::channel(heard);
+        let reading = Arc::new(Notify::new());
+        let asked = Arc::clone(&reading);
+        let consensus =
+            ConsensusHandle::fake(status_receiver, events.clone(), move || asked.notify_one());
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
             pool,
-            consensus: ConsensusHandle::fake(status_receiver, events.clone()),
+            consensus: consensus.clone(),
             peers: peers.clone(),
             sync,
             metrics,
@@ -172,6 +181,8 @@ impl Fixture {
             view,
             status,
             events,
+            consensus,
+            reading,
             peers,
             sync: sync_sender,
             mode: Mode::Fast,

@@ -16,7 +16,7 @@ use node_api::chain::{
     ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList,
 };
 use node_api::consensus::{ConsensusState, Role};
-use node_api::kv::{KvEntry, KvPage, KvValue};
+use node_api::kv::{KvEntry, KvPage, KvValue, ReadLevel};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
 use node_api::{
@@ -59,6 +59,7 @@ impl ChainApiServer for Api {
             moniker: "node1".into(),
             peer_id: "12D3KooWfake".into(),
             validator: Some(ValidatorIndex::new(1)),
+            height_lowest: Height::new(1),
             height_final: height,
             hash: Digest([1; 32]),
             state_root: Digest([0xaa; 32]),
@@ -188,10 +189,17 @@ impl AccountApiServer for Api {
 
 #[async_trait]
 impl KvApiServer for Api {
-    async fn get(&self, key: HexBytes) -> RpcResult<KvValue> {
+    async fn get(&self, key: HexBytes, _read: Option<ReadLevel>) -> RpcResult<KvValue> {
         let ledger = self.ledger();
-        let value = ledger.store.get(&key.0).cloned().map(HexBytes);
-        Ok(KvValue { key, value, height: Height::new(ledger.height) })
+        let entry = ledger.store.get(&key.0);
+        Ok(KvValue {
+            value: entry.map(|entry| HexBytes(entry.value.clone())),
+            version: entry.map(|entry| entry.version),
+            key,
+            height: Height::new(ledger.height),
+            block: Digest([ledger.height as u8; 32]),
+            status: BlockStatus::Final,
+        })
     }
 
     async fn scan(
@@ -199,6 +207,7 @@ impl KvApiServer for Api {
         prefix: HexBytes,
         start: Option<HexBytes>,
         limit: Option<u32>,
+        _read: Option<ReadLevel>,
     ) -> RpcResult<KvPage> {
         let ledger = self.ledger();
         let start = start.unwrap_or_else(|| prefix.clone()).0;
@@ -206,14 +215,21 @@ impl KvApiServer for Api {
         let limit = limit.unwrap_or(2).min(2) as usize;
         let mut found =
             ledger.store.range(start..).filter(|(key, _)| key.starts_with(&prefix.0)).map(
-                |(key, value)| KvEntry {
+                |(key, entry)| KvEntry {
                     key: HexBytes(key.clone()),
-                    value: HexBytes(value.clone()),
+                    value: HexBytes(entry.value.clone()),
+                    version: entry.version,
                 },
             );
         let entries = found.by_ref().take(limit).collect();
         let next = found.next().map(|entry| entry.key);
-        Ok(KvPage { entries, next, height: Height::new(ledger.height) })
+        Ok(KvPage {
+            entries,
+            next,
+            height: Height::new(ledger.height),
+            block: Digest([ledger.height as u8; 32]),
+            status: BlockStatus::Final,
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chain::block::{BlockKind, Header, Mode};
 use chain::crypto::Ed25519;
 use chain::mempool::MempoolLimits;
+use chain::state::Entry;
 use chain::transaction::{Body, SignedTransaction};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
@@ -20,7 +21,7 @@ pub(super) struct Ledger {
     pub(super) height: u64,
     pub(super) balances: BTreeMap<Address, u128>,
     pub(super) nonces: BTreeMap<Address, u64>,
-    pub(super) store: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(super) store: BTreeMap<Vec<u8>, Entry>,
     pub(super) transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
     pub(super) submitted: Vec<SignedTransaction>,
     /// The server itself, if it is to stop once it has sent the blocks that somebody watches.
@@ -99,7 +100,9 @@ impl Ledger {
                 *self.balances.entry(*to).or_default() += amount.get();
             }
             Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
-                self.store.insert(key.clone(), value.clone());
+                let before = self.store.get(key).map_or(0, |entry| entry.version);
+                let entry = Entry { value: value.clone(), version: before + 1 };
+                self.store.insert(key.clone(), entry);
             }
             Body::Delete { key } => {
                 self.store.remove(key);

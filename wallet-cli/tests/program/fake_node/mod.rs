@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chain::crypto::Keypair;
+use chain::state::Entry;
 use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest};
 use jsonrpsee::server::{Server, ServerHandle};
@@ -86,7 +87,8 @@ impl FakeNode {
     }
 
     pub(crate) fn put(&self, key: &str, value: &[u8]) {
-        self.ledger().store.insert(key.into(), value.to_vec());
+        let entry = Entry { value: value.to_vec(), version: 1 };
+        self.ledger().store.insert(key.into(), entry);
     }
 
     pub(crate) fn balance(&self, address: Address) -> u128 {

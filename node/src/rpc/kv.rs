@@ -1,48 +1,38 @@
-//! Namespaces `account` and `kv`: the state after the last final block.
+//! Namespace `kv`: reads of the key-value store.
+
+mod level;
 
 use std::sync::Arc;
 
 use chain::state::State;
 use chain::transaction::MAX_KEY_BYTES;
-use chain::types::Address;
 use jsonrpsee::core::{RpcResult, async_trait};
-use node_api::account::{Account, AccountApiServer};
-use node_api::kv::{KvApiServer, KvEntry, KvPage, KvValue};
+use node_api::kv::{KvApiServer, KvEntry, KvPage, KvValue, ReadLevel};
 use node_api::limits::{DEFAULT_SCAN, MAX_SCAN};
 use node_api::{ApiError, HexBytes};
 
 use super::{Context, errors};
+use level::Version;
 
 /// Most bytes of keys and values in one page of a scan; one entry always fits.
 const PAGE_BYTES: usize = 256 * 1024;
-
-pub(super) struct AccountRpc(pub(super) Arc<Context>);
-
-#[async_trait]
-impl AccountApiServer for AccountRpc {
-    async fn get(&self, address: Address) -> RpcResult<Account> {
-        let head = self.0.view.head();
-        let account = head.state.account(&address);
-        Ok(Account {
-            address,
-            balance: account.balance,
-            nonce: account.nonce,
-            // The pool may not have followed the chain yet.
-            next_nonce: self.0.pool.next_nonce(&address).max(account.nonce),
-            height: head.height,
-        })
-    }
-}
 
 pub(super) struct KvRpc(pub(super) Arc<Context>);
 
 #[async_trait]
 impl KvApiServer for KvRpc {
-    async fn get(&self, key: HexBytes) -> RpcResult<KvValue> {
+    async fn get(&self, key: HexBytes, read: Option<ReadLevel>) -> RpcResult<KvValue> {
         check_key("key", &key)?;
-        let head = self.0.view.head();
-        let value = head.state.entry(&key.0).map(|entry| HexBytes(entry.value.clone()));
-        Ok(KvValue { key, value, height: head.height })
+        let Version { head, status } = level::version(&self.0, read.unwrap_or_default()).await?;
+        let entry = head.state.entry(&key.0);
+        Ok(KvValue {
+            value: entry.map(|entry| HexBytes(entry.value.clone())),
+            version: entry.map(|entry| entry.version),
+            key,
+            height: head.height,
+            block: head.hash,
+            status,
+        })
     }
 
     async fn scan(
@@ -50,6 +40,7 @@ impl KvApiServer for KvRpc {
         prefix: HexBytes,
         start: Option<HexBytes>,
         limit: Option<u32>,
+        read: Option<ReadLevel>,
     ) -> RpcResult<KvPage> {
         check_key("prefix", &prefix)?;
         if let Some(start) = &start {
@@ -59,10 +50,10 @@ impl KvApiServer for KvRpc {
         if !(1..=MAX_SCAN).contains(&limit) {
             return Err(errors::invalid(format!("limit {limit} is not 1 to {MAX_SCAN}")).into());
         }
-        let head = self.0.view.head();
+        let Version { head, status } = level::version(&self.0, read.unwrap_or_default()).await?;
         let start = start.as_ref().map(|start| start.0.as_slice());
         let (entries, next) = page(&head.state, &prefix.0, start, limit as usize);
-        Ok(KvPage { entries, next, height: head.height })
+        Ok(KvPage { entries, next, height: head.height, block: head.hash, status })
     }
 }
 
@@ -85,13 +76,17 @@ fn page(
         if entries.len() == limit || (bytes > PAGE_BYTES && !entries.is_empty()) {
             return (entries, Some(HexBytes(key.to_vec())));
         }
-        entries.push(KvEntry { key: key.to_vec().into(), value: entry.value.clone().into() });
+        entries.push(KvEntry {
+            key: key.to_vec().into(),
+            value: entry.value.clone().into(),
+            version: entry.version,
+        });
         rest.next();
     }
     (entries, None)
 }
 
-fn check_key(what: &str, key: &HexBytes) -> Result<(), ApiError> {
+pub(super) fn check_key(what: &str, key: &HexBytes) -> Result<(), ApiError> {
     let len = key.0.len();
     if len > MAX_KEY_BYTES {
         return Err(errors::invalid(format!(
