@@ -90,7 +90,8 @@ impl Verification {
         for KvEntry { key, value, .. } in listed {
             let proven = self.entry(node, &key, Some(&value), height).await?;
             if let Some(entry) = proven.value {
-                entries.push(KvEntry { key, value: HexBytes(entry.value) });
+                let version = entry.version;
+                entries.push(KvEntry { key, value: HexBytes(entry.value), version });
             }
         }
         Ok(entries)

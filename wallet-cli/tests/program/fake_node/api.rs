@@ -12,9 +12,7 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
-use node_api::chain::{
-    ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList,
-};
+use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::kv::{KvEntry, KvPage, KvValue, ReadLevel};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
