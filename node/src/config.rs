@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chain::snapshot::Checkpoint;
 use genesis::config::NodeConfig;
 pub use genesis::config::{
     LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
@@ -34,6 +35,7 @@ pub struct Overrides {
     pub rpc_listen: Option<SocketAddr>,
     pub log_level: Option<String>,
     pub log_format: Option<LogFormat>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Settings that cannot be used, with what to change.
@@ -81,6 +83,7 @@ impl Overrides {
         replace(&mut config.rpc.listen, self.rpc_listen.as_ref());
         replace(&mut config.log.level, self.log_level.as_ref());
         replace(&mut config.log.format, self.log_format.as_ref());
+        config.sync.checkpoint = self.checkpoint.or(config.sync.checkpoint);
         config
     }
 }

@@ -92,7 +92,8 @@ fn run<E: Engine>(plan: &Plan, lines: usize) -> (Report, Done, Vec<String>) {
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
 fn sweep<E: Engine>(n: usize, seeds: u64) {
-    let (mut blocks, mut epochs, mut asked, mut kills, mut crashed, mut slowest) = (0, 0, 0, 0, 0, 0);
+    let (mut blocks, mut epochs, mut asked, mut kills, mut crashed, mut slowest) =
+        (0, 0, 0, 0, 0, 0);
     let mut failed = Vec::new();
     let runs = seeds * soak::factor();
     for seed in soak::seeds(seeds) {

@@ -87,7 +87,7 @@ fn record_key(subject: Subject) -> Result<RecordKey, ApiError> {
     match subject {
         Subject::Account(address) => Ok(RecordKey::Account(address)),
         Subject::Key(key) => {
-            super::state::check_key("key", &key)?;
+            super::kv::check_key("key", &key)?;
             Ok(RecordKey::Entry(key.0))
         }
         Subject::Validators(epoch) => Ok(RecordKey::Validators(epoch)),

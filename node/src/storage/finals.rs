@@ -16,6 +16,19 @@ impl Store {
     /// [`StoreError`] where the database fails or a block is missing; [`StoreError::Pruned`] below
     /// the lowest block that is kept.
     pub fn final_run(&self, from: Height, max_bytes: usize) -> Result<Option<Finals>, StoreError> {
+        self.final_run_until(from, Height::new(u64::MAX), max_bytes)
+    }
+
+    /// The same, and no further than it takes to cover the height `until`.
+    ///
+    /// # Errors
+    /// As [`final_run`](Self::final_run).
+    pub fn final_run_until(
+        &self,
+        from: Height,
+        until: Height,
+        max_bytes: usize,
+    ) -> Result<Option<Finals>, StoreError> {
         let last = self.final_tip().0;
         if from.get() == 0 || from > last {
             return Ok(None);
@@ -36,6 +49,9 @@ impl Store {
             let proof = self.proof(height)?;
             if proof.is_some() || !self.has_proofs() {
                 longest = Some((blocks.len(), proof));
+                if height >= until {
+                    break;
+                }
             }
             if closes_epoch {
                 break;

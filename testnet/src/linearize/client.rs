@@ -14,6 +14,7 @@ use chain::types::{Digest, Height};
 use consensus::engine::Time;
 use consensus_sim::linearizability::{Call, CasAccess};
 use jsonrpsee::ws_client::WsClient;
+use node_api::kv::ReadLevel;
 use node_api::transaction::{TxState, TxStatus};
 use node_api::tx::Wait;
 use node_api::{ApiError, ChainApiClient, HexBytes, KvApiClient, TxApiClient};
@@ -21,7 +22,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tokio::time::timeout;
 
-use super::Reads;
 use super::history::Entry;
 use crate::cluster::manifest::NodeEntry;
 use crate::rpc;
@@ -41,7 +41,7 @@ pub(super) struct Setting {
     pub chain_id: Digest,
     /// No other history has these.
     pub keys: Vec<Vec<u8>>,
-    pub reads: Reads,
+    pub reads: ReadLevel,
     /// Decides what clients do, and their accounts.
     pub seed: u64,
     pub clients: usize,
@@ -168,11 +168,9 @@ impl Client {
 
     async fn read(&mut self, connection: &WsClient, key: usize) {
         let asked = self.setting.now();
-        if self.setting.reads == Reads::Linearizable && !self.fence(connection).await {
-            return;
-        }
         let bytes = HexBytes(self.setting.keys[key].clone());
-        match timeout(PATIENCE, KvApiClient::get(connection, bytes)).await {
+        let level = self.setting.reads;
+        match timeout(PATIENCE, KvApiClient::get(connection, bytes, Some(level))).await {
             Ok(Ok(found)) => {
                 let value = found.value.map(|bytes| number(&bytes.0));
                 self.seen[key] = value;
@@ -181,14 +179,6 @@ impl Client {
             // A read that nobody saw the answer of says nothing.
             Ok(Err(_)) | Err(_) => self.leave(),
         }
-    }
-
-    /// Has something made final through this node: what the node says afterwards is no older than
-    /// what was final anywhere when this began.
-    async fn fence(&mut self, connection: &WsClient) -> bool {
-        let key = self.key.public().address().0.to_vec();
-        let fate = self.submit(connection, Body::Put { key, value: Vec::new() }).await;
-        matches!(fate, Fate::Settled(_))
     }
 
     async fn write(&mut self, connection: &WsClient, key: usize) {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use consensus::registry::EngineName;
 use consensus_sim::linearizability::CasAccess;
+use node_api::kv::ReadLevel;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -39,15 +40,6 @@ const KEYS: usize = 5;
 const CONTROLS: u32 = 3;
 /// How long a history may take.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// What reads of a history promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reads {
-    /// The state that the node knows to be final: may be old.
-    Final,
-    /// Never older than anything acknowledged before the read began.
-    Linearizable,
-}
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -130,7 +122,7 @@ async fn all(
     for number in 0..options.histories {
         let began = Instant::now();
         let history =
-            play(&mut cluster, &mut nemesis, options, number, Reads::Linearizable).await?;
+            play(&mut cluster, &mut nemesis, options, number, ReadLevel::Linearizable).await?;
         let findings = history.check();
         tell(format!(
             "history {:>3} of {}: {} calls in {:.1} s, {} of unknown outcome; {}",
@@ -163,7 +155,7 @@ async fn notices_stale_reads(
     let mut nemesis = Nemesis::new(&[Fault::Partition], options.seed);
     for number in 0..CONTROLS {
         let number = options.histories + number;
-        let history = play(cluster, &mut nemesis, options, number, Reads::Final).await?;
+        let history = play(cluster, &mut nemesis, options, number, ReadLevel::Final).await?;
         let findings = history.check();
         tell(format!("control with reads that may be old: {}", findings.verdict()));
         let read = |entry: &Entry| matches!(entry.call.operation, CasAccess::Read(_));
@@ -180,7 +172,7 @@ async fn play(
     nemesis: &mut Nemesis,
     options: &Options,
     number: u32,
-    reads: Reads,
+    reads: ReadLevel,
 ) -> anyhow::Result<History> {
     let manifest = cluster.manifest()?;
     let key = |key: usize| format!("history-{number}-{key}").into_bytes();

@@ -68,6 +68,7 @@ pub(super) struct Fixture {
     /// Notified when a read waits for a quorum.
     pub(super) reading: Arc<Notify>,
     pub(super) peers: Arc<FakePeers>,
+    pub(super) sync: watch::Sender<SyncProgress>,
     /// Of the next block.
     pub(super) mode: Mode,
     validator: Keypair,
@@ -150,6 +151,8 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
         });
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
         let reading = Arc::new(Notify::new());
         let asked = Arc::clone(&reading);
         let consensus =
@@ -160,6 +163,7 @@ impl Fixture {
             pool,
             consensus: consensus.clone(),
             peers: peers.clone(),
+            sync,
             metrics,
         };
         let mut config =
@@ -178,6 +182,7 @@ impl Fixture {
             consensus,
             reading,
             peers,
+            sync: sync_sender,
             mode: Mode::Fast,
             validator,
             _gossip: gossiped,
