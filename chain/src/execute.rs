@@ -8,15 +8,18 @@
 
 mod entries;
 mod evidence;
+mod namespaces;
 mod transfers;
 
 pub use evidence::evidence_counts;
+
+use std::collections::BTreeSet;
 
 use crate::crypto::Verifier;
 use crate::receipt::{FailureReason, GovernanceRefusal, Outcome, Receipt};
 use crate::state::{Account, ChainRecord, Change, Draft, RecordKey, RecordValue, Slot, State};
 use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
-use crate::types::{Digest, Height, View};
+use crate::types::{Address, Digest, Height, View};
 use crate::validator::ValidatorSet;
 
 /// What execution needs to know of the block.
@@ -117,6 +120,8 @@ pub(crate) struct Executor<'a> {
     next_validators: Option<ValidatorSet>,
     /// Whether a transaction of an account was executed: no evidence may follow.
     signed: bool,
+    /// Names before the first `/` of the keys that were written: none becomes a namespace.
+    names_in_use: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Executor<'a> {
@@ -127,6 +132,7 @@ impl<'a> Executor<'a> {
             receipts: Vec::new(),
             next_validators: None,
             signed: false,
+            names_in_use: BTreeSet::new(),
         }
     }
 
@@ -143,7 +149,8 @@ impl<'a> Executor<'a> {
         if payload.expiry < height {
             return Err(InvalidReason::Expired { expiry: payload.expiry, height });
         }
-        let slot = Slot::account(transaction.sender());
+        let address = transaction.sender();
+        let slot = Slot::account(address);
         let mut sender = self.draft.account_at(&slot);
         if payload.nonce != sender.nonce {
             return Err(InvalidReason::WrongNonce { found: payload.nonce, expected: sender.nonce });
@@ -151,32 +158,34 @@ impl<'a> Executor<'a> {
         sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
         self.signed = true;
         self.draft.set(slot.clone(), RecordValue::Account(sender));
-        let outcome = match self.run(&payload.body, slot, sender) {
-            Ok(()) => Outcome::Success,
-            Err(reason) => Outcome::Failed(reason),
-        };
+        let outcome = self.run(&payload.body, address, slot, sender);
+        let outcome = outcome.unwrap_or_else(Outcome::Failed);
         self.receipts.push(Receipt { transaction: hash, outcome });
         Ok(())
     }
 
     /// Does what the body asks for, or nothing.
-    fn run(&mut self, body: &Body, slot: Slot, sender: Account) -> Result<(), FailureReason> {
+    fn run(
+        &mut self,
+        body: &Body,
+        address: Address,
+        slot: Slot,
+        sender: Account,
+    ) -> Result<Outcome, FailureReason> {
         match body {
             Body::Transfer { to, amount, .. } => {
-                self.transfer(slot, sender, Slot::account(*to), *amount)
+                self.transfer(slot, sender, Slot::account(*to), *amount)?;
             }
-            Body::Put { key, value } => {
-                self.put(key, value);
-                Ok(())
-            }
-            Body::Delete { key } => self.delete(key),
+            Body::Put { key, value } => return self.put(&address, key, value),
+            Body::Delete { key } => self.delete(&address, key)?,
             Body::CompareAndSwap { key, expected, value } => {
-                self.compare_and_swap(key, expected, value)
+                return self.compare_and_swap(&address, key, expected, value);
             }
-            Body::Namespace(_) => Err(FailureReason::NamespaceNotFound),
-            Body::RotateKey { .. } => Err(FailureReason::KeyNotProven),
-            Body::Governance(_) => Err(GovernanceRefusal::NotAGovernor.into()),
+            Body::Namespace(action) => self.change_namespace(&address, action)?,
+            Body::RotateKey { .. } => return Err(FailureReason::KeyNotProven),
+            Body::Governance(_) => return Err(GovernanceRefusal::NotAGovernor.into()),
         }
+        Ok(Outcome::Success)
     }
 
     /// The state after the transactions, hashed.

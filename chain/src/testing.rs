@@ -8,6 +8,7 @@ use crate::block::{Block, Header, Justification, Mode, SealedBlock, SignedHeader
 use crate::certificate::{Ballot, Position, Vote, VoteKind};
 use crate::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
+use crate::execute::BlockContext;
 use crate::genesis::genesis_state;
 use crate::governance::Parameters;
 use crate::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
@@ -18,6 +19,16 @@ use crate::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View}
 use crate::validator::{Validator, ValidatorSet};
 
 pub(crate) const CHAIN: Digest = Digest([0xc4; 32]);
+
+/// A block at a height.
+pub(crate) fn context(height: u64) -> BlockContext<'static> {
+    BlockContext {
+        chain_id: CHAIN,
+        height: Height::new(height),
+        view: View::new(40),
+        verifier: &Cheap,
+    }
+}
 
 /// A number of random cases, said aloud.
 pub(crate) fn cases(count: u32) -> ProptestConfig {

@@ -84,7 +84,7 @@ impl Node {
     }
 
     pub(crate) async fn kv_get(&self, key: Vec<u8>) -> Outcome<KvValue> {
-        self.call(KvApiClient::get(&self.client, HexBytes(key), None)).await
+        self.call(KvApiClient::get(&self.client, HexBytes(key), None, None)).await
     }
 
     pub(crate) async fn kv_scan(
@@ -93,7 +93,8 @@ impl Node {
         start: Option<HexBytes>,
         limit: u32,
     ) -> Outcome<KvPage> {
-        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None)).await
+        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None, None))
+            .await
     }
 
     pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {

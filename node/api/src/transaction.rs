@@ -39,6 +39,9 @@ impl TxState {
 pub struct Receipt {
     /// Whether it had its effect.
     pub ok: bool,
+    /// The version that the key has now, where one was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Stable name of the reason where it had not, like `insufficient_balance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,

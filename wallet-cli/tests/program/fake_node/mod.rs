@@ -1,6 +1,7 @@
 //! A server of the node's interface with a ledger in a map and blocks of one transaction.
 
 mod api;
+mod kv;
 mod ledger;
 
 use std::net::{Ipv4Addr, SocketAddr};
