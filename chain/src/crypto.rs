@@ -62,6 +62,7 @@ pub enum Domain {
     Evidence,
     Handshake,
     ReadToken,
+    Snapshot,
 }
 
 impl Domain {
@@ -91,6 +92,7 @@ impl Domain {
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
             Self::ReadToken => b"catamaran/read-token/1",
+            Self::Snapshot => b"catamaran/snapshot/1",
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod namespace;
 pub mod quorum;
 pub mod reading;
 pub mod receipt;
+pub mod snapshot;
 pub mod state;
 #[cfg(test)]
 mod testing;

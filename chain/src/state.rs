@@ -7,6 +7,7 @@
 mod draft;
 mod proof;
 mod record;
+mod snapshot;
 mod trie;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use imbl::OrdSet;
 pub(crate) use draft::{Draft, Slot};
 pub use proof::{PathEnd, StateProof};
 pub use record::{Account, ChainRecord, Change, Entry, RecordKey, RecordValue};
+pub use snapshot::{Assembly, Chunk, ChunkError, Cut, CutError, Part};
 
 use crate::access::Roles;
 use crate::governance::{GovernanceRecord, Parameters, Proposal, ProposalId};

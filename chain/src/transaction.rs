@@ -50,6 +50,18 @@ pub enum Body {
     Governance(GovernanceAction),
 }
 
+impl Body {
+    /// The key of the key-value store that it is about.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } | Self::CompareAndSwap { key, .. } => {
+                Some(key)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a key must be like for a value to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::Signer;
 use chain::types::ValidatorIndex;
+use chain::validator::ValidatorSet;
 
 use crate::application::{Application, Commit, Storage, StorageError};
 use crate::engine::{
@@ -23,6 +24,10 @@ const FINALS_BYTES: usize = 1024 * 1024;
 /// Where messages leave. Sending never blocks and may lose: the protocol offers again.
 pub trait Outbox<M> {
     fn send(&mut self, to: Recipients, message: &M);
+
+    /// Who sits where from now on: see [`Engine::sets`]. Told before anything else is sent, and in
+    /// the middle of a turn where it changes there.
+    fn seat(&mut self, sets: &[ValidatorSet]);
 }
 
 /// A message as it came from the network.
@@ -48,6 +53,8 @@ pub struct Driver<E: Engine, A, S> {
     persist: bool,
     blocks: Vec<SealedBlock>,
     events: Vec<Event>,
+    /// As the outbox was told.
+    seated: Vec<ValidatorSet>,
 }
 
 impl<E: Engine, A, S> std::fmt::Debug for Driver<E, A, S> {
@@ -85,6 +92,7 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
             persist: false,
             blocks: Vec::new(),
             events: Vec::new(),
+            seated: Vec::new(),
         };
         driver.collect(outbox)?;
         driver.settle(now, outbox)?;
@@ -194,8 +202,12 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
     }
 
     /// Takes the engine's output apart: answers requests, sends what may leave at once, keeps the
-    /// rest for [`flush`](Self::flush).
+    /// rest for [`flush`](Self::flush). Whom that is for is said first.
     fn collect(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
+        if self.seated != self.engine.sets() {
+            self.seated = self.engine.sets().to_vec();
+            outbox.seat(&self.seated);
+        }
         self.persist |= std::mem::take(&mut self.output.persist);
         self.blocks.append(&mut self.output.blocks);
         self.commits.append(&mut self.output.commits);

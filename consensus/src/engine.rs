@@ -378,6 +378,12 @@ pub trait Engine: Sized + Send + 'static {
 
     fn validators(&self) -> &ValidatorSet;
 
+    /// Whose members this node talks with: the current set, and while a change of members is under
+    /// way the next one too. No seat has two holders in them.
+    fn sets(&self) -> &[ValidatorSet] {
+        std::slice::from_ref(self.validators())
+    }
+
     /// This node's place in the current set.
     fn me(&self) -> Option<ValidatorIndex>;
 

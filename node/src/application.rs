@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chain::block::SealedBlock;
 use chain::evidence::Evidence;
 use chain::ledger::{BuildLimits, BuildTask, Ledger, MAX_CLOCK_LEAD_MS};
-use chain::types::Digest;
+use chain::state::State;
+use chain::types::{Digest, Height};
 use consensus::application::{
     Application, BuildKind, BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock,
     StorageError,
@@ -19,6 +20,7 @@ use consensus::application::{
 
 use crate::chain_view::ChainView;
 use crate::pool::TransactionPool;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{FinalBlock, Store};
 
 /// What execution did so far, for metrics.
@@ -52,6 +54,7 @@ pub struct NodeApplication {
     store: Store,
     pool: TransactionPool,
     view: ChainView,
+    upkeep: UpkeepHandle,
     limits: BuildLimits,
     counters: Arc<ExecutionCounters>,
     /// Executed blocks above the last committed one: parent and number of transactions.
@@ -67,11 +70,13 @@ impl NodeApplication {
         store: Store,
         pool: TransactionPool,
         view: ChainView,
+        upkeep: UpkeepHandle,
         limits: BuildLimits,
     ) -> Self {
         let newest = ledger.tip().hash;
         let counters = Arc::default();
-        Self { ledger, store, pool, view, limits, counters, above: BTreeMap::new(), newest }
+        let above = BTreeMap::new();
+        Self { ledger, store, pool, view, upkeep, limits, counters, above, newest }
     }
 
     /// What execution did so far; goes on counting.
@@ -88,6 +93,13 @@ impl NodeApplication {
             next = *parent;
         }
         sum
+    }
+
+    /// The state after the last of these blocks that a snapshot is due at.
+    fn wanted_state(&self, commits: &[Commit]) -> Option<(Height, State)> {
+        let block = commits.iter().rev().map(|commit| &commit.block);
+        let block = block.into_iter().find(|block| self.upkeep.wants(block.header.height))?;
+        Some((block.header.height, self.ledger.state_at(&block.hash())?.clone()))
     }
 
     /// Makes the last of these blocks and its ancestors the committed chain of the ledger.
@@ -187,8 +199,10 @@ impl Application for NodeApplication {
             return Ok(());
         };
         let start = Instant::now();
+        let (before, wanted) = (self.ledger.tip().height, self.wanted_state(commits));
         let blocks = self.commit_to_ledger(commits, last);
         self.store.commit_blocks(&blocks).map_err(|error| error.fatal("committing blocks"))?;
+        self.upkeep.committed(before, last.block.header.height, wanted);
         let ledger = &self.ledger;
         self.above.retain(|hash, _| ledger.executed(hash).is_some());
         if ledger.tip_at(&self.newest).is_none() {

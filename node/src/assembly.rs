@@ -29,6 +29,7 @@ use crate::home::{Home, HomeError};
 use crate::network::NetworkError;
 use crate::rpc::RpcError;
 use crate::storage::{OpenError, StoreError};
+use crate::sync::CheckpointError;
 
 /// What a node runs with.
 pub struct Options<L = Untouched> {
@@ -72,6 +73,8 @@ pub enum NodeError {
     Rpc(#[from] RpcError),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     #[error("{0} ended, which it never should; see the message above")]
     Ended(&'static str),
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chain::block::{Header, SealedBlock};
 use chain::finality::FinalityProof;
 use chain::ledger::Executed;
+use chain::light::Lineage;
 use chain::receipt::Receipt;
 use chain::state::State;
 use chain::types::{Digest, Epoch, Height};
@@ -112,7 +113,7 @@ impl ChainView {
         let (height, hash) = store.final_tip();
         let header = match height.get() {
             0 => None,
-            _ => Some(store.final_block(height)?.header.clone()),
+            _ => store.final_header(height)?,
         };
         Ok(Self(Arc::new(Inner {
             store,
@@ -128,6 +129,11 @@ impl ChainView {
 
     pub fn chain_id(&self) -> Digest {
         self.0.store.chain_id()
+    }
+
+    /// The lowest height whose block is here.
+    pub fn lowest(&self) -> Height {
+        self.0.store.base()
     }
 
     /// The last final block and the state after it.
@@ -206,6 +212,14 @@ impl ChainView {
         self.0.store.prove(height)
     }
 
+    /// Every change of the validator set from genesis to an epoch; `None` on a chain without proofs.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store fails.
+    pub fn lineage(&self, epoch: Epoch) -> Result<Option<Lineage>, StoreError> {
+        self.0.store.lineage(epoch)
+    }
+
     /// What became of a transaction.
     ///
     /// # Errors
@@ -277,7 +291,10 @@ impl ChainView {
     }
 
     /// Reads on a thread that may block, with few others at the same time.
-    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+    pub(crate) async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> R {
         let reads = Arc::clone(&self.0.reads);
         let place = reads.acquire_owned().await.expect("nobody closes the semaphore of reads");
         let view = self.clone();

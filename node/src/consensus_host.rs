@@ -21,7 +21,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 pub use reads::{MAX_READS, ReadError};
 use reads::{PendingReads, ReadLine};
 
-use crate::network::{Inbox, NetworkHandle, Roster, SharedRoster, Waited};
+use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
 
 /// Events that a slow subscriber may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -184,7 +184,6 @@ struct Host<E: Engine, A, S> {
     inbox: Arc<Inbox<E::Message>>,
     network: NetworkHandle,
     roster: SharedRoster,
-    me: chain::crypto::PublicKey,
     observer: Box<dyn Observer>,
     status: watch::Sender<Status>,
     events: broadcast::Sender<Event>,
@@ -202,7 +201,7 @@ where
 {
     fn start(parts: Parts<E, A, S>) -> Result<(Self, ConsensusHandle), HostError> {
         let Parts { config, recovered, signer, application, storage, .. } = parts;
-        let (mut outbox, epoch, me) = (parts.outbox, Instant::now(), config.me);
+        let (mut outbox, epoch) = (parts.outbox, Instant::now());
         let final_height = recovered.final_height;
         let driver = Driver::start(
             config,
@@ -228,7 +227,6 @@ where
             inbox: parts.inbox,
             network: parts.network,
             roster: parts.roster,
-            me,
             observer: parts.observer,
             status,
             events,
@@ -248,10 +246,15 @@ where
                 Waited::Stopped => return Ok(()),
             };
             let began = Instant::now();
-            let roster = self.roster.get();
             let count = messages.len();
+            // A message may change who sits where, so every sender is looked up in its turn.
+            let roster = self.roster.clone();
+            let own = self.network.me();
             let incoming = messages.into_iter().filter_map(|(peer, message)| {
-                roster.index(&peer).map(|from| Incoming { from, message })
+                let roster = roster.get();
+                // In its own name this node puts in the final blocks that it fetched and checked.
+                let from = if peer == own { roster.any_other() } else { roster.index(&peer) };
+                from.map(|from| Incoming { from, message })
             });
             let now = self.time(began);
             self.driver.turn(now, incoming, self.outbox.as_mut())?;
@@ -295,8 +298,6 @@ where
             }
             Event::EpochStarted { epoch, validators } => {
                 tracing::info!(%epoch, validators = validators.len(), "epoch started");
-                self.network.set_validators(validators);
-                self.roster.set(Roster::new(validators, &self.me));
             }
             Event::EvidenceFound { evidence } => tracing::warn!(
                 accused = %evidence.accused(),

@@ -15,6 +15,8 @@ pub mod metrics;
 pub mod network;
 pub mod pool;
 pub mod rpc;
+pub mod snapshot;
 pub mod storage;
+pub mod sync;
 #[cfg(test)]
 mod testing;

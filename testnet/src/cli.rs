@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
+use crate::linearize::Fault;
 use crate::load::Rate;
 use crate::simulate::args;
 
@@ -179,6 +180,16 @@ Example:
         #[arg(long)]
         json: bool,
     },
+    /// Check that clients see one history, whatever happens to the nodes
+    #[command(after_help = "\
+Clients read, write and compare-and-swap a few keys through different nodes, while nodes are killed,
+paused and cut off. Every call is recorded with when it was asked and answered; a call that was never
+answered may have happened at any time, or never. Each history must be possible with one call at a
+time. A last history with reads that may be old shows that the check notices them.
+
+Example:
+  testnet linearize --histories 50 --operations 2000 --json")]
+    Linearize(Linearize),
     /// Run an engine in the deterministic simulator: no sockets, no real time
     #[command(after_help = args::EXAMPLES)]
     Simulate(args::Simulate),
@@ -229,6 +240,33 @@ pub struct Load {
     /// Accounts that send
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub senders: u32,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Linearize {
+    /// Histories, each with new keys
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub histories: u32,
+    /// Calls per history
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub operations: u32,
+    /// Clients at a time
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub clients: u16,
+    /// What happens to nodes meanwhile: some of kill, pause, partition
+    #[arg(long, value_delimiter = ',', default_value = "kill,pause,partition")]
+    pub faults: Vec<Fault>,
+    /// What clients do, and the faults
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

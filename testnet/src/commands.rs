@@ -8,10 +8,10 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::byzantine::control::{Behaviour, Request};
-use crate::cli::{Command, Load, OnNode, Target, Up};
+use crate::cli::{Command, Linearize, Load, OnNode, Target, Up};
 use crate::cluster::manifest::{Manifest, NodeEntry, last};
 use crate::cluster::{Cluster, Spec};
-use crate::{demo, faults, live, load, partition, signals, simulate, soak, status};
+use crate::{demo, faults, linearize, live, load, partition, signals, simulate, soak, status};
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
 ///
@@ -55,6 +55,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let options = soak::Options { engine: engine.get(), kills, seed, dir };
             return endure(options, json).await;
         }
+        Command::Linearize(arguments) => return linearize(arguments).await,
         Command::Simulate(arguments) => return simulate::run(&arguments),
         Command::Scenarios(arguments) => return simulate::list(&arguments),
     }
@@ -204,6 +205,31 @@ async fn endure(options: soak::Options, json: bool) -> anyhow::Result<ExitCode> 
             report.recovery_ms.p99,
             report.recovery_ms.max
         );
+    }
+    for problem in report.problems() {
+        eprintln!("did not hold: {problem}");
+    }
+    Ok(exit_code(report.ok))
+}
+
+async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
+    let options = linearize::Options {
+        engine: arguments.engine.get(),
+        histories: arguments.histories,
+        operations: arguments.operations as usize,
+        clients: arguments.clients.into(),
+        faults: arguments.faults,
+        seed: arguments.seed,
+        dir: arguments.dir,
+    };
+    let report = tokio::select! {
+        report = linearize::run(options, |text| eprintln!("{text}")) => report?,
+        signal = signals::ended() => bail!("ended by {}", signal?),
+    };
+    if arguments.json {
+        print_json(&report)?;
+    } else {
+        println!("{}", report.summary());
     }
     for problem in report.problems() {
         eprintln!("did not hold: {problem}");

@@ -11,6 +11,7 @@ pub mod commands;
 pub mod demo;
 pub mod faults;
 mod line_socket;
+pub mod linearize;
 pub mod live;
 pub mod load;
 pub mod partition;

@@ -20,7 +20,8 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn sign(self, from: &Keypair, body: Body) -> SignedTransaction {
+    /// A transaction that does this.
+    pub fn sign(self, from: &Keypair, body: Body) -> SignedTransaction {
         let Self { chain_id, nonce, expiry } = self;
         Payload { chain_id, account: None, sender: from.public(), nonce, expiry, body }.sign(from)
     }

@@ -44,15 +44,9 @@ impl OutboxLayer for Faulty {
         context: LayerContext,
     ) -> MessageOutbox<M> {
         // An observer says nothing that could be twisted.
-        let Some(me) = context.me else {
+        let LayerContext { chain_id, key, validators, .. } = context;
+        let Some(identity) = Identity::new(chain_id, Arc::new(key), &validators) else {
             return inner;
-        };
-        let identity = Identity {
-            me,
-            validators: context.validators.len(),
-            quorum: context.validators.quorums().quorum,
-            chain_id: context.chain_id,
-            key: Arc::new(context.key),
         };
         let layer = FaultLayer::new(inner, identity, self.0)
             .expect("a process that starts can start one more thread");

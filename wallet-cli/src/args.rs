@@ -29,6 +29,7 @@ Examples:
   wallet-cli send --to cat1… --amount 2500
   wallet-cli kv put colour blue && wallet-cli kv get colour
   wallet-cli tx wait HASH --timeout 10
+  wallet-cli balance --verify --genesis genesis.json
   wallet-cli status --json
   wallet-cli watch --count 5";
 
@@ -54,6 +55,12 @@ pub(crate) struct Global {
     /// Directory of the wallet [default: ~/.catamaran]; keys are in keys/ below it.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Believe nothing that the node cannot prove. Needs --genesis.
+    #[arg(long, global = true)]
+    pub(crate) verify: bool,
+    /// Genesis file of the chain, from a source that you trust.
+    #[arg(long, global = true, env = "WALLET_GENESIS", value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +81,9 @@ pub(crate) enum Command {
     /// Follow a transaction.
     #[command(subcommand)]
     Tx(TxCommand),
+    /// Proofs that convince anyone who has the genesis file.
+    #[command(subcommand)]
+    Proof(ProofCommand),
     /// The validators, and which of them leads.
     Validators,
     /// Look at a block.
@@ -255,6 +265,80 @@ pub(crate) enum TxCommand {
               allow_negative_numbers = true)]
         timeout: Duration,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofCommand {
+    /// Get a proof from a node: one file that needs nothing else but the genesis to be checked.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  wallet-cli proof get tx HASH --out receipt.json
+  wallet-cli proof get account cat1…
+  wallet-cli proof get key colour"
+    )]
+    Get(ProofSubject),
+    /// Check a proof file, without any node, and say what it proves.
+    ///
+    /// Exit code 0: it proves what the sentence says. 1: it proves nothing, and the line says why.
+    #[command(after_help = "\
+Example:
+  wallet-cli proof verify receipt.json --genesis genesis.json")]
+    Verify {
+        /// The proof file
+        file: PathBuf,
+    },
+}
+
+/// What is to be proven.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofSubject {
+    /// A transaction is final, with its receipt.
+    Tx {
+        /// Hash of the transaction
+        hash: Digest,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// What an account owns, or that it was never used.
+    Account {
+        /// Account, like cat1…
+        address: Address,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// What a key of the key-value store holds, or that it does not exist.
+    Key {
+        /// Key of the store
+        key: String,
+        #[command(flatten)]
+        form: Form,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// Who the validators of an epoch are.
+    Validators {
+        /// The epoch
+        epoch: u64,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// A validator equivocated.
+    Evidence {
+        /// Hash of the evidence
+        hash: Digest,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+}
+
+/// Where a proof goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProofTarget {
+    /// New file for the proof [default: stdout].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,10 +17,12 @@ use node_api::chain::{ChainStatus, ValidatorList};
 use node_api::consensus::ConsensusState;
 use node_api::kv::{KvPage, KvValue};
 use node_api::limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
+use node_api::proof::Subject;
 use node_api::transaction::TxStatus;
 use node_api::tx::{Submitted, Wait};
 use node_api::{
-    AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, KvApiClient, TxApiClient,
+    AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, KvApiClient, ProofApiClient,
+    TxApiClient,
 };
 use serde::Deserialize;
 
@@ -95,6 +97,11 @@ impl Node {
     ) -> Outcome<KvPage> {
         self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None, None))
             .await
+    }
+
+    /// The text of a proof file. Says nothing of whether the proof holds.
+    pub(crate) async fn proof(&self, subject: Subject) -> Outcome<String> {
+        Ok(self.call(ProofApiClient::get(&self.client, subject, None)).await?.file)
     }
 
     pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {

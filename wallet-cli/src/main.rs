@@ -12,6 +12,7 @@ mod output;
 mod passwords;
 mod signing;
 mod submission;
+mod verification;
 
 use std::process::ExitCode;
 

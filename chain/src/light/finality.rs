@@ -1,7 +1,9 @@
 //! Proof that a block is final, with nothing in it that is not checked.
 
 use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
+use super::encoded;
 use crate::block::Header;
 use crate::certificate::{Certificate, Finality};
 use crate::codec::Bounded;
@@ -13,9 +15,11 @@ use crate::validator::ValidatorSet;
 /// A final certificate, and the headers from the certified block (first) down to the block that is
 /// to be final (not included). A [`FinalityProof`] without the proposers' signatures, which prove
 /// nothing here and so could be changed unnoticed.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct FinalityPath {
+    #[serde(with = "encoded")]
     pub certificate: Certificate,
+    #[serde(with = "encoded::list")]
     pub headers: Vec<Header>,
 }
 

@@ -1,8 +1,9 @@
 //! From the validators of the genesis to those of a later epoch.
 
 use bincode::{Decode, Encode};
+use serde::{Deserialize, Serialize};
 
-use super::{FinalityPath, PathError, Trust};
+use super::{FinalityPath, PathError, Trust, encoded};
 use crate::block::{BlockKind, Header};
 use crate::codec::Bounded;
 use crate::crypto::Verifier;
@@ -10,13 +11,15 @@ use crate::types::{Digest, Epoch};
 use crate::validator::{ValidatorSet, ValidatorSetError};
 
 /// How an epoch ended: its barrier, final under its own set, names the next set.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct EpochChange {
     /// Header of the last block of the epoch.
+    #[serde(with = "encoded")]
     pub barrier: Header,
     /// Proof that the barrier is final.
     pub finality: FinalityPath,
     /// The set of the next epoch.
+    #[serde(with = "encoded")]
     pub validators: ValidatorSet,
 }
 

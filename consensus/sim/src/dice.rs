@@ -16,6 +16,7 @@ pub enum Purpose {
     Workload,
     Byzantine,
     Recovery,
+    Members,
 }
 
 /// Seeded chance in whole numbers: the same draws on every machine.

@@ -40,17 +40,26 @@ impl Genesis {
 
     /// The first validator set of the chain of this seed.
     pub fn validators(rule: SignatureRule, seed: u64, n: usize, max_faulty: u16) -> ValidatorSet {
-        let members = (0..n).map(|index| Validator {
-            consensus_key: Self::signer(rule, seed, index).public(),
-            network_key: PublicKey(key_seed(b'n', seed, index)),
-            governance_key: PublicKey(key_seed(b'g', seed, index)),
-            jailed: false,
-            accused: false,
-            since: Epoch::default(),
-        });
+        let members = (0..n).map(|index| validator(rule, seed, index));
         let set = ValidatorSet::new(Epoch::default(), View::default(), max_faulty, members);
         set.check().expect("a plan names a possible validator set");
         set
+    }
+
+    /// The validator of a number in the chain of this seed, in the set or not.
+    pub fn validator(&self, seed: u64, index: usize) -> Validator {
+        validator(self.rule, seed, index)
+    }
+}
+
+fn validator(rule: SignatureRule, seed: u64, index: usize) -> Validator {
+    Validator {
+        consensus_key: Genesis::signer(rule, seed, index).public(),
+        network_key: PublicKey(key_seed(b'n', seed, index)),
+        governance_key: PublicKey(key_seed(b'g', seed, index)),
+        jailed: false,
+        accused: false,
+        since: Epoch::default(),
     }
 }
 

@@ -18,6 +18,10 @@ pub struct Plan {
     pub seed: u64,
     pub validators: usize,
     pub max_faulty: u16,
+    /// How many nodes with keys of their own are in no set at first: those that may join. Their
+    /// numbers follow those of the validators.
+    #[serde(default)]
+    pub joiners: usize,
     pub workload: Workload,
     pub signatures: SignatureRule,
     pub options: EngineOptions,
@@ -47,7 +51,7 @@ pub struct Plan {
 impl Plan {
     /// How many nodes run: the second copy of a twin is one of its own.
     pub fn nodes(&self) -> usize {
-        self.validators + self.twins.len()
+        self.validators + self.joiners + self.twins.len()
     }
 
     /// The validators whose disk is lost in this run. They forget what they promised, which is what
@@ -267,6 +271,9 @@ pub enum Fault {
     Members {
         away: u8,
     },
+    /// Clients ask for a change of the validator set that the seed decides: somebody joins, leaves,
+    /// has a new key, is jailed or pardoned. Nothing where the change before is not final yet.
+    Change,
 }
 
 /// A node by number or by what it does when the fault strikes.

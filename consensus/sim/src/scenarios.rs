@@ -158,6 +158,7 @@ impl Scenario {
             seed,
             validators: n,
             max_faulty: u16::try_from(max_faulty).expect("at most 128 validators"),
+            joiners: 0,
             workload: file.workload,
             signatures: SignatureRule::Cheap,
             options: file.options,
@@ -203,7 +204,8 @@ fn highest(fault: &Fault) -> usize {
         | Fault::CrashMajority { .. }
         | Fault::Weather { .. }
         | Fault::HealNetwork
-        | Fault::Members { .. } => 0,
+        | Fault::Members { .. }
+        | Fault::Change => 0,
     }
 }
 

@@ -56,6 +56,7 @@ pub fn plan_for(model: FaultModel, seed: u64, n: usize) -> Plan {
         seed,
         validators: n,
         max_faulty: u16::try_from(max_faulty).expect("at most 128 validators"),
+        joiners: 0,
         workload,
         signatures,
         options,

@@ -185,12 +185,13 @@ fn the_production_ledger_conserves_what_is_owned() {
 fn validators_leave_and_come_back_as_members_that_vote() {
     let plan = Plan { max_faulty: 1, ..plan(5) };
     let mut world = World::<Hybrid>::new(plan, 0);
-    let members = |world: &World<Hybrid>| world.record().members;
+    let members = |world: &World<Hybrid>| {
+        world.record().set.as_ref().map(chain::validator::ValidatorSet::len)
+    };
     grow(&mut world, &[0, 1, 2, 3, 4], 5, MS * 500);
     world.strike(Fault::Members { away: 1 });
     grow(&mut world, &[0, 1, 2, 3], 10, MS * 500);
     assert_eq!(members(&world), Some(4));
-    assert_eq!(world.correct_nodes().collect::<Vec<_>>(), [0, 1, 2, 3]);
     world.strike(Fault::Members { away: 0 });
     grow(&mut world, &[0, 1, 2, 3, 4], 10, MS * 1_000);
     assert_eq!(members(&world), Some(5));

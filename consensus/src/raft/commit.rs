@@ -65,9 +65,13 @@ impl<R: Rules> Raft<R> {
         }
         self.tree.set_root(&last.block.hash());
         self.matched = self.matched.max(self.root().position.height);
-        for barrier in due.iter().filter(|node| node.next_validators.is_some()) {
-            self.start_epoch(barrier, out);
+        let barriers: Vec<&Node> =
+            due.iter().filter(|node| node.next_validators.is_some()).collect();
+        if barriers.is_empty() {
+            return;
         }
+        barriers.into_iter().for_each(|barrier| self.start_epoch(barrier, out));
+        self.refresh_configuration(out);
     }
 
     /// R53: a committed barrier opens the next epoch: its set alone has a say.
@@ -79,11 +83,6 @@ impl<R: Rules> Raft<R> {
         out.persist = true;
         out.events
             .push(Event::EpochStarted { epoch: self.set.epoch, validators: self.set.clone() });
-        if self.is_leader() {
-            // Those who leave hear of it before nobody talks to them any more.
-            self.notify_commit(out);
-        }
-        self.refresh_configuration(out);
     }
 
     /// Whether an entry of the own term is committed (6.4).

@@ -26,11 +26,6 @@ impl Configuration {
         &self.0
     }
 
-    /// Whether a change of members is under way.
-    pub fn is_joint(&self) -> bool {
-        self.0.len() > 1
-    }
-
     pub fn members(&self) -> BTreeSet<ValidatorIndex> {
         self.0.iter().flat_map(ValidatorSet::indices).collect()
     }
@@ -48,21 +43,24 @@ pub fn is_majority(set: &ValidatorSet, voters: &BTreeSet<ValidatorIndex>) -> boo
 
 impl<R: Rules> Raft<R> {
     /// R50: the newest configuration in the log counts, committed or not. A barrier that is not
-    /// known to be committed stands for both sets.
+    /// known to be committed stands for the sets before and after it. One below it is committed,
+    /// known or not: no leader changes the members twice at a time (R52).
     pub(super) fn refresh_configuration(&mut self, out: &mut Out) {
         let log = self.log();
         let changes: Vec<&ValidatorSet> =
             log.iter().filter_map(|node| node.next_validators.as_ref()).collect();
         // After nearly every block: no change is under way, and none was.
-        if changes.is_empty() && self.configuration.sets() == std::slice::from_ref(&self.set) {
+        if changes.is_empty() && self.sets == std::slice::from_ref(&self.set) {
             return;
         }
-        let sets = std::iter::once(&self.set).chain(changes).cloned().collect();
-        let configuration = Configuration::new(R::voting_sets(sets));
-        if configuration == self.configuration {
+        let sets: Vec<&ValidatorSet> = std::iter::once(&self.set).chain(changes).collect();
+        let newest = sets.len().saturating_sub(2);
+        let sets: Vec<ValidatorSet> = sets[newest..].iter().copied().cloned().collect();
+        if sets == self.sets {
             return;
         }
-        self.configuration = configuration;
+        self.configuration = Configuration::new(R::voting_sets(sets.clone()));
+        self.sets = sets;
         self.finals.set_peers(self.configuration.members());
         let was = self.me;
         self.me = self.configuration.index_of(&self.config.me);
@@ -74,6 +72,11 @@ impl<R: Rules> Raft<R> {
         if self.is_leader() {
             self.meet_peers();
         }
+    }
+
+    /// Who sits in a seat, now or once the change under way is committed.
+    pub(super) fn key_of(&self, index: ValidatorIndex) -> Option<PublicKey> {
+        self.sets.iter().find_map(|set| Some(set.get(index)?.consensus_key))
     }
 
     /// Everybody else who has a say.

@@ -2,6 +2,7 @@
 //!
 //! docs/protocol/raft.md, lines R1-R19.
 
+use chain::crypto::PublicKey;
 use chain::types::{ValidatorIndex, View};
 
 use super::log::end_of;
@@ -41,10 +42,12 @@ impl<R: Rules> Raft<R> {
 
     /// R5: a new term, and the own vote in it on disk before anybody is asked for theirs.
     fn become_candidate(&mut self, transfer: bool, out: &mut Out) {
-        let Some(me) = self.me else { return };
+        if self.me.is_none() {
+            return;
+        }
         self.move_to(self.term().next(), out);
         self.stance = Stance::Candidate;
-        self.promises.voted_for = Some(me);
+        self.promises.voted_for = Some(self.config.me);
         self.granted.clear();
         out.persist = true;
         let request =
@@ -53,7 +56,7 @@ impl<R: Rules> Raft<R> {
             let message = Message::VoteRequest(request);
             out.send_after_persist.push(Outgoing::Ready(Recipients::One(to), message));
         }
-        let own = self.reply_to(me, &request, true);
+        let own = self.reply_to(self.config.me, &request, true);
         out.send_after_persist.push(Outgoing::SignForSelf(own));
     }
 
@@ -64,6 +67,7 @@ impl<R: Rules> Raft<R> {
         request: &VoteRequest,
         out: &mut Out,
     ) {
+        let Some(candidate) = self.key_of(from) else { return };
         // R8: whoever hears a leader does not help to depose it (4.2.3).
         let content = R::checks_quorum() && !request.transfer && self.hears_leader();
         if !content && !request.asks_first && request.term > self.term() {
@@ -71,18 +75,18 @@ impl<R: Rules> Raft<R> {
         }
         let voted = self.promises.voted_for;
         let free = request.term > self.term()
-            || (request.term == self.term() && voted.is_none_or(|voted| voted == from));
+            || (request.term == self.term() && voted.is_none_or(|voted| voted == candidate));
         let granted = !content && free && R::is_up_to_date(request.log, self.log_end());
         if granted && !request.asks_first {
-            self.promises.voted_for = Some(from);
+            self.promises.voted_for = Some(candidate);
             out.persist = true;
             self.restart_election_timer();
         }
-        let reply = self.reply_to(from, request, granted);
+        let reply = self.reply_to(candidate, request, granted);
         out.send_after_persist.push(Outgoing::Ready(Recipients::One(from), reply));
     }
 
-    fn reply_to(&self, candidate: ValidatorIndex, request: &VoteRequest, granted: bool) -> Message {
+    fn reply_to(&self, candidate: PublicKey, request: &VoteRequest, granted: bool) -> Message {
         Message::VoteReply(VoteReply {
             term: if granted { request.term } else { self.term() },
             candidate,
@@ -112,7 +116,7 @@ impl<R: Rules> Raft<R> {
             Stance::Candidate => !reply.asks_first && reply.term == self.term(),
             Stance::Follower | Stance::Leader => false,
         };
-        if counts && reply.granted && Some(reply.candidate) == self.me {
+        if counts && reply.granted && reply.candidate == self.config.me {
             self.granted.insert(from);
             self.try_win(out);
         }

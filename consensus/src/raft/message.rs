@@ -3,7 +3,8 @@
 use bincode::{Decode, Encode};
 use chain::block::SealedBlock;
 use chain::codec::Bounded;
-use chain::types::{Height, ValidatorIndex, View};
+use chain::crypto::PublicKey;
+use chain::types::{Height, View};
 
 use crate::application::Finals;
 use crate::tree::BlockRef;
@@ -101,7 +102,8 @@ pub struct VoteRequest {
 pub struct VoteReply {
     /// The term to lead if granted, else the voter's.
     pub term: View,
-    pub candidate: ValidatorIndex,
+    /// By its key: nobody else counts this vote, wherever it sits.
+    pub candidate: PublicKey,
     pub asks_first: bool,
     pub granted: bool,
     /// For a candidate that is behind.

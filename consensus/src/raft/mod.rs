@@ -58,7 +58,9 @@ pub struct Raft<R: Rules = Thesis> {
 
     /// In force after the last final block.
     set: ValidatorSet,
-    /// That set, and those that the log would make of it.
+    /// That set; or, where a change is in the log, the sets before and after it.
+    sets: Vec<ValidatorSet>,
+    /// Those of them that have a say.
     configuration: Configuration,
     /// This server's place in the configuration; an observer has none.
     me: Option<ValidatorIndex>,
@@ -118,6 +120,11 @@ impl<R: Rules> Raft<R> {
     }
 
     fn handle_message(&mut self, from: ValidatorIndex, message: Message, out: &mut Out) {
+        // R57: what somebody says who has left counts for nothing. Final blocks stand for themselves.
+        let stranger = self.key_of(from).is_none();
+        if stranger && !matches!(message, Message::Finals(_) | Message::FetchFinals { .. }) {
+            return;
+        }
         match message {
             Message::Append(append) => self.handle_append(from, append, out),
             Message::AppendReply(reply) => self.handle_append_reply(from, &reply, out),
@@ -231,6 +238,10 @@ impl<R: Rules> Engine for Raft<R> {
         &self.set
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        &self.sets
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.me
     }
@@ -250,12 +261,14 @@ impl<R: Rules> Engine for Raft<R> {
         match self.stance {
             Stance::Leader => {
                 assert!(self.me.is_some() && self.leader == self.me, "a leader is a member");
-                assert_eq!(self.promises.voted_for, self.me, "a leader voted for itself");
+                let voted = self.promises.voted_for;
+                assert_eq!(voted, Some(self.config.me), "a leader voted for itself");
                 let known = self.peers.values().all(|peer| peer.matched <= tip.position.height);
                 assert!(known, "nobody has more of the leader's log than the leader");
             }
             Stance::Candidate => {
-                assert_eq!(self.promises.voted_for, self.me, "a candidate votes for itself");
+                let voted = self.promises.voted_for;
+                assert_eq!(voted, Some(self.config.me), "a candidate votes for itself");
             }
             Stance::PreCandidate | Stance::Follower => {
                 assert!(self.peers.is_empty(), "only a leader keeps track of others");

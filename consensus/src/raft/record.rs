@@ -2,7 +2,8 @@
 
 use bincode::{Decode, Encode};
 use chain::codec::Bounded;
-use chain::types::{Epoch, ValidatorIndex, View};
+use chain::crypto::PublicKey;
+use chain::types::{Epoch, View};
 
 use super::message::LogEnd;
 use crate::tree::BlockRef;
@@ -14,8 +15,8 @@ pub struct Promises {
     pub epoch: Epoch,
     /// The highest term seen.
     pub term: View,
-    /// The candidate voted for in `term`.
-    pub voted_for: Option<ValidatorIndex>,
+    /// The candidate voted for in `term`, by its key: a seat may have another holder later.
+    pub voted_for: Option<PublicKey>,
     /// The end of the log. Moving it is appending and truncating.
     pub tip: BlockRef,
     /// The end of a log that this server had and lost with its chain: until it has as much again it

@@ -50,10 +50,12 @@ pub(super) fn recover<R: Rules>(
         tree.insert_final(block, now);
         tree.get_mut(&hash).expect("just inserted").stored = true;
     }
-    let configuration = Configuration::new(vec![set.clone()]);
+    let sets = vec![set.clone()];
+    let configuration = Configuration::new(sets.clone());
     let mut raft = Raft {
         me: configuration.index_of(&config.me),
         configuration,
+        sets,
         matched: root.position.height,
         promises,
         tree,

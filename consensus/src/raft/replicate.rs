@@ -79,14 +79,13 @@ impl<R: Rules> Raft<R> {
     pub(super) fn replicate(&mut self, out: &mut Out) {
         let next: BTreeSet<Height> = self.peers.values().map(|peer| peer.next).collect();
         let alike = next.len() <= 1 && self.peers.values().all(Progress::may_send);
-        if !alike || self.configuration.is_joint() {
+        if !alike {
             for peer in self.other_members() {
                 self.send_entries(peer, out);
             }
             return;
         }
-        // A lone leader has observers all the same.
-        let next = next.first().copied().unwrap_or(self.tip().position.height);
+        let Some(next) = next.first().copied() else { return };
         let Some(append) = self.append_from(next) else { return };
         if append.blocks.is_empty() {
             return;
@@ -134,11 +133,11 @@ impl<R: Rules> Raft<R> {
         Append { term: self.term(), previous, blocks, commit: self.root().position.height, round }
     }
 
-    /// R24: a sign of life for everybody, observers too. Whoever lacks what is committed says so.
+    /// R24: a sign of life for everybody. Whoever lacks what is committed says so.
     pub(super) fn heartbeat(&mut self, out: &mut Out) {
         self.round += 1;
         let message = Message::Append(self.append(self.root(), Vec::new(), Some(self.round)));
-        self.broadcast(&message, out);
+        self.broadcast(message, out);
     }
 
     /// R29: what no answer came for is sent again.
@@ -159,15 +158,11 @@ impl<R: Rules> Raft<R> {
     /// R42: nothing is in flight: followers learn of the newest commit at once.
     pub(super) fn notify_commit(&mut self, out: &mut Out) {
         let message = Message::Append(self.append(self.root(), Vec::new(), None));
-        self.broadcast(&message, out);
+        self.broadcast(message, out);
     }
 
-    /// To everybody, and to members that are not validators yet or any more.
-    fn broadcast(&mut self, message: &Message, out: &mut Out) {
-        out.send.push(Outgoing::Ready(Recipients::Others, message.clone()));
-        for to in self.peers.keys().filter(|peer| self.set.get(**peer).is_none()) {
-            out.send.push(Outgoing::Ready(Recipients::One(*to), message.clone()));
-        }
+    fn broadcast(&mut self, message: Message, out: &mut Out) {
+        out.send.push(Outgoing::Ready(Recipients::Others, message));
         self.timers.spoke(self.now);
     }
 

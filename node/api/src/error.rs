@@ -27,6 +27,8 @@ pub enum ErrorCode {
     InvalidParams,
     /// No such block, epoch or transaction here.
     NotFound,
+    /// The node deleted it, or never had it: its chain begins higher up.
+    Pruned,
     /// The bytes are not the encoding of a transaction.
     Malformed,
     /// The transaction was made for another chain.
@@ -61,9 +63,10 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidParams,
         Self::NotFound,
+        Self::Pruned,
         Self::Malformed,
         Self::OtherChain,
         Self::TooLarge,
@@ -86,6 +89,7 @@ impl ErrorCode {
         match self {
             Self::InvalidParams => "invalid_params",
             Self::NotFound => "not_found",
+            Self::Pruned => "pruned",
             Self::Malformed => "malformed",
             Self::OtherChain => "other_chain",
             Self::TooLarge => "too_large",
@@ -108,7 +112,7 @@ impl ErrorCode {
     pub const fn json_rpc(self) -> i32 {
         match self {
             Self::InvalidParams => INVALID_PARAMS_CODE,
-            Self::NotFound => NOT_FOUND,
+            Self::NotFound | Self::Pruned => NOT_FOUND,
             Self::Malformed
             | Self::OtherChain
             | Self::TooLarge
@@ -194,7 +198,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
             assert!(names.insert(code.name()), "{code} twice");
         }
-        assert_eq!(names.len(), 17);
+        assert_eq!(names.len(), ErrorCode::ALL.len());
     }
 
     #[test]

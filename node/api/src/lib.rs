@@ -17,6 +17,7 @@ pub mod error;
 pub mod kv;
 pub mod limits;
 pub mod openrpc;
+pub mod proof;
 pub mod transaction;
 pub mod tx;
 
@@ -27,4 +28,5 @@ pub use consensus::{ConsensusApiClient, ConsensusApiServer};
 pub use discover::{RpcApiClient, RpcApiServer};
 pub use error::{ApiError, ErrorCode};
 pub use kv::{KvApiClient, KvApiServer};
+pub use proof::{ProofApiClient, ProofApiServer};
 pub use tx::{TxApiClient, TxApiServer};

@@ -49,7 +49,7 @@ pub fn method_names() -> Vec<String> {
 }
 
 fn methods() -> Vec<Value> {
-    [chain_methods(), tx_methods(), state_methods(), consensus_methods()].concat()
+    [chain_methods(), tx_methods(), state_methods(), proof_methods(), consensus_methods()].concat()
 }
 
 fn chain_methods() -> Vec<Value> {
@@ -198,6 +198,32 @@ fn token() -> Param {
 /// How new an answer must be: by default final on this node.
 fn read_level() -> Param {
     Param("read", Optional, one_of(&["final", "ordered", "linearizable"]))
+}
+
+fn proof_methods() -> Vec<Value> {
+    let subject = |name: &str, schema: Value| {
+        let properties = json!({ name: schema });
+        json!({ "type": "object", "properties": properties, "required": [name] })
+    };
+    let subjects = [
+        subject("transaction", reference("Digest")),
+        subject("account", reference("Address")),
+        subject("key", reference("Bytes")),
+        subject("validators", json!({ "type": "integer", "minimum": 0 })),
+        subject("record", reference("Bytes")),
+        subject("evidence", reference("Digest")),
+    ];
+    vec![method(
+        "proof_get",
+        "A self-contained proof file, checked with the genesis alone: a transaction is final with \
+         its receipt, the state after the last final block holds this, a validator equivocated",
+        &[Param("subject", Required, json!({ "oneOf": subjects })), token()],
+        json!({
+            "type": "object",
+            "properties": { "file": { "type": "string" } },
+            "required": ["file"],
+        }),
+    )]
 }
 
 fn consensus_methods() -> Vec<Value> {

@@ -99,6 +99,10 @@ pub enum TxBody {
         expected: ExpectedEntry,
         value: HexBytes,
     },
+    /// Writes to a namespace that is not open to everybody: `kv_subscribe` tells its readers what.
+    Hidden {
+        namespace: String,
+    },
     Namespace {
         /// `create`, `set_rules` or `transfer`.
         action: String,

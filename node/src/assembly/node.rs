@@ -27,11 +27,13 @@ use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, Roster, SharedRoster,
+    Multiaddr, Network, NetworkConfig, NetworkOutbox, Open, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
+use crate::snapshot::{Upkeep, UpkeepPolicy};
 use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
+use crate::sync::{self, SyncService};
 
 /// Groups of new transactions that wait to be gossiped; the pool offers again what finds no room.
 const GOSSIP_GROUPS: usize = 256;
@@ -44,7 +46,9 @@ pub struct Node<E: Engine> {
     pub pool: TransactionPool,
     pub consensus: ConsensusHost<E::Message>,
     pub network: Network<E::Message>,
+    pub upkeep: Upkeep,
     admin: AdminSocket,
+    sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
 }
@@ -78,7 +82,7 @@ impl<E: Engine> Node<E> {
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
-        let (network, peers_transactions) = start_network(
+        let (mut network, peers_transactions) = start_network(
             &config,
             chain_id,
             &keys,
@@ -88,10 +92,13 @@ impl<E: Engine> Node<E> {
         )
         .await?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
+        let policy = UpkeepPolicy::from(&config.storage);
+        let upkeep = Upkeep::start(store.clone(), policy, ledger.state().clone())
+            .map_err(NodeError::Thread)?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
-        let roster = SharedRoster::new(Roster::new(&validators, &keys.validator.public()));
+        let roster = SharedRoster::new(std::slice::from_ref(&validators), keys.validator.public());
         let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
@@ -102,6 +109,7 @@ impl<E: Engine> Node<E> {
             store.clone(),
             pool.clone(),
             view.clone(),
+            upkeep.handle.clone(),
             build_limits(&genesis),
         );
         let execution = application.counters();
@@ -110,7 +118,7 @@ impl<E: Engine> Node<E> {
             recovered,
             signer: Box::new(keys.validator),
             application,
-            storage: metrics.timed(store),
+            storage: metrics.timed(store.clone()),
             outbox,
             inbox: Arc::clone(&network.inbox),
             network: network.handle.clone(),
@@ -118,6 +126,18 @@ impl<E: Engine> Node<E> {
             observer: Box::new(ChainObserver::new(view.clone(), metrics.observer())),
         })
         .await?;
+
+        let sync = SyncService::start::<E>(sync::Parts {
+            view: view.clone(),
+            store,
+            network: network.handle.clone(),
+            inbox: Arc::clone(&network.inbox),
+            status: consensus.handle.status(),
+            questions: network.questions.take().expect("nobody took it before"),
+            verifier: Arc::new(Ed25519),
+            checkpoint: config.sync.checkpoint,
+            counters: metrics.sync(),
+        });
 
         let mut gossip = JoinSet::new();
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
@@ -138,10 +158,11 @@ impl<E: Engine> Node<E> {
             pool: pool.clone(),
             consensus: consensus.handle.clone(),
             peers,
+            sync: sync.progress(),
             metrics,
         };
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
-        let node = Self { rpc, view, pool, consensus, network, admin, gossip };
+        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -167,19 +188,26 @@ impl<E: Engine> Node<E> {
             () = self.network.failed() => NodeError::Ended("the network"),
             () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
             () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.upkeep.failed() => NodeError::Ended("the upkeep of the store"),
             () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            wrong = self.sync.failed() => match wrong {
+                Some(error) => error.into(),
+                None => NodeError::Ended("catching up"),
+            },
             _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
         }
     }
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, admin, gossip } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip } = self;
         drop(admin);
         rpc.stop().await;
         drop(gossip);
+        sync.stop().await;
         consensus.stop().await;
         drop(network);
+        drop(upkeep);
         drop((pool, view));
     }
 }
@@ -231,6 +259,7 @@ async fn start_network<M: EngineMessage>(
         validators: validators.clone(),
         fault_model,
         verifier,
+        access: Arc::new(Open),
     };
     Ok(Network::start(network).await?)
 }

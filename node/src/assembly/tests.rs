@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chain::access::AccessMode;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Height, View};
+use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
 use consensus::hybrid::Hybrid;
@@ -223,6 +224,10 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
 
     struct Counting<M>(MessageOutbox<M>, mpsc::Sender<&'static str>);
     impl<M: EngineMessage> Outbox<M> for Counting<M> {
+        fn seat(&mut self, sets: &[ValidatorSet]) {
+            self.0.seat(sets);
+        }
+
         fn send(&mut self, to: Recipients, message: &M) {
             let _ = self.1.try_send(message.kind());
             self.0.send(to, message);

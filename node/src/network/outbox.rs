@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
 use consensus::message::EngineMessage;
@@ -25,6 +26,11 @@ impl<M> NetworkOutbox<M> {
 }
 
 impl<M: EngineMessage> Outbox<M> for NetworkOutbox<M> {
+    fn seat(&mut self, sets: &[ValidatorSet]) {
+        self.roster.seat(sets);
+        self.network.set_validators(sets);
+    }
+
     fn send(&mut self, to: Recipients, message: &M) {
         let frame = Frame::new(message);
         let roster = self.roster.get();

@@ -1,5 +1,6 @@
 //! Which validator is which peer.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chain::crypto::PublicKey;
@@ -9,11 +10,14 @@ use libp2p::PeerId;
 
 use super::identity::peer_id;
 
-/// The peers of a validator set, by index.
+/// The peers of the current validators, and of those to come while a change is under way, by index.
+/// No seat has two holders in the sets of one change. A validator that changes its consensus key and
+/// keeps its network key has two seats meanwhile: it speaks from the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
     /// `None` for a free seat, and for a validator whose network key is no key.
     peers: Vec<Option<PeerId>>,
+    indices: BTreeMap<PeerId, ValidatorIndex>,
     me: Option<ValidatorIndex>,
 }
 
@@ -23,24 +27,35 @@ pub(super) fn peer_ids(set: &ValidatorSet) -> impl Iterator<Item = PeerId> {
 }
 
 impl Roster {
-    /// The roster of a set as the holder of the consensus key `me` sees it.
-    pub fn new(set: &ValidatorSet, me: &PublicKey) -> Self {
-        let mut peers = vec![None; set.seats()];
-        for (index, validator) in set.members() {
-            peers[index.as_usize()] = peer_id(&validator.network_key);
+    /// The roster of these sets, the current one first, as the holder of the consensus key `me` sees
+    /// it.
+    pub fn new(sets: &[ValidatorSet], me: &PublicKey) -> Self {
+        let seats = sets.iter().map(ValidatorSet::seats).max().unwrap_or_default();
+        let (mut peers, mut indices) = (vec![None; seats], BTreeMap::new());
+        for (index, validator) in sets.iter().flat_map(ValidatorSet::members) {
+            let peer = peer_id(&validator.network_key);
+            peers[index.as_usize()] = peer;
+            if let Some(peer) = peer {
+                indices.entry(peer).or_insert(index);
+            }
         }
-        Self { peers, me: set.index_of(me) }
+        Self { peers, indices, me: sets.iter().find_map(|set| set.index_of(me)) }
     }
 
     /// The validator that speaks through a peer.
     pub fn index(&self, peer: &PeerId) -> Option<ValidatorIndex> {
-        let place = self.peers.iter().position(|candidate| candidate.as_ref() == Some(peer))?;
-        u16::try_from(place).ok().map(ValidatorIndex::new)
+        self.indices.get(peer).copied()
     }
 
     /// The peer that a validator speaks through.
     pub fn peer(&self, index: ValidatorIndex) -> Option<&PeerId> {
         self.peers.get(index.as_usize())?.as_ref()
+    }
+
+    /// A validator, but not this node: whose word final blocks are taken on that this node fetched
+    /// by itself.
+    pub fn any_other(&self) -> Option<ValidatorIndex> {
+        self.others().next().and_then(|peer| self.index(peer))
     }
 
     /// Everybody but this node.
@@ -51,20 +66,25 @@ impl Roster {
     }
 }
 
-/// The roster of the current epoch, replaced when the epoch changes.
+/// The roster as it is now, for the holder of one consensus key.
 #[derive(Clone, Debug)]
-pub struct SharedRoster(Arc<RwLock<Arc<Roster>>>);
+pub struct SharedRoster {
+    me: PublicKey,
+    current: Arc<RwLock<Arc<Roster>>>,
+}
 
 impl SharedRoster {
-    pub fn new(roster: Roster) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(roster))))
+    pub fn new(sets: &[ValidatorSet], me: PublicKey) -> Self {
+        Self { me, current: Arc::new(RwLock::new(Arc::new(Roster::new(sets, &me)))) }
     }
 
     pub fn get(&self) -> Arc<Roster> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn set(&self, roster: Roster) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roster);
+    /// Replaces it by that of other sets.
+    pub fn seat(&self, sets: &[ValidatorSet]) {
+        let roster = Arc::new(Roster::new(sets, &self.me));
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = roster;
     }
 }

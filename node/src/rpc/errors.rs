@@ -21,8 +21,12 @@ pub(super) fn overloaded(problem: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::Overloaded, problem)
 }
 
-/// The store failed under a reader. Details are for the log: they are about this machine.
+/// The store failed under a reader. Details are for the log: they are about this machine. What is
+/// pruned is no failure.
 pub(super) fn store(error: &StoreError) -> ApiError {
+    if matches!(error, StoreError::Pruned { .. }) {
+        return ApiError::new(ErrorCode::Pruned, error.to_string());
+    }
     tracing::error!(%error, "reading the store for a client failed");
     ApiError::new(ErrorCode::Internal, "the node cannot read its store; its log says why")
 }

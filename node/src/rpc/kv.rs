@@ -122,7 +122,7 @@ impl KvApiServer for KvRpc {
     }
 }
 
-fn check_key(what: &str, key: &HexBytes) -> Result<(), ApiError> {
+pub(super) fn check_key(what: &str, key: &HexBytes) -> Result<(), ApiError> {
     let len = key.0.len();
     if len > MAX_KEY_BYTES {
         return Err(errors::invalid(format!(

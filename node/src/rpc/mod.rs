@@ -1,7 +1,7 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -39,6 +39,7 @@ mod kv;
 mod listen;
 mod patience;
 mod places;
+mod proof;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -55,12 +56,13 @@ use ::chain::types::{Digest, Height};
 use ::consensus::engine::Status;
 use jsonrpsee::RpcModule;
 use node_api::block::Finality;
+use node_api::chain::SyncStatus;
 use node_api::{
     AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    RpcApiServer as _, TxApiServer as _,
+    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +72,7 @@ use crate::consensus_host::ConsensusHandle;
 use crate::metrics::Metrics;
 use crate::network::{NetworkHandle, PeerInfo};
 use crate::pool::TransactionPool;
+use crate::sync::SyncProgress;
 
 use dispatch::Dispatcher;
 use health::Progress;
@@ -144,6 +147,7 @@ pub struct Context {
     pub pool: TransactionPool,
     pub consensus: ConsensusHandle,
     pub peers: Arc<dyn Peers>,
+    pub sync: watch::Receiver<SyncProgress>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -164,8 +168,20 @@ impl Context {
         self.peers.peers().into_iter().filter(|peer| peer.connected).map(|peer| peer.id).collect()
     }
 
+    /// How far catching up is, with what gossip showed since it last looked.
+    fn progress(&self) -> SyncProgress {
+        let progress = *self.sync.borrow();
+        SyncProgress { target: progress.target.max(self.peers.best_final()), ..progress }
+    }
+
+    fn sync_status(&self) -> SyncStatus {
+        let SyncProgress { fetching, target, heard, peers, .. } = self.progress();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        SyncStatus { fetching, target, peers: count(peers), heard: count(heard) }
+    }
+
     fn is_synced(&self, height: Height) -> bool {
-        self.peers.best_final().get() <= height.get().saturating_add(health::CLOSE)
+        self.progress().is_synced(height, health::CLOSE)
     }
 }
 
@@ -271,6 +287,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
     all.merge(kv::KvRpc::new(shared()).into_rpc()).expect(distinct);
+    all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use bincode::Decode;
@@ -16,11 +17,11 @@ use consensus::registry::EngineName;
 use rocksdb::{DB, IteratorMode};
 use tokio_util::sync::CancellationToken;
 
-use super::columns::{self, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
+use super::columns::{self, BASE_KEY, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
 use super::error::{OpenError, StoreError};
 use super::lock::DirectoryLock;
 use super::recent::Recent;
-use super::records::{self, EpochStart, Marker};
+use super::records::{self, Base, EpochStart, Marker};
 use super::write::CheckpointPolicy;
 use super::{Inner, Store, Writer, open};
 
@@ -122,6 +123,7 @@ impl Store {
             }
             None => fresh,
         };
+        let base = base_of(&db, &end)?;
         // The first checkpoint holds the whole state, a later one what changed since.
         let dirty = if end.checkpoint == start.height {
             let all = genesis.state.records();
@@ -144,12 +146,13 @@ impl Store {
             genesis: start,
             engine: genesis.engine,
             policy,
+            base: AtomicU64::new(base.get()),
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),
             _lock: lock,
         }));
         if end.checkpoint > start.height {
-            let block = store.final_block(end.checkpoint)?;
+            let block = store.kept_block(end.checkpoint)?;
             let mut writer = store.writer();
             writer.note_position(&block);
             writer.marker.checkpoint = end.checkpoint;
@@ -175,7 +178,7 @@ impl Store {
                 genesis.state.clone(),
             ));
         }
-        let block = self.final_block(checkpoint)?;
+        let block = self.kept_block(checkpoint)?;
         let damaged = |what: &str| StoreError::damaged(format!("the state: {what}"));
         let mut records = Vec::new();
         for item in self.0.db.iterator_cf(self.column(STATE), IteratorMode::Start) {
@@ -251,14 +254,14 @@ impl Store {
             .epoch_start(epoch)?
             .ok_or_else(|| StoreError::damaged(format!("the start of epoch {epoch}")))?;
         let begun = final_height > self.0.genesis.height;
-        let final_block = begun.then(|| self.final_block(final_height)).transpose()?;
+        let final_block = begun.then(|| self.kept_block(final_height)).transpose()?;
         let final_proof = self.proof(final_height)?;
         if begun && self.has_proofs() && final_proof.is_none() {
             return Err(StoreError::damaged(format!("height {final_height}: its proof")));
         }
         let oldest = final_height.get().saturating_sub(RECENT_HEADERS as u64);
         let recent = (oldest + 1..=final_height.get())
-            .map(|height| Ok(self.final_block(Height::new(height))?.header.clone()))
+            .filter_map(|height| self.final_header(Height::new(height)).transpose())
             .collect::<Result<_, StoreError>>()?;
         let record = self
             .0
@@ -291,4 +294,19 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The lowest height whose block is in a store whose final chain ends with `end`.
+pub(super) fn base_of(db: &DB, end: &Marker) -> Result<Height, StoreError> {
+    let chain = db.cf_handle(CHAIN).expect("every column family is opened with the store");
+    let damaged = || "the lowest height".to_owned();
+    let base = match db.get_cf(chain, BASE_KEY)? {
+        Some(bytes) => records::decode::<Base>(&bytes, damaged)?.0,
+        None => Height::new(1),
+    };
+    // A start reads the block of the checkpoint.
+    if base > end.checkpoint.next() {
+        return Err(StoreError::damaged(damaged()));
+    }
+    Ok(base)
 }

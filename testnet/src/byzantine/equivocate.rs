@@ -68,9 +68,8 @@ impl Fork {
 
 /// Who gets the twin: as many as a certificate of the original can do without, at least one.
 fn is_victim(me: &Identity, to: ValidatorIndex) -> bool {
-    let victims = (me.validators - me.quorum).max(1);
-    let last: Vec<ValidatorIndex> = me.others().collect();
-    last.iter().rev().take(victims).any(|victim| *victim == to)
+    let victims = (1 + me.others.len() - me.quorum).max(1);
+    me.others.iter().rev().take(victims).any(|victim| *victim == to)
 }
 
 impl<M: EngineMessage> Misbehaviour<M> for Equivocate {

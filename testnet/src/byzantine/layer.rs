@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
 use consensus::message::EngineMessage;
@@ -72,6 +73,13 @@ fn start<M: EngineMessage>(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour<
 }
 
 impl<M: EngineMessage> Outbox<M> for FaultLayer<M> {
+    fn seat(&mut self, sets: &[ValidatorSet]) {
+        let Identity { chain_id, key, .. } = &self.identity;
+        let now = sets.iter().find_map(|set| Identity::new(*chain_id, Arc::clone(key), set));
+        self.identity = now.unwrap_or_else(|| self.identity.clone());
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).seat(sets);
+    }
+
     fn send(&mut self, to: Recipients, message: &M) {
         let faults = self.control.faults();
         if self.active.0 != faults.behaviour {

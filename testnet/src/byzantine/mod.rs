@@ -18,6 +18,7 @@ use chain::block::{Block, SealedBlock, proposal_digest};
 use chain::certificate::{Ballot, Vote};
 use chain::crypto::{Keypair, Signature, Signer};
 use chain::types::{Digest, ValidatorIndex};
+use chain::validator::ValidatorSet;
 use consensus::engine::Recipients;
 use consensus::message::EngineMessage;
 
@@ -30,8 +31,8 @@ const UNSIGNED: Signature = Signature([0; 64]);
 #[derive(Clone, Debug)]
 pub struct Identity {
     pub me: ValidatorIndex,
-    /// How many validators there are.
-    pub validators: usize,
+    /// Every other validator.
+    pub others: Vec<ValidatorIndex>,
     /// How many of them make a prepare certificate.
     pub quorum: usize,
     pub chain_id: Digest,
@@ -39,14 +40,17 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn others(&self) -> impl Iterator<Item = ValidatorIndex> + '_ {
-        (0..self.validators as u16).map(ValidatorIndex::new).filter(|index| *index != self.me)
+    /// The validator with this key among others; `None` where it is none.
+    pub fn new(chain_id: Digest, key: Arc<Keypair>, set: &ValidatorSet) -> Option<Self> {
+        let me = set.index_of(&key.public())?;
+        let others = set.indices().filter(|index| *index != me).collect();
+        Some(Self { me, others, quorum: set.quorums().quorum, chain_id, key })
     }
 
     /// The receivers, one by one.
     fn each(&self, to: Recipients) -> Vec<ValidatorIndex> {
         match to {
-            Recipients::Others => self.others().collect(),
+            Recipients::Others => self.others.clone(),
             Recipients::One(index) => vec![index],
         }
     }

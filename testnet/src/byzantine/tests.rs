@@ -18,6 +18,8 @@ use super::*;
 struct Recorder(Arc<Mutex<Sent<Message>>>);
 
 impl Outbox<Message> for Recorder {
+    fn seat(&mut self, _sets: &[ValidatorSet]) {}
+
     fn send(&mut self, to: Recipients, message: &Message) {
         self.0.lock().expect("no panic").push((to, message.clone()));
     }
@@ -26,7 +28,7 @@ impl Outbox<Message> for Recorder {
 fn identity() -> Identity {
     Identity {
         me: ValidatorIndex::new(0),
-        validators: 4,
+        others: (1..4).map(ValidatorIndex::new).collect(),
         quorum: 3,
         chain_id: Digest([9; 32]),
         key: Arc::new(Keypair::from_seed(&[1; 32])),

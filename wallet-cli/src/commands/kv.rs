@@ -11,6 +11,7 @@ use crate::connection::Node;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, table, text_or_hex};
 use crate::submission;
+use crate::verification::{Proven, Verification, warn_unproven};
 
 pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
     match command {
@@ -50,7 +51,7 @@ pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
     }
 }
 
-fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
+pub(super) fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
     if !form.hex {
         return Ok(text.as_bytes().to_vec());
     }
@@ -60,20 +61,33 @@ fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
 }
 
 async fn get(global: &Global, key: Vec<u8>, form: Form) -> Outcome<()> {
-    let answer = Node::choose(global.rpc.as_deref())?.kv_get(key).await?;
+    let verification = Verification::from(global)?;
+    let node = Node::choose(global.rpc.as_deref())?;
+    let mut answer = node.kv_get(key.clone()).await?;
+    let mut proven = None;
+    if let Some(verification) = &verification {
+        let (said, height) = (answer.value.as_ref(), answer.height);
+        let Proven { value, block } =
+            verification.entry(&node, &HexBytes(key), said, height).await?;
+        (answer.value, answer.height) = (value.map(|entry| HexBytes(entry.value)), block.height);
+        proven = Some(block);
+    }
     let Some(value) = &answer.value else {
         let message = format!("there is no key {}", text_or_hex(&answer.key.0));
         return Err(Failure::refused(Some("not_found".to_owned()), message)
             .with("key", &answer.key)
             .with("height", answer.height));
     };
-    let object = json!({
+    let mut object = json!({
         "key": answer.key,
         "value": value,
         "text": as_text(value),
         "version": answer.version,
         "height": answer.height,
     });
+    if let Some(block) = proven {
+        object["proven"] = json!(block);
+    }
     Output { json: global.json }
         .result(&object, || if form.hex { value.to_string() } else { text_or_hex(&value.0) });
     Ok(())
@@ -99,6 +113,10 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
             break height;
         }
     };
+    if let Some(verification) = Verification::from(global)? {
+        entries = verification.entries(&node, &prefix, entries, height).await?;
+        warn_unproven(global, "that no other key begins like this is what the node says");
+    }
     let object = json!({
         "entries": entries
             .iter()

@@ -5,6 +5,7 @@ mod blocks;
 mod key;
 mod kv;
 mod network;
+mod proof;
 mod tx;
 
 use crate::args::{Arguments, BlockCommand, Command};
@@ -18,6 +19,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome<()> {
         Command::Send(send) => account::send(&global, send).await,
         Command::Kv(command) => kv::run(&global, command).await,
         Command::Tx(command) => tx::run(&global, command).await,
+        Command::Proof(command) => proof::run(&global, command).await,
         Command::Validators => network::validators(&global).await,
         Command::Status => network::status(&global).await,
         Command::Block(BlockCommand::Show { block }) => blocks::show(&global, block).await,

@@ -3,4 +3,6 @@
 mod arguments;
 mod fake_node;
 mod flows;
+mod proofs;
+mod proving_node;
 mod wallet;

@@ -1,6 +1,6 @@
 //! Execution reduced to what consensus can see: a state root that depends on every block, nonces
-//! that make a transaction execute once, barriers that jail whoever was caught, and a transaction
-//! that changes how many of the first validators there are.
+//! that make a transaction execute once, barriers that jail whoever was caught, and transactions
+//! that change the validator set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,19 +9,17 @@ use std::time::Duration;
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::{PublicKey, Verifier};
 use chain::evidence::Evidence;
-use chain::transaction::{Body, SignedTransaction, Transaction};
+use chain::transaction::{SignedTransaction, Transaction};
 use chain::types::{Digest, Epoch, Height, View};
-use chain::validator::{Validator, ValidatorSet};
+use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
 use sha2::{Digest as _, Sha256};
 
+use super::change::Change;
 use crate::signatures::SignatureRule;
 
 /// Most transactions in one block.
 pub(crate) const MAX_TRANSACTIONS: usize = 64;
-/// A put under this key sets the number of validators, its value's first byte: the first so many of
-/// genesis.
-pub(super) const MEMBERSHIP_KEY: &[u8] = b"validators";
 
 /// Everything that the blocks so far have changed.
 #[derive(Clone, Debug)]
@@ -66,11 +64,9 @@ impl HashChainState {
         self.nonces.get(sender).copied().unwrap_or(0)
     }
 
-    /// A number of validators other than now that the chain's `max_faulty` allows.
-    fn possible_members(&self, value: &[u8]) -> Option<usize> {
-        let (set, members) = (self.validators(), usize::from(*value.first()?));
-        let allowed = 3 * usize::from(set.max_faulty) + 1..=self.sets[0].0.len();
-        (allowed.contains(&members) && members != set.len()).then_some(members)
+    /// The set that a change makes of the newest one, in a block of this view.
+    fn changed(&self, change: &Change, view: View) -> Option<ValidatorSet> {
+        change.apply(self.validators(), &self.sets[0].0, view)
     }
 
     fn counts(&self, evidence: &Evidence, chain_id: &Digest, verifier: &dyn Verifier) -> bool {
@@ -88,23 +84,15 @@ impl HashChainState {
         !now.accused && evidence.epoch() >= now.since && evidence.verify(chain_id, set, verifier)
     }
 
-    /// The set after a barrier of this view with evidence against these validators, and this many
-    /// validators if there are to be more or fewer.
+    /// The set after a barrier of this view with evidence against these validators, and the change
+    /// that was asked for.
     fn next_set(
         &self,
         accused: &BTreeSet<PublicKey>,
-        members: Option<usize>,
+        changed: Option<ValidatorSet>,
         view: View,
     ) -> ValidatorSet {
-        let mut set = self.validators().successor(view);
-        if let Some(members) = members {
-            for (_, joining) in self.sets[0].0.members().take(members).skip(set.len()) {
-                set.admit(Validator { since: set.epoch, ..joining.clone() });
-            }
-            for index in set.indices().skip(members) {
-                set.remove(index);
-            }
-        }
+        let mut set = changed.unwrap_or_else(|| self.validators().successor(view));
         let mut jailed = set.members().filter(|(_, validator)| validator.jailed).count();
         for key in accused {
             let may_jail = jailed < usize::from(set.max_faulty);
@@ -238,13 +226,16 @@ impl HashChain {
                 }
             }
             let mut nonces = parent.nonces.clone();
+            let mut changes = false;
             for waiting in self.pool.values() {
                 if transactions.len() >= MAX_TRANSACTIONS {
                     break;
                 }
                 let payload = &waiting.transaction.payload;
                 let nonce = nonces.entry(payload.sender).or_default();
-                if *nonce == payload.nonce {
+                let change = Change::of(&payload.body).is_some();
+                if *nonce == payload.nonce && !(change && changes) {
+                    changes |= change;
                     *nonce += 1;
                     transactions.push(Transaction::Signed(waiting.transaction.clone()));
                     hashes.push(waiting.hash);
@@ -327,7 +318,7 @@ impl HashChain {
             return Err("too many transactions");
         }
         let mut state = parent.clone();
-        let (mut accused, mut members) = (BTreeSet::new(), None);
+        let (mut accused, mut changes, mut changed) = (BTreeSet::new(), false, None);
         for transaction in transactions {
             match transaction {
                 Transaction::Signed(signed) => {
@@ -338,10 +329,11 @@ impl HashChain {
                         return Err("a transaction's nonce is wrong");
                     }
                     *nonce += 1;
-                    if let Body::Put { key, value } = &payload.body
-                        && key == MEMBERSHIP_KEY
-                    {
-                        members = parent.possible_members(value).or(members);
+                    if let Some(change) = Change::of(&payload.body) {
+                        if std::mem::replace(&mut changes, true) {
+                            return Err("two changes of the validator set");
+                        }
+                        changed = parent.changed(&change, place.view);
                     }
                 }
                 Transaction::Evidence(evidence) => {
@@ -370,10 +362,10 @@ impl HashChain {
         root.update(place.height.get().to_le_bytes());
         root.update(transactions_root.0);
         state.root = Digest(root.finalize().into());
-        let kind = if accused.is_empty() && members.is_none() {
+        let kind = if accused.is_empty() && changed.is_none() {
             BlockKind::Ordinary
         } else {
-            let next = parent.next_set(&accused, members, place.view);
+            let next = parent.next_set(&accused, changed, place.view);
             let hash = next.hash(&self.chain_id);
             Arc::make_mut(&mut state.sets).push((next, hash));
             BlockKind::Barrier

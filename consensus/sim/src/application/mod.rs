@@ -1,6 +1,7 @@
 //! Execution behind a simulated validator: a tiny hash chain for most seeds, the production ledger
 //! for a share. Both keep one transaction pool and write what is final to the simulated [`Disk`].
 
+mod change;
 mod hash_chain;
 mod ledger;
 
@@ -19,6 +20,7 @@ use consensus::application::{
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
+pub use change::Change;
 pub(crate) use hash_chain::MAX_TRANSACTIONS;
 pub use hash_chain::{HashChain, HashChainState};
 pub use ledger::{LedgerChain, LedgerState};
@@ -230,11 +232,6 @@ pub(crate) fn body(workload: Workload, number: u64, receiver: Address) -> Body {
     }
 }
 
-/// Sets the number of validators.
-pub(crate) fn membership_body(members: u8) -> Body {
-    Body::Put { key: hash_chain::MEMBERSHIP_KEY.to_vec(), value: vec![members] }
-}
-
 /// A client's transaction that never expires, as far as the production pool allows.
 pub(crate) fn signed(
     chain_id: Digest,
@@ -252,12 +249,12 @@ pub fn transaction(chain_id: Digest, signer: &dyn Signer, nonce: u64) -> SignedT
     signed(chain_id, signer, nonce, body)
 }
 
-/// A client's transaction that sets the number of validators.
+/// A client's transaction that makes the first so many validators of genesis the set.
 pub fn membership(
     chain_id: Digest,
     signer: &dyn Signer,
     nonce: u64,
     members: u8,
 ) -> SignedTransaction {
-    signed(chain_id, signer, nonce, membership_body(members))
+    signed(chain_id, signer, nonce, Change::First(members).body())
 }

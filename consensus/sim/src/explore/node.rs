@@ -9,6 +9,7 @@ use chain::block::{BlockKind, SealedBlock};
 use chain::codec;
 use chain::crypto::{Domain, Hasher};
 use chain::types::{Digest, Height, ValidatorIndex};
+use chain::validator::ValidatorSet;
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
 
@@ -132,6 +133,9 @@ struct Capture<M> {
 }
 
 impl<M: Clone> Outbox<M> for Capture<M> {
+    /// Whoever a search starts with stays where it is: barriers of evidence move nobody.
+    fn seat(&mut self, _sets: &[ValidatorSet]) {}
+
     fn send(&mut self, to: Recipients, message: &M) {
         let to = match to {
             Recipients::Others => None,

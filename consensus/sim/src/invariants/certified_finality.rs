@@ -21,7 +21,7 @@ pub(super) struct CertifiedFinality {
 
 impl CertifiedFinality {
     pub(super) fn new(facts: &Facts) -> Self {
-        Self { sets: Sets::new(facts), waiting: BTreeMap::new() }
+        Self { sets: Sets::new(&facts.genesis), waiting: BTreeMap::new() }
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) struct HonestEvidence;
 
 fn judge(facts: &Facts, evidence: &Evidence) -> Result<(), String> {
     let accused = evidence.accused();
-    if facts.honest.get(accused.as_usize()) == Some(&false) {
+    if facts.is_honest(evidence.epoch(), accused) == Some(false) {
         return Ok(());
     }
     Err(format!("evidence against the honest validator {accused}: {evidence:?}"))

@@ -85,9 +85,9 @@ impl Invariant for LeaderCompleteness {
             return Ok(());
         }
         match seen {
-            Observation::Proposed { node, block } => {
+            Observation::Proposed { block, own, .. } => {
                 self.parents.insert(block.hash(), block.header.parent);
-                if block.header.proposer.as_usize() == *node {
+                if *own {
                     self.note(block);
                 }
             }

@@ -21,7 +21,7 @@ impl Invariant for LogMatching {
 
     fn observe(&mut self, facts: &Facts, seen: &Observation<'_>) -> Result<(), String> {
         let (node, block) = match seen {
-            Observation::Proposed { node, block } => (*node, *block),
+            Observation::Proposed { node, block, .. } => (*node, *block),
             Observation::Finalized { node, block } => (*node, &block.commit.block),
             _ => return Ok(()),
         };

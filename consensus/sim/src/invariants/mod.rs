@@ -17,6 +17,7 @@ mod no_double_vote;
 mod no_livelock;
 mod ordered_survives;
 mod prepared_survives;
+mod set_changes;
 mod sets;
 mod state_roots;
 #[cfg(test)]
@@ -25,14 +26,18 @@ mod unique_certificates;
 mod validity;
 mod value_stability;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chain::block::SealedBlock;
 use chain::certificate::Certificate;
+use chain::crypto::PublicKey;
 use chain::evidence::Evidence;
-use chain::types::{Digest, Height, ValidatorIndex, View};
+use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
+use chain::validator::ValidatorSet;
 use consensus::engine::Time;
 
+use self::sets::Sets;
 use crate::application::Observed;
 use crate::genesis::Genesis;
 use consensus::message::Slot;
@@ -43,13 +48,46 @@ pub struct Facts {
     /// Name of the engine.
     pub engine: &'static str,
     pub genesis: Rc<Genesis>,
-    /// By index of the first validator set: runs one engine, unchanged.
+    /// By number of the key: runs one engine, unchanged.
     pub honest: Vec<bool>,
+    /// The numbers of the keys.
+    numbers: BTreeMap<PublicKey, usize>,
+    /// Of all epochs that began.
+    sets: Sets,
     /// When what is observed happens.
     pub now: Time,
 }
 
 impl Facts {
+    /// What is known before a run: whoever may ever vote, by number, and whether it is honest.
+    pub fn new(
+        engine: &'static str,
+        genesis: Rc<Genesis>,
+        holders: Vec<(PublicKey, bool)>,
+    ) -> Self {
+        let numbers = holders.iter().zip(0..).map(|((key, _), number)| (*key, number)).collect();
+        Self {
+            engine,
+            sets: Sets::new(&genesis),
+            genesis,
+            honest: holders.into_iter().map(|(_, honest)| honest).collect(),
+            numbers,
+            now: Time::default(),
+        }
+    }
+
+    /// Whether somebody honest sits in the seat in this epoch; `None` where nobody known does.
+    fn is_honest(&self, epoch: Epoch, seat: ValidatorIndex) -> Option<bool> {
+        let holder = self.sets.get(epoch)?.get(seat)?;
+        self.numbers.get(&holder.consensus_key).map(|number| self.honest[*number])
+    }
+
+    /// How many members of a set lie.
+    fn liars(&self, set: &ValidatorSet) -> usize {
+        let seats = set.indices();
+        seats.filter(|seat| self.is_honest(set.epoch, *seat) == Some(false)).count()
+    }
+
     /// Whether nobody lies in this run: nodes only crash and restart.
     pub fn crash_only(&self) -> bool {
         self.honest.iter().all(|honest| *honest)
@@ -63,8 +101,8 @@ pub enum Observation<'a> {
     Started { node: usize, height: Height, hash: Digest },
     /// A signed statement left.
     Stated { validator: ValidatorIndex, slot: Slot, digest: Digest },
-    /// A block that is not final left in a message.
-    Proposed { node: usize, block: &'a SealedBlock },
+    /// A block that is not final left in a message, its proposer's own or not.
+    Proposed { node: usize, block: &'a SealedBlock, own: bool },
     /// A node follows the leader of a view, or leads it.
     Led { node: usize, view: View, leader: ValidatorIndex },
     /// A block was reported as ordered.
@@ -136,6 +174,7 @@ impl Invariants {
             Box::new(no_livelock::NoLivelock::default()),
             Box::new(ordered_survives::OrderedSurvives::default()),
             Box::new(prepared_survives::PreparedSurvives::default()),
+            Box::new(set_changes::SetChanges::default()),
             Box::new(state_roots::StateRoots::default()),
             Box::new(unique_certificates::UniqueCertificates::new(&facts)),
             Box::new(validity::Validity::default()),
@@ -146,6 +185,11 @@ impl Invariants {
 
     pub fn observe(&mut self, now: Time, seen: &Observation<'_>) {
         self.facts.now = now;
+        if let Observation::Finalized { block, .. } = seen
+            && let Some(set) = &block.next_validators
+        {
+            self.facts.sets.insert(set.clone());
+        }
         for property in &mut self.properties {
             if let Err(detail) = property.observe(&self.facts, seen) {
                 let property = property.name().to_owned();

@@ -26,7 +26,7 @@ impl Invariant for ModeChanges {
             return Ok(());
         };
         let header = &block.commit.block.header;
-        if facts.honest.get(header.proposer.as_usize()) != Some(&true) {
+        if facts.is_honest(header.epoch, header.proposer) != Some(true) {
             return Ok(());
         }
         let here = (header.height, header.mode);

@@ -20,18 +20,14 @@ pub(super) struct PreparedSurvives {
     locked: BTreeMap<Place, (View, Digest)>,
     /// Every proposal of an honest primary.
     proposed: BTreeMap<Place, BTreeSet<(View, Digest)>>,
-    /// How many honest votes lock a block, where the set is not the first.
-    needed: BTreeMap<Epoch, usize>,
 }
 
 impl PreparedSurvives {
     /// Honest votes that liars can make a quorum; only honest members vote where this is observed.
-    fn needed(&self, facts: &Facts, epoch: Epoch) -> Option<usize> {
-        if epoch == facts.genesis.validators.epoch {
-            let set = &facts.genesis.validators;
-            return Some(honest_votes(facts, set.len(), usize::from(set.max_faulty)));
-        }
-        self.needed.get(&epoch).copied()
+    fn needed(facts: &Facts, epoch: Epoch) -> Option<usize> {
+        let set = facts.sets.get(epoch)?;
+        let quorum = (set.len() + usize::from(set.max_faulty)) / 2 + 1;
+        Some(quorum.saturating_sub(facts.liars(set)))
     }
 
     fn check(&self, place: Place) -> Result<(), String> {
@@ -48,11 +44,6 @@ impl PreparedSurvives {
             ))
         })
     }
-}
-
-fn honest_votes(facts: &Facts, n: usize, f: usize) -> usize {
-    let liars = facts.honest.iter().take(n).filter(|honest| !**honest).count();
-    ((n + f) / 2 + 1).saturating_sub(liars)
 }
 
 impl Invariant for PreparedSurvives {
@@ -73,20 +64,13 @@ impl Invariant for PreparedSurvives {
                     let voters = self.voters.entry((place, position.view, *digest)).or_default();
                     voters.insert(*validator);
                     let count = voters.len();
-                    if self.needed(facts, position.epoch).is_some_and(|needed| count >= needed) {
+                    if Self::needed(facts, position.epoch).is_some_and(|needed| count >= needed) {
                         let locked = (position.view, *digest);
                         let lowest = self.locked.entry(place).or_insert(locked);
                         *lowest = locked.min(*lowest);
                     }
                 }
                 self.check(place)
-            }
-            Observation::Finalized { block, .. } => {
-                if let Some(set) = &block.next_validators {
-                    let (n, f) = (set.len(), usize::from(set.max_faulty));
-                    self.needed.insert(set.epoch, honest_votes(facts, n, f));
-                }
-                Ok(())
             }
             _ => Ok(()),
         }

@@ -7,18 +7,23 @@ use chain::types::Epoch;
 use chain::validator::ValidatorSet;
 
 use super::Facts;
+use crate::genesis::Genesis;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sets(BTreeMap<Epoch, ValidatorSet>);
 
 impl Sets {
-    pub(super) fn new(facts: &Facts) -> Self {
-        let first = facts.genesis.validators.clone();
+    pub(super) fn new(genesis: &Genesis) -> Self {
+        let first = genesis.validators.clone();
         Self(BTreeMap::from([(first.epoch, first)]))
     }
 
     pub(super) fn insert(&mut self, set: ValidatorSet) {
         self.0.insert(set.epoch, set);
+    }
+
+    pub(super) fn get(&self, epoch: Epoch) -> Option<&ValidatorSet> {
+        self.0.get(&epoch)
     }
 
     fn of(&self, certificate: &Certificate) -> Result<&ValidatorSet, String> {

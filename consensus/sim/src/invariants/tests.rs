@@ -55,9 +55,10 @@ impl Bench {
             validators,
             snapshot,
         };
-        let honest = vec![true, true, true, crash_only];
-        let facts =
-            Facts { engine: "hybrid", genesis: Rc::new(genesis), honest, now: Time::default() };
+        let honest = [true, true, true, crash_only];
+        let keys = genesis.validators.members().map(|(_, member)| member.consensus_key);
+        let holders = keys.zip(honest).collect();
+        let facts = Facts::new("hybrid", Rc::new(genesis), holders);
         let mut bench = Self { invariants: Invariants::new(facts), chain_id, now: 0 };
         for node in 0..4 {
             bench.started(node, 0, chain_id);

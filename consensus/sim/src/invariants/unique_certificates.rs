@@ -20,7 +20,11 @@ pub(super) struct UniqueCertificates {
 
 impl UniqueCertificates {
     pub(super) fn new(facts: &Facts) -> Self {
-        Self { sets: Sets::new(facts), certified: BTreeMap::new(), finals: BTreeMap::new() }
+        Self {
+            sets: Sets::new(&facts.genesis),
+            certified: BTreeMap::new(),
+            finals: BTreeMap::new(),
+        }
     }
 
     /// Two blocks, and both certificates hold: an honest node may pass on no forged one, but that

@@ -8,17 +8,24 @@ use chain::types::{Digest, Height};
 use consensus::engine::{Engine, Time};
 
 use super::World;
-use crate::application::{self, Workload};
+use crate::application::{self, Change, Workload};
 use crate::genesis::Genesis;
 use crate::invariants::Observation;
 use crate::plan::Plan;
 use crate::trace::Happening;
+
+/// The number of the client that changes the validator set.
+const GOVERNOR: usize = 500;
 
 /// Clients and what they sent.
 pub(super) struct Clients {
     signers: Vec<Box<dyn chain::crypto::Signer + Send>>,
     workload: Workload,
     submitted: u64,
+    /// Asks for changes of the validator set: how many so far, and the last.
+    governor: Box<dyn chain::crypto::Signer + Send>,
+    changes: u64,
+    last_change: Option<Digest>,
     reads: u64,
     /// Sent and not final anywhere honest.
     open: BTreeMap<Digest, (Time, SignedTransaction)>,
@@ -29,11 +36,25 @@ impl Clients {
         let signers = (0..plan.load.senders.max(1))
             .map(|sender| Genesis::client(plan.signatures, plan.seed, sender))
             .collect();
-        Self { signers, workload: plan.workload, submitted: 0, reads: 0, open: BTreeMap::new() }
+        Self {
+            signers,
+            workload: plan.workload,
+            submitted: 0,
+            governor: Genesis::client(plan.signatures, plan.seed, GOVERNOR),
+            changes: 0,
+            last_change: None,
+            reads: 0,
+            open: BTreeMap::new(),
+        }
     }
 
     pub(super) fn submitted(&self) -> u64 {
         self.submitted
+    }
+
+    /// Whether a change of the validator set was asked for and is not final yet.
+    pub(super) fn is_governing(&self) -> bool {
+        self.last_change.is_some_and(|change| self.open.contains_key(&change))
     }
 
     /// Takes a transaction off the open ones; gives when it was sent.
@@ -55,9 +76,15 @@ impl<E: Engine> World<E> {
         self.submit_body(application::body(workload, number, receiver));
     }
 
-    /// Clients ask for the first so many validators of genesis to be the set.
-    pub(super) fn submit_members(&mut self, count: u8) {
-        self.submit_body(application::membership_body(count));
+    /// A client asks for a change of the validator set.
+    pub fn submit_change(&mut self, change: &Change) {
+        let nonce = self.clients.changes;
+        self.clients.changes += 1;
+        let governor = self.clients.governor.as_ref();
+        let chain_id = self.genesis.chain_id;
+        let transaction = application::signed(chain_id, governor, nonce, change.body());
+        self.clients.last_change = Some(transaction.hash());
+        self.launch(transaction);
     }
 
     /// Who sends the transaction of this number.
@@ -71,6 +98,10 @@ impl<E: Engine> World<E> {
         let signer = self.clients.signers[self.sender(number)].as_ref();
         let nonce = number / self.clients.signers.len() as u64;
         let transaction = application::signed(self.genesis.chain_id, signer, nonce, body);
+        self.launch(transaction);
+    }
+
+    fn launch(&mut self, transaction: SignedTransaction) {
         let hash = transaction.hash();
         self.trace.event(self.now, b's', 0, &hash.0);
         self.trace.tell(self.now, || Happening::Submit { transaction: hash });

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, World};
+use crate::application::Change;
 use crate::disk::CrashPoint;
 use crate::plan::{Fault, Who};
 use crate::trace::Happening;
@@ -37,7 +38,10 @@ impl<E: Engine> World<E> {
             }
             Fault::Members { away } => {
                 let all = u8::try_from(self.plan.validators).expect("at most 128 validators");
-                self.submit_members(all.saturating_sub(away));
+                self.submit_change(&Change::First(all.saturating_sub(away)));
+            }
+            Fault::Change => {
+                self.change();
             }
             _ => self.strike_network(fault),
         }
@@ -153,9 +157,11 @@ impl<E: Engine> World<E> {
 
     pub(super) fn find(&self, who: Who) -> usize {
         let leader = || {
-            let statuses = self.nodes.iter().filter_map(super::Node::status);
-            let highest = statuses.max_by_key(|status| (status.epoch, status.view));
-            highest.and_then(|status| status.leader).map_or(0, |leader| leader.as_usize())
+            let statuses =
+                self.nodes.iter().filter_map(|node| node.status().map(|status| (node, status)));
+            let highest = statuses.max_by_key(|(_, status)| (status.epoch, status.view));
+            let key = highest.and_then(|(node, status)| node.seating.holder(status.leader?));
+            key.and_then(|key| self.nodes.iter().position(|node| node.key == key)).unwrap_or(0)
         };
         match who {
             Who::Node(node) => node,

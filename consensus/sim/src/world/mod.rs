@@ -1,12 +1,14 @@
 //! The simulated world: nodes, the network between them, and one queue of events that decides
 //! everything that happens, in the order of (time, sequence).
 
+mod churn;
 mod clients;
 mod clock;
 mod faults;
 mod node;
 mod record;
 mod recovery;
+mod seating;
 mod traffic;
 
 use std::cmp::Reverse;
@@ -15,9 +17,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chain::block::Mode;
-use chain::crypto::{Domain, Hasher};
+use chain::crypto::{Domain, Hasher, PublicKey};
 use chain::types::{Digest, Height, ValidatorIndex};
-use consensus::driver::Incoming;
 use consensus::engine::{Engine, FaultModel, Time};
 
 use crate::application::Snapshot;
@@ -35,6 +36,7 @@ use clock::Clock;
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
+use seating::Seating;
 use traffic::Held;
 pub use traffic::{Envelope, Tap};
 
@@ -52,10 +54,18 @@ const WALL_ERROR_MS: u64 = 60_000;
 enum Action<M> {
     Deliver {
         to: usize,
-        from: ValidatorIndex,
+        from: PublicKey,
         message: Rc<M>,
         fingerprint: u64,
     },
+    /// Final blocks that no engine sent arrive.
+    Feed {
+        to: usize,
+        message: Rc<M>,
+        fingerprint: u64,
+    },
+    /// Those whom no engine talks to ask for final blocks.
+    Pull,
     Turn {
         node: usize,
         life: u32,
@@ -111,6 +121,7 @@ pub struct World<E: Engine> {
     nodes: Vec<Node<E>>,
     network: Network,
     disk_dice: Dice,
+    churn_dice: Dice,
     clients: Clients,
     invariants: Invariants,
     trace: Trace,
@@ -144,7 +155,7 @@ impl<E: Engine> World<E> {
     /// The same, with a trace that may tell a sink.
     pub fn with_trace(plan: Plan, trace: Trace) -> Self {
         let genesis = Rc::new(genesis_of::<E>(&plan));
-        let mut validators: Vec<usize> = (0..plan.validators).collect();
+        let mut validators: Vec<usize> = (0..plan.validators + plan.joiners).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
         let counts = SignatureCounts::default();
@@ -152,9 +163,9 @@ impl<E: Engine> World<E> {
             .iter()
             .map(|index| node_of(&plan, &genesis, &counts, *index, &mut clocks))
             .collect();
-        let honest = (0..plan.validators).map(|index| plan.is_honest(index)).collect();
-        let facts =
-            Facts { engine: E::NAME, genesis: Rc::clone(&genesis), honest, now: Time::default() };
+        let single = &nodes[..plan.validators + plan.joiners];
+        let holders = single.iter().map(|node| (node.key, plan.is_honest(node.number())));
+        let facts = Facts::new(E::NAME, Rc::clone(&genesis), holders.collect());
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         if let Some(regions) = &plan.regions {
@@ -167,6 +178,7 @@ impl<E: Engine> World<E> {
             queue: BinaryHeap::new(),
             network,
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
+            churn_dice: Dice::new(plan.seed, Purpose::Members),
             clients: Clients::new(&plan),
             invariants: Invariants::new(facts),
             trace,
@@ -181,7 +193,11 @@ impl<E: Engine> World<E> {
         };
         world.separate_twins();
         for node in 0..world.nodes.len() {
-            world.start_node(node);
+            // Some of those that may join follow from the start, others start empty when they do.
+            let number = world.nodes[node].number();
+            if number < world.plan.validators || number % 2 == 1 {
+                world.start_node(node);
+            }
         }
         world.record_first_leader();
         for timed in world.plan.faults.clone() {
@@ -191,14 +207,15 @@ impl<E: Engine> World<E> {
             world.schedule(Time::default() + world.plan.load.interval, Action::Submit);
         }
         world.schedule(Time::default() + world.plan.options.timeout_min, Action::Offer);
+        world.schedule(Time::default() + world.plan.options.heartbeat * 2, Action::Pull);
         world
     }
 
     /// Each copy of a twin talks to half of the others; the halves overlap in nobody else.
     fn separate_twins(&mut self) {
         let mut dice = Dice::new(self.plan.seed, Purpose::Byzantine);
-        for copy in self.plan.validators..self.nodes.len() {
-            let original = usize::from(self.nodes[copy].validator.get());
+        for copy in self.plan.validators + self.plan.joiners..self.nodes.len() {
+            let original = self.nodes[copy].number();
             for other in (0..self.plan.validators).filter(|other| *other != original) {
                 let cut = if dice.below(2) == 0 { copy } else { original };
                 self.network.set_blocked(cut, other, true);
@@ -270,7 +287,7 @@ impl<E: Engine> World<E> {
 
     /// Whether a node runs one unchanged engine with a key of its own.
     pub fn is_honest(&self, node: usize) -> bool {
-        self.invariants.facts().honest[usize::from(self.nodes[node].validator.get())]
+        self.invariants.facts().honest[self.nodes[node].number()]
     }
 
     /// The nodes that must agree.
@@ -335,9 +352,22 @@ impl<E: Engine> World<E> {
                 if self.nodes[to].driver.is_some() {
                     self.trace.event(self.now, b'd', to, &fingerprint.to_le_bytes());
                     let message = Rc::unwrap_or_clone(message);
-                    self.nodes[to].inbox.push(Incoming { from, message });
+                    self.nodes[to].inbox.push((from, message));
                     self.want_turn(to);
                 }
+            }
+            Action::Feed { to, message, fingerprint } => {
+                let target = &mut self.nodes[to];
+                let from = target.seating.others(&target.key).first().map(|(_, key)| *key);
+                if let Some(from) = from.filter(|_| target.driver.is_some()) {
+                    self.trace.event(self.now, b'p', to, &fingerprint.to_le_bytes());
+                    target.inbox.push((from, Rc::unwrap_or_clone(message)));
+                    self.want_turn(to);
+                }
+            }
+            Action::Pull => {
+                self.feed();
+                self.schedule(self.now + self.plan.options.heartbeat * 2, Action::Pull);
             }
             Action::Turn { node, life } => {
                 if self.nodes[node].life == life && self.nodes[node].driver.is_some() {
@@ -455,7 +485,7 @@ impl<E: Engine> World<E> {
         let sync = self.disk_dice.duration(least, most);
         for message in sent {
             let departure = self.now + sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
-            self.send(node, departure, message.to, message.message);
+            self.send(node, departure, message);
         }
         self.record_turn(node, &observed, &events);
         let target = &mut self.nodes[node];
@@ -522,6 +552,8 @@ fn node_of<E: Engine>(
     });
     Node {
         validator,
+        key: Genesis::signer(plan.signatures, plan.seed, index).public(),
+        seating: Seating::default(),
         genesis: Rc::clone(genesis),
         options: plan.options,
         seed: plan.seed,

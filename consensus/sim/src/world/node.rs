@@ -5,12 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
+use chain::crypto::PublicKey;
 use chain::types::{Height, ValidatorIndex};
+use chain::validator::ValidatorSet;
 use consensus::application::StorageError;
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Event, Recipients, Status, Time};
 
 use super::clock::Clock;
+use super::seating::Seating;
 use crate::application::{Observed, SimApplication};
 use crate::byzantine::Liar;
 use crate::checked::Checked;
@@ -27,10 +30,11 @@ pub type SimDriver<E> = Driver<
     SimStorage<<E as consensus::engine::Engine>::Record>,
 >;
 
-/// A message as it left: after how many syncs of its turn, to whom.
+/// A message as it left: after how many syncs of its turn, from which seat, to whom.
 pub(super) struct Sent<M> {
     pub(super) syncs: u64,
-    pub(super) to: Recipients,
+    pub(super) from: Option<ValidatorIndex>,
+    pub(super) to: Vec<(ValidatorIndex, PublicKey)>,
     pub(super) message: M,
 }
 
@@ -54,7 +58,11 @@ pub(super) enum End {
 }
 /// One node of the world.
 pub struct Node<E: Engine> {
+    /// The number of its key. A validator of genesis sits in the seat of its number as long as it
+    /// stays.
     pub(super) validator: ValidatorIndex,
+    pub(super) key: PublicKey,
+    pub(super) seating: Seating,
     pub(super) genesis: Rc<Genesis>,
     pub(super) options: EngineOptions,
     pub(super) seed: u64,
@@ -65,7 +73,8 @@ pub struct Node<E: Engine> {
     pub(super) clock: Clock,
     /// How long a sync takes here, where it is not as everywhere.
     pub(super) slow_disk: Option<(Duration, Duration)>,
-    pub(super) inbox: Vec<Incoming<E::Message>>,
+    /// By the keys of the senders: their seats are looked up when the engine gets the messages.
+    pub(super) inbox: Vec<(PublicKey, E::Message)>,
     /// When it has finished what it is doing.
     pub(super) busy_until: Time,
     pub(super) turn_scheduled: bool,
@@ -91,6 +100,8 @@ impl<E: Engine> std::fmt::Debug for Node<E> {
 /// Collects what a turn sends, until the node dies.
 struct Capture<'a, M, R> {
     disk: &'a Disk<R>,
+    me: PublicKey,
+    seating: &'a Seating,
     syncs_before: u64,
     sent: Vec<Sent<M>>,
 }
@@ -99,8 +110,19 @@ impl<M: Clone, R> Outbox<M> for Capture<'_, M, R> {
     fn send(&mut self, to: Recipients, message: &M) {
         if self.disk.may_send() {
             let syncs = self.disk.syncs() - self.syncs_before;
-            self.sent.push(Sent { syncs, to, message: message.clone() });
+            let to = match to {
+                Recipients::Others => self.seating.others(&self.me),
+                Recipients::One(to) => {
+                    self.seating.holder(to).map(|key| (to, key)).into_iter().collect()
+                }
+            };
+            let (from, message) = (self.seating.index_of(&self.me), message.clone());
+            self.sent.push(Sent { syncs, from, to, message });
         }
+    }
+
+    fn seat(&mut self, sets: &[ValidatorSet]) {
+        self.seating.seat(sets);
     }
 }
 
@@ -124,6 +146,10 @@ impl<E: Engine> Node<E> {
 
     pub fn validator(&self) -> ValidatorIndex {
         self.validator
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.validator.as_usize()
     }
 
     /// Height of the last final block on its disk, synced or not.
@@ -150,8 +176,7 @@ impl<E: Engine> Node<E> {
         self.busy_until = now;
         self.spinning = 0;
         let (recovered, snapshot) = self.disk.recover();
-        let signer =
-            Genesis::signer(self.genesis.rule, self.seed, usize::from(self.validator.get()));
+        let signer = Genesis::signer(self.genesis.rule, self.seed, self.number());
         let signer = self.counts.signer(signer);
         let config = self.config(signer.public());
         let mut application = SimApplication::new(
@@ -165,7 +190,8 @@ impl<E: Engine> Node<E> {
         application.set_time(self.clock.wall_ms(now));
         let storage = SimStorage(self.disk.clone());
         let syncs_before = self.disk.syncs();
-        let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
+        let (me, seating) = (self.key, &self.seating);
+        let mut capture = Capture { disk: &self.disk, me, seating, syncs_before, sent: Vec::new() };
         let started = catch_unwind(AssertUnwindSafe(|| {
             Driver::start(config, recovered, signer, application, storage, local, &mut capture)
         }));
@@ -199,7 +225,11 @@ impl<E: Engine> Node<E> {
 
     /// One turn over everything that waits.
     pub(super) fn turn(&mut self, now: Time) -> Turned<E::Message> {
-        let incoming = std::mem::take(&mut self.inbox);
+        let inbox = std::mem::take(&mut self.inbox);
+        let seating = self.seating.clone();
+        let incoming = inbox.into_iter().filter_map(move |(sender, message)| {
+            seating.index_of(&sender).map(|from| Incoming { from, message })
+        });
         self.drive(now, |driver, local, capture| driver.turn(local, incoming, capture))
     }
 
@@ -221,7 +251,8 @@ impl<E: Engine> Node<E> {
         let driver = self.driver.as_mut().expect("only a running node takes turns");
         driver.application_mut().set_time(self.clock.wall_ms(now));
         let syncs_before = self.disk.syncs();
-        let mut capture = Capture { disk: &self.disk, syncs_before, sent: Vec::new() };
+        let (me, seating) = (self.key, &self.seating);
+        let mut capture = Capture { disk: &self.disk, me, seating, syncs_before, sent: Vec::new() };
         let turned = catch_unwind(AssertUnwindSafe(|| act(driver, local, &mut capture)));
         let sent = capture.sent;
         self.conclude(turned, sent, syncs_before)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chain::block::SealedBlock;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
+use chain::validator::ValidatorSet;
 use consensus::engine::{Event, Reason, Time};
 use serde::{Deserialize, Serialize};
 
@@ -93,8 +94,8 @@ pub struct Record {
     pub views: BTreeMap<(Epoch, View), Time>,
     /// Epochs that started at some node.
     pub epochs: BTreeMap<Epoch, Time>,
-    /// How many of the first validators are the set of the last of them.
-    pub members: Option<usize>,
+    /// The set of the last of them.
+    pub set: Option<ValidatorSet>,
     pub mode_changes: Vec<ModeChange>,
     /// When the chain grew at the first honest node.
     pub heights: BTreeMap<Height, Time>,
@@ -278,7 +279,7 @@ impl<E: Engine> World<E> {
             }
             Event::EpochStarted { epoch, validators } if honest => {
                 if self.record.epochs.last_key_value().is_none_or(|(last, _)| last < epoch) {
-                    self.record.members = Some(validators.len());
+                    self.record.set = Some(validators.clone());
                 }
                 self.record.epochs.entry(*epoch).or_insert(now);
             }

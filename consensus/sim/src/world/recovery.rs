@@ -47,13 +47,11 @@ impl<E: Engine> World<E> {
         core
     }
 
-    /// The nodes that have to recover: honest, in the set, not gone for good, and of the core if
-    /// only that is whole. Who left the set gets no answers, so it may never know that it left.
+    /// The nodes that have to recover: honest, in the set or not, not gone for good, and of the core
+    /// if only that is whole.
     pub fn correct_nodes(&self) -> impl Iterator<Item = usize> + '_ {
-        let members = self.record.members.unwrap_or(self.plan.validators);
         self.honest_nodes().filter(move |node| {
-            *node < members
-                && !self.nodes[*node].is_gone()
+            !self.nodes[*node].is_gone()
                 && self.core.as_ref().is_none_or(|core| core.contains(node))
         })
     }

@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use chain::codec;
+use chain::crypto::PublicKey;
 use chain::types::ValidatorIndex;
-use consensus::engine::{Engine, Recipients, Time};
+use consensus::engine::{Engine, Time};
 use consensus::message::EngineMessage;
 
+use super::node::Sent;
 use super::{Action, World};
 use crate::byzantine::Said;
 use crate::invariants::Observation;
@@ -35,11 +37,11 @@ pub(super) struct Held<M> {
 }
 
 /// A message with what the network needs to know of it.
-struct Letter<M> {
-    message: Rc<M>,
+pub(super) struct Letter<M> {
+    pub(super) message: Rc<M>,
     /// Tells it from others in the trace.
-    fingerprint: u64,
-    bytes: usize,
+    pub(super) fingerprint: u64,
+    pub(super) bytes: usize,
 }
 
 impl<M> Clone for Letter<M> {
@@ -49,7 +51,7 @@ impl<M> Clone for Letter<M> {
 }
 
 impl<M: EngineMessage> Letter<M> {
-    fn new(message: M) -> Self {
+    pub(super) fn new(message: M) -> Self {
         let encoding = codec::encode(&message);
         let (fingerprint, bytes) = (fingerprint(&encoding), encoding.len());
         Self { message: Rc::new(message), fingerprint, bytes }
@@ -80,19 +82,14 @@ impl<E: Engine> World<E> {
         self.tap = None;
     }
 
-    /// A message from outside the simulated validators' own engines, for scripts.
+    /// A message from outside the simulated validators' own engines, in the name of the node of
+    /// this number, for scripts.
     pub fn inject(&mut self, from: ValidatorIndex, to: usize, message: E::Message) {
-        let letter = Letter::new(message);
+        let (letter, from) = (Letter::new(message), self.nodes[from.as_usize()].key);
         self.deliver_at(self.now, from, to, &letter);
     }
 
-    fn deliver_at(
-        &mut self,
-        at: Time,
-        from: ValidatorIndex,
-        to: usize,
-        letter: &Letter<E::Message>,
-    ) {
+    fn deliver_at(&mut self, at: Time, from: PublicKey, to: usize, letter: &Letter<E::Message>) {
         let (message, fingerprint) = (Rc::clone(&letter.message), letter.fingerprint);
         self.schedule(at, Action::Deliver { to, from, message, fingerprint });
     }
@@ -138,7 +135,7 @@ impl<E: Engine> World<E> {
             std::mem::take(&mut self.held).into_iter().partition(|held| pairs(held.from, held.to));
         self.held = held;
         for Held { from, to, letter } in free {
-            let sender = self.nodes[from].validator;
+            let sender = self.nodes[from].key;
             for at in self.network.arrivals(from, to, self.now, letter.bytes).iter() {
                 self.deliver_at(at, sender, to, &letter);
             }
@@ -146,65 +143,53 @@ impl<E: Engine> World<E> {
     }
 
     /// Sends what the node's validator says: its engine's words, or those of the liar before it.
-    pub(super) fn send(
-        &mut self,
-        node: usize,
-        departure: Time,
-        to: Recipients,
-        message: E::Message,
-    ) {
-        let me = self.nodes[node].validator;
+    pub(super) fn send(&mut self, node: usize, departure: Time, sent: Sent<E::Message>) {
+        let Sent { from: me, to: recipients, message, .. } = sent;
         if self.is_honest(node) {
             let chain_id = self.genesis.chain_id;
             let (invariants, now) = (&mut self.invariants, self.now);
-            message.statements(me, &chain_id, &mut |slot, digest| {
-                let stated = Observation::Stated { validator: me, slot, digest };
-                invariants.observe(now, &stated);
-            });
+            let validator = self.nodes[node].validator;
+            if let Some(me) = me {
+                message.statements(me, &chain_id, &mut |slot, digest| {
+                    invariants.observe(now, &Observation::Stated { validator, slot, digest });
+                });
+            }
             for block in message.proposals() {
-                self.invariants.observe(now, &Observation::Proposed { node, block });
+                let own = Some(block.header.proposer) == me;
+                self.invariants.observe(now, &Observation::Proposed { node, block, own });
             }
             for certificate in message.certificates() {
                 self.invariants.observe(now, &Observation::Certified { node, certificate });
             }
         }
         self.record.proposed(departure, message.proposals());
-        let everyone = 0..self.plan.validators as u16;
-        let recipients: Vec<ValidatorIndex> = match to {
-            Recipients::One(one) => vec![one],
-            Recipients::Others => {
-                everyone.map(ValidatorIndex::new).filter(|other| *other != me).collect()
-            }
-        };
-        let Some((behaviour, hand)) = &mut self.nodes[node].liar else {
+        // A liar that sits nowhere has nothing to lie about.
+        let (Some((behaviour, hand)), Some(me)) = (&mut self.nodes[node].liar, me) else {
             let letter = Letter::new(message);
-            for to in recipients {
-                self.post(node, departure, to, &letter);
+            for (_, to) in recipients {
+                self.post(node, departure, &to, &letter);
             }
             return;
         };
+        hand.me = me;
         let mut said = Vec::new();
-        for to in recipients {
-            behaviour.send(to, &message, hand, &mut said);
+        for (to, _) in &recipients {
+            behaviour.send(*to, &message, hand, &mut said);
         }
         for Said { to, delay, message } in said {
-            self.post(node, departure + delay, to, &Letter::new(message));
+            if let Some(to) = self.nodes[node].seating.holder(to) {
+                self.post(node, departure + delay, &to, &Letter::new(message));
+            }
         }
     }
 
     /// Puts one message on the way to every node of a validator.
-    fn post(
-        &mut self,
-        from: usize,
-        departure: Time,
-        to: ValidatorIndex,
-        letter: &Letter<E::Message>,
-    ) {
-        let sender = self.nodes[from].validator;
+    fn post(&mut self, from: usize, departure: Time, to: &PublicKey, letter: &Letter<E::Message>) {
+        let sender = self.nodes[from].key;
         let message = letter.message.as_ref();
         self.record.counters.sent(message.kind(), letter.bytes);
         for node in 0..self.nodes.len() {
-            if self.nodes[node].validator != to || node == from {
+            if self.nodes[node].key != *to || node == from {
                 continue;
             }
             let envelope = Envelope { now: self.now, from, to: node, message };

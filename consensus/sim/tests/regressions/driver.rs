@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chain::block::SealedBlock;
 use chain::types::{Digest, Height};
+use chain::validator::ValidatorSet;
 use consensus::application::{Finals, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Recipients, Time};
@@ -40,6 +41,8 @@ impl Storage<Safety> for Full {
 struct Sent(Vec<Message>);
 
 impl Outbox<Message> for Sent {
+    fn seat(&mut self, _sets: &[ValidatorSet]) {}
+
     fn send(&mut self, _to: Recipients, message: &Message) {
         self.0.push(message.clone());
     }

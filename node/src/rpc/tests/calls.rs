@@ -17,6 +17,7 @@ use node_api::{
 };
 
 use super::fixture::{Fixture, RICHES, alice, bob};
+use crate::sync::SyncProgress;
 
 /// The code of a refusal by the node.
 fn code(error: &ClientError) -> ErrorCode {
@@ -265,7 +266,12 @@ async fn status_validators_and_state_tell_who_and_where() {
     assert_eq!(status.state_root, block.header.state_root);
     assert!(status.synced);
     chain.peers.show_height(100);
-    assert!(!node_api::ChainApiClient::status(&client).await.unwrap().synced);
+    let behind = node_api::ChainApiClient::status(&client).await.unwrap();
+    assert!(!behind.synced && behind.sync.target == Height::new(100));
+    chain.peers.show_height(1);
+    chain.sync.send_replace(SyncProgress { heard: 1, needed: 3, ..SyncProgress::unknown() });
+    let unsure = node_api::ChainApiClient::status(&client).await.unwrap();
+    assert!(!unsure.synced, "too few were heard of");
 
     let list = client.validators(None).await.unwrap();
     assert_eq!((list.epoch, list.validators.len()), (Epoch::new(0), 1));

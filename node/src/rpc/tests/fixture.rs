@@ -27,6 +27,7 @@ use tokio::sync::{Notify, broadcast, mpsc, watch};
 use super::super::*;
 use crate::application::NodeApplication;
 use crate::pool::PoolHooks;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 
 /// Somebody with money.
@@ -68,6 +69,7 @@ pub(super) struct Fixture {
     /// Notified when a read waits for a quorum.
     pub(super) reading: Arc<Notify>,
     pub(super) peers: Arc<FakePeers>,
+    pub(super) sync: watch::Sender<SyncProgress>,
     /// Of the next block.
     pub(super) mode: Mode,
     validator: Keypair,
@@ -138,6 +140,7 @@ impl Fixture {
             opened.store,
             pool.clone(),
             view.clone(),
+            UpkeepHandle::idle(),
             BuildLimits::default(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
@@ -154,12 +157,15 @@ impl Fixture {
         let asked = Arc::clone(&reading);
         let consensus =
             ConsensusHandle::fake(status_receiver, events.clone(), move || asked.notify_one());
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
             pool,
             consensus: consensus.clone(),
             peers: peers.clone(),
+            sync,
             metrics,
         };
         let mut config =
@@ -178,6 +184,7 @@ impl Fixture {
             consensus,
             reading,
             peers,
+            sync: sync_sender,
             mode: Mode::Fast,
             validator,
             _gossip: gossiped,

@@ -59,9 +59,10 @@ async fn reads_need_a_token_of_somebody_who_may() {
     let nobody = refusal(get(None).await);
     assert_eq!(nobody.code, ErrorCode::Forbidden);
     assert!(nobody.message.contains("namespace n"), "{nobody}");
-    let (bob, carol) = (Keypair::from_seed(&[2; 32]), Keypair::from_seed(&[3; 32]));
+    let (alice, bob) = (alice(), Keypair::from_seed(&[2; 32]));
+    let carol = Keypair::from_seed(&[3; 32]);
     let everything = |key| token(&chain, key, Scope::Everything, HOUR);
-    for key in [&bob, &alice()] {
+    for key in [&bob, &alice] {
         assert!(get(everything(key)).await.unwrap().value.is_some());
     }
     assert!(refusal(get(everything(&carol)).await).message.contains("do not let"));
@@ -73,7 +74,7 @@ async fn reads_need_a_token_of_somebody_who_may() {
     assert_eq!(garbage.code, ErrorCode::InvalidParams, "{garbage}");
 
     let shown = client.namespace(HexBytes(b"n".to_vec())).await.unwrap();
-    assert_eq!(shown.owner, alice().public().address());
+    assert_eq!(shown.owner, alice.public().address());
     assert_eq!(refusal(client.namespace(HexBytes(b"m".to_vec())).await).code, ErrorCode::NotFound);
 }
 

@@ -9,8 +9,8 @@ use jsonrpsee::core::client::Subscription;
 use jsonrpsee::ws_client::WsClient;
 use node_api::kv::{Cursor, KvChange, KvEvent};
 use node_api::{ErrorCode, HexBytes, KvApiClient as _, TxApiClient as _};
+use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
 use super::fixture::Fixture;
 

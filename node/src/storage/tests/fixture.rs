@@ -107,8 +107,14 @@ impl Chain {
 
     /// What a crash at this moment leaves behind: the files as they are, closed by nobody.
     pub(super) fn crashed(&self) -> Self {
+        let copied = self.elsewhere(|directory| copy(self.path(), directory));
+        Self { proposals: self.proposals.clone(), record: self.record, ..copied }
+    }
+
+    /// The same chain, its store made by `make` in another directory.
+    pub(super) fn elsewhere(&self, make: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        copy(self.path(), directory.path());
+        make(directory.path());
         Self {
             directory,
             genesis: self.genesis.clone(),
@@ -116,8 +122,8 @@ impl Chain {
             open: None,
             nonce: self.nonce,
             blocks: self.blocks.clone(),
-            proposals: self.proposals.clone(),
-            record: self.record,
+            proposals: Vec::new(),
+            record: None,
         }
     }
 
@@ -389,7 +395,7 @@ impl Tampering {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

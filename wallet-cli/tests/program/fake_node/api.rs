@@ -12,7 +12,7 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
-use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
+use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
@@ -56,6 +56,7 @@ impl ChainApiServer for Api {
             moniker: "node1".into(),
             peer_id: "12D3KooWfake".into(),
             validator: Some(ValidatorIndex::new(1)),
+            height_lowest: Height::new(1),
             height_final: height,
             hash: Digest([1; 32]),
             state_root: Digest([0xaa; 32]),
@@ -69,6 +70,7 @@ impl ChainApiServer for Api {
             peers: 3,
             pending: 0,
             synced: true,
+            sync: SyncStatus { fetching: false, target: height, peers: 3, heard: 4 },
         })
     }
 
