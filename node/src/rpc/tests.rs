@@ -6,4 +6,6 @@ mod levels;
 mod malformed;
 mod pages;
 mod subscriptions;
+mod tokens;
 mod waiting;
+mod watching;

@@ -151,7 +151,9 @@ async fn a_node_whose_chain_lacks_its_checkpoint_stops_and_says_so() {
     let checkpoint = Checkpoint { height: Height::new(7), hash: Digest([1; 32]) };
     options.config.sync.checkpoint = Some(checkpoint);
     let mut node = start(options).await.unwrap();
-    let error = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap().to_string();
+    let ended = tokio::time::timeout(PATIENCE, node.ended()).await.unwrap();
+    let Ended::Failed(error) = ended else { panic!("it goes on: {ended:?}") };
+    let error = error.to_string();
     assert!(error.contains("at height 7, where the checkpoint names 0101"), "{error}");
     node.stop().await;
 }
