@@ -5,5 +5,6 @@ mod fixture;
 mod levels;
 mod malformed;
 mod pages;
+mod proofs;
 mod subscriptions;
 mod waiting;
