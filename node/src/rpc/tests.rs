@@ -5,6 +5,7 @@ mod fixture;
 mod levels;
 mod malformed;
 mod pages;
+mod proofs;
 mod subscriptions;
 mod tokens;
 mod waiting;
