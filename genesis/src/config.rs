@@ -3,11 +3,10 @@
 //! What all validators must agree on is in the genesis instead.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::str::FromStr;
 
-use chain::types::{Digest, Height};
+use chain::snapshot::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -135,40 +134,12 @@ pub struct SyncConfig {
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// A final block by height and hash, written like `1200:4a0f…`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub height: Height,
-    pub hash: Digest,
-}
-
-impl fmt::Display for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.height, self.hash)
-    }
-}
-
-impl FromStr for Checkpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = || "write a checkpoint as HEIGHT:HASH, like 1200:4a0f…".to_owned();
-        let (height, hash) = text.split_once(':').ok_or_else(form)?;
-        let height = height.parse().map_err(|_| form())?;
-        if height == 0 {
-            return Err("the genesis needs no checkpoint: its hash is the chain id".into());
-        }
-        let hash = hash.parse().map_err(|error| format!("{}: {error}", form()))?;
-        Ok(Self { height: Height::new(height), hash })
-    }
-}
-
 /// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
 mod checkpoint {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    use super::Checkpoint;
+    use chain::snapshot::Checkpoint;
 
     pub(super) fn serialize<S: Serializer>(
         checkpoint: &Option<Checkpoint>,

@@ -7,6 +7,7 @@
 //! They stop in the opposite order, so that nothing speaks to a part that is gone. The genesis names
 //! the engine; from here down every part is generic over it.
 
+mod access;
 mod gossip;
 mod layer;
 mod node;

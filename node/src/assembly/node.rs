@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::access::{self, ChainAccess};
 use super::gossip;
 use super::layer::{LayerContext, OutboxLayer};
 use super::observer::ChainObserver;
@@ -28,7 +29,7 @@ use crate::home::{Home, Keys};
 use crate::joining::{self, Attendant, ReadySigner, Staged, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, Open, PeerTransactions, SharedRoster,
+    AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
@@ -49,7 +50,7 @@ pub struct Node<E: Engine> {
     pub network: Network<E::Message>,
     pub upkeep: Upkeep,
     admin: AdminSocket,
-    sync: SyncService,
+    pub(super) sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
     /// Looks after the node's place in the validator set.
@@ -92,6 +93,7 @@ impl<E: Engine> Node<E> {
         let staged = Staged::read(&home)?;
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
+        let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
@@ -103,9 +105,9 @@ impl<E: Engine> Node<E> {
             &validators,
             E::FAULT_MODEL,
             Arc::clone(&verifier),
+            Arc::new(ChainAccess::new(view.clone())),
         )
         .await?;
-        let view = ChainView::new(store.clone(), ledger.state().clone())?;
         let policy = UpkeepPolicy::from(&config.storage);
         let upkeep = Upkeep::start(store.clone(), policy, ledger.state().clone())
             .map_err(NodeError::Thread)?;
@@ -156,6 +158,7 @@ impl<E: Engine> Node<E> {
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
         gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
         gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
+        gossip.spawn(access::recheck(view.clone(), network.handle.clone()));
         let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
         let status = consensus.handle.status();
         metrics.add_sources(Sources {
@@ -178,7 +181,8 @@ impl<E: Engine> Node<E> {
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
-        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
+        let node =
+            Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -222,7 +226,8 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } =
+            self;
         drop(admin);
         // They hold the store: whoever opens it next must not find it in use.
         joining.shutdown().await;
@@ -291,6 +296,7 @@ async fn start_network<M: EngineMessage>(
     validators: &ValidatorSet,
     fault_model: FaultModel,
     verifier: Arc<dyn Verifier>,
+    access: Arc<dyn AccessPolicy>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
     let parse = |text: &String| {
         text.parse::<Multiaddr>()
@@ -304,7 +310,7 @@ async fn start_network<M: EngineMessage>(
         validators: validators.clone(),
         fault_model,
         verifier,
-        access: Arc::new(Open),
+        access,
     };
     Ok(Network::start(network).await?)
 }

@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Overrides;
 
+mod observers;
+
 const VALIDATORS: u16 = 4;
 const SEED: &str = "assembly";
 const ACCOUNTS: u32 = 8;

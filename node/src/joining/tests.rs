@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use chain::crypto::{Ed25519, Keypair, PublicKey, Signer as _};
+use chain::crypto::{Ed25519, Keypair, PublicKey};
 use chain::genesis::genesis_state;
 use chain::governance::{
     Candidate, Change, GovernanceRecord, KeyKind, Parameters, Proposal, ProposalStatus,
@@ -116,7 +116,7 @@ fn the_signer_signs_that_its_node_is_ready_and_nothing_else() {
         panic!("{signed:?}")
     };
     assert_eq!((proposal, height, block), (5, tip.height, tip.hash));
-    assert_eq!(signer.public(), Signer::public(&key(1)));
+    assert_eq!(signer.public(), key(1).public());
 }
 
 /// A state in which these proposals are on record.
@@ -131,7 +131,8 @@ fn state_with(proposals: &[Proposal]) -> State {
         records.push((RecordKey::Proposal(proposal.id), value));
     }
     let newest = proposals.last().map_or(0, |proposal| proposal.id);
-    let record = GovernanceRecord { newest, oldest: 1 };
+    let open = proposals.iter().map(|proposal| proposal.id).collect();
+    let record = GovernanceRecord { newest, open, closed: Vec::new() };
     records.push((RecordKey::Governance, RecordValue::Governance(record)));
     State::from_records(records).unwrap()
 }

@@ -9,6 +9,7 @@ use chain::crypto::PublicKey;
 use chain::governance::RECENT_BLOCKS;
 use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height};
+use chain::validator::ValidatorSet;
 use genesis::peer_id::peer_id;
 use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
@@ -260,13 +261,18 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
     })
 }
 
-/// The newest of the last blocks whose certificate each key signed.
+/// The newest of the last blocks that carries a certificate of each key.
 fn took_part(state: &State) -> BTreeMap<PublicKey, Height> {
     let mut newest = BTreeMap::new();
     for slot in 0..RECENT_BLOCKS {
-        if let Some(RecordValue::Recent(recent)) = state.get(&RecordKey::Recent(slot)) {
-            for key in &recent.signers {
-                let height = newest.entry(*key).or_insert(recent.height);
+        let Some(RecordValue::Recent(recent)) = state.get(&RecordKey::Recent(slot)) else {
+            continue;
+        };
+        let Some(signers) = recent.signers else { continue };
+        let set = state.validators_of(signers.epoch);
+        for (index, member) in set.into_iter().flat_map(ValidatorSet::members) {
+            if signers.contains(index) {
+                let height = newest.entry(member.consensus_key).or_insert(recent.height);
                 *height = recent.height.max(*height);
             }
         }

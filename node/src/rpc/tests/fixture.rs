@@ -151,12 +151,12 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
         });
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
         let reading = Arc::new(Notify::new());
         let asked = Arc::clone(&reading);
         let consensus =
             ConsensusHandle::fake(status_receiver, events.clone(), move || asked.notify_one());
-        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
-        let (sync_sender, sync) = watch::channel(heard);
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
