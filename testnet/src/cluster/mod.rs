@@ -15,6 +15,7 @@ use chain::crypto::{Keypair, PublicKey};
 use chain::governance::KeyKind;
 use chain::types::Amount;
 use consensus::registry::EngineName;
+use genesis::config::NodeConfig;
 use genesis::network::{DerivedAccounts, Newcomer, Plan, Ports};
 use genesis::peer_id::peer_id;
 use genesis::spec::{ConsensusParameters, Limits};
@@ -164,7 +165,7 @@ impl Cluster {
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 
-    /// Makes the files of one more node, which the genesis does not name. It knows all others.
+    /// Makes the files of one more node, which the genesis does not name.
     ///
     /// # Errors
     /// Where the files cannot be written.
@@ -173,9 +174,8 @@ impl Cluster {
         let ports = Ports { p2p: free[0], rpc: free[1] };
         let genesis = self.genesis()?;
         let nodes = self.manifest()?.nodes;
-        let peers = nodes.iter().map(|node| self.multiaddress(node)).collect::<Result<_, _>>()?;
         let id = nodes.len();
-        let name = format!("node{id}");
+        let (name, peers) = (format!("node{id}"), self.multiaddresses(&nodes, id)?);
         let newcomer = Newcomer { name: &name, genesis: &genesis, ports, peers };
         genesis::network::add_node(newcomer, &self.dir.join(&name))?;
         let (home, process) = (name.into(), None);
@@ -194,11 +194,32 @@ impl Cluster {
         Genesis::read(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
-    /// Where peers reach a node, and by which network key.
-    fn multiaddress(&self, node: &NodeEntry) -> anyhow::Result<String> {
-        let key = self.key(node, KeyKind::Network)?.public();
-        let ports = Ports { p2p: node.p2p_port, rpc: node.rpc_port };
-        Ok(format!("{}/p2p/{}", genesis::network::listen_address(&ports), peer_id(&key)))
+    /// Tells a node where all others are now: nodes join and change their network keys.
+    fn write_peers(&self, node: &NodeEntry) -> anyhow::Result<()> {
+        let path = self.home(node).join("config.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let mut config = NodeConfig::from_toml(&text)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        let peers = self.multiaddresses(&self.manifest()?.nodes, node.id)?;
+        if config.p2p.peers == peers {
+            return Ok(());
+        }
+        config.p2p.peers = peers;
+        manifest::write_whole(&path, config.to_commented_toml().as_bytes())
+    }
+
+    /// Where peers reach the nodes but one, and by which network keys.
+    fn multiaddresses(&self, nodes: &[NodeEntry], except: usize) -> anyhow::Result<Vec<String>> {
+        let others = nodes.iter().filter(|node| node.id != except);
+        others
+            .map(|node| {
+                let key = self.key(node, KeyKind::Network)?.public();
+                let ports = Ports { p2p: node.p2p_port, rpc: node.rpc_port };
+                let address = genesis::network::listen_address(&ports);
+                Ok(format!("{address}/p2p/{}", peer_id(&key)))
+            })
+            .collect()
     }
 
     /// The key of a node that is in force now.
@@ -231,6 +252,7 @@ impl Cluster {
         if node.is_alive() {
             bail!("validator {id} runs already");
         }
+        self.write_peers(&node)?;
         let started = Launch {
             binary: &self.binary,
             home: &self.home(&node),
