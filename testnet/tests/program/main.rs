@@ -6,3 +6,4 @@ mod faults;
 mod soak;
 mod story;
 mod testnet;
+mod wallet_page;
