@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Overrides;
 
+mod joining;
 mod observers;
 
 const VALIDATORS: u16 = 4;

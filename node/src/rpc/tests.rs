@@ -2,6 +2,7 @@
 
 mod calls;
 mod fixture;
+mod governance;
 mod levels;
 mod malformed;
 mod pages;

@@ -8,3 +8,4 @@ mod membership;
 mod soak;
 mod story;
 mod testnet;
+mod wallet_page;
