@@ -193,7 +193,9 @@ fn describe(context: &Context, found: &Found, detail: Detail) -> Result<Block, A
         block.transactions.iter().map(|transaction| transaction.hash(chain_id)).collect()
     };
     let transactions = if detail == Detail::Full {
-        let receipts = if is_final { context.view.receipts(height).map_err(store)? } else { None };
+        // The block that the node's chain begins with is here without them.
+        let kept = is_final && height >= context.view.lowest();
+        let receipts = if kept { context.view.receipts(height).map_err(store)? } else { None };
         let receipt = |place: usize| Some(convert::receipt(receipts.as_ref()?.get(place)?));
         let state = context.view.head().state.clone();
         let listed = block.transactions.iter().zip(hashes()).enumerate();

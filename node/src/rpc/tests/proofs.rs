@@ -19,7 +19,7 @@ fn trust(chain: &Fixture) -> Trust {
 
 /// What the node proves, checked.
 async fn prove(chain: &Fixture, subject: Subject) -> (Claim, Verdict) {
-    let file = ProofApiClient::get(&chain.http(), subject).await.unwrap().file;
+    let file = ProofApiClient::get(&chain.http(), subject, None).await.unwrap().file;
     let proof = Proof::from_json(file.as_bytes()).unwrap();
     let verdict = proof.verify(&trust(chain), &Ed25519).unwrap();
     (proof.claim, verdict)
@@ -27,7 +27,7 @@ async fn prove(chain: &Fixture, subject: Subject) -> (Claim, Verdict) {
 
 /// Why the node proves nothing.
 async fn refusal(client: &HttpClient, subject: Subject) -> ApiError {
-    let error = ProofApiClient::get(client, subject).await.unwrap_err();
+    let error = ProofApiClient::get(client, subject, None).await.unwrap_err();
     ApiError::from_client(&error).unwrap_or_else(|| panic!("not the node's: {error}"))
 }
 
