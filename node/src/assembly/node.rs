@@ -181,7 +181,8 @@ impl<E: Engine> Node<E> {
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
-        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
+        let node =
+            Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -225,7 +226,8 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } =
+            self;
         drop(admin);
         // They hold the store: whoever opens it next must not find it in use.
         joining.shutdown().await;

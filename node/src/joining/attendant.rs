@@ -160,9 +160,7 @@ pub(super) fn awaiting(state: &State, height: Height, key: &PublicKey) -> Option
     if state.validators().index_of(key).is_some() {
         return None;
     }
-    let record = state.governance();
-    let mut proposals = (record.oldest..=record.newest).rev().filter_map(|id| state.proposal(id));
-    let found = proposals.find(|proposal| {
+    let found = state.proposals().find(|proposal| {
         proposal.status == ProposalStatus::AwaitsReady
             && height < proposal.expires
             && joiner(&proposal.change) == Some(*key)

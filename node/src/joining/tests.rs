@@ -131,7 +131,8 @@ fn state_with(proposals: &[Proposal]) -> State {
         records.push((RecordKey::Proposal(proposal.id), value));
     }
     let newest = proposals.last().map_or(0, |proposal| proposal.id);
-    let record = GovernanceRecord { newest, oldest: 1 };
+    let open = proposals.iter().map(|proposal| proposal.id).collect();
+    let record = GovernanceRecord { newest, open, closed: Vec::new() };
     records.push((RecordKey::Governance, RecordValue::Governance(record)));
     State::from_records(records).unwrap()
 }

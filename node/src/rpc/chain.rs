@@ -1,13 +1,9 @@
 //! Namespace `chain`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chain::block::SealedBlock;
 use chain::codec;
-use chain::crypto::PublicKey;
-use chain::governance::RECENT_BLOCKS;
-use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height};
 use genesis::peer_id::peer_id;
 use jsonrpsee::PendingSubscriptionSink;
@@ -232,7 +228,7 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         .as_ref()
         .filter(|certificate| certificate.ballot.position.epoch == set.epoch);
     let connected = context.connected();
-    let took_part = took_part(&state);
+    let took_part = state.took_part();
     let validators = set.members().map(|(index, validator)| {
         let peer_id = peer_id(&validator.network_key);
         ValidatorInfo {
@@ -258,20 +254,6 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         leader: status.leader.filter(|_| status.epoch == set.epoch),
         validators: validators.collect(),
     })
-}
-
-/// The newest of the last blocks whose certificate each key signed.
-fn took_part(state: &State) -> BTreeMap<PublicKey, Height> {
-    let mut newest = BTreeMap::new();
-    for slot in 0..RECENT_BLOCKS {
-        if let Some(RecordValue::Recent(recent)) = state.get(&RecordKey::Recent(slot)) {
-            for key in &recent.signers {
-                let height = newest.entry(*key).or_insert(recent.height);
-                *height = recent.height.max(*height);
-            }
-        }
-    }
-    newest
 }
 
 fn evidence(context: &Context, from: Height) -> Result<Vec<EvidenceRecord>, ApiError> {

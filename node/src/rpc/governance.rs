@@ -25,10 +25,9 @@ impl GovernanceApiServer for GovernanceRpc {
             ProposalFilter::Pending => info.status.is_pending(),
             ProposalFilter::All => true,
         };
-        let record = head.state.governance();
-        let proposals = (record.oldest..=record.newest)
-            .rev()
-            .filter_map(|id| head.state.proposal(id))
+        let proposals = head
+            .state
+            .proposals()
             .map(|proposal| describe(&self.0, &head.state, head.height, proposal))
             .filter(wanted)
             .take(MAX_PROPOSALS)
