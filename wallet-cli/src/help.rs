@@ -4,18 +4,14 @@ use clap::{Command, CommandFactory as _};
 
 use crate::args::Arguments;
 
-const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 refused by the chain, 2 bad arguments, 3 cannot reach a node, 4 timed out.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 refused by the chain, 2 bad arguments, 3 cannot reach a node, 4 timed out.";
 
 /// Examples of every command, by its words. Those of docs/wallet.md are executed by a test.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("account show", &["wallet-cli account show", "wallet-cli account show cat1…"]),
     ("balance", &["wallet-cli balance", "wallet-cli balance cat1… --json"]),
     ("block show", &["wallet-cli block show latest", "wallet-cli block show 12 --json"]),
-    (
-        "govern approve",
-        &["wallet-cli govern approve 3 --key-file ~/node/keys/governance.json"],
-    ),
+    ("govern approve", &["wallet-cli govern approve 3 --key-file ~/node/keys/governance.json"]),
     ("govern list", &["wallet-cli govern list", "wallet-cli govern list --all --json"]),
     ("govern parameters", &["wallet-cli govern parameters"]),
     (
@@ -57,10 +53,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("govern show", &["wallet-cli govern show 3"]),
-    (
-        "govern withdraw",
-        &["wallet-cli govern withdraw 3 --key-file ~/node/keys/governance.json"],
-    ),
+    ("govern withdraw", &["wallet-cli govern withdraw 3 --key-file ~/node/keys/governance.json"]),
     ("key export", &["wallet-cli key export alice --out alice.json"]),
     (
         "key import",
@@ -75,10 +68,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("key show", &["wallet-cli key show alice", "wallet-cli key show alice --json"]),
     (
         "kv cas",
-        &[
-            "wallet-cli kv cas colour red --expected blue",
-            "wallet-cli kv cas lock mine --absent",
-        ],
+        &["wallet-cli kv cas colour red --expected blue", "wallet-cli kv cas lock mine --absent"],
     ),
     ("kv delete", &["wallet-cli kv delete colour"]),
     ("kv get", &["wallet-cli kv get colour", "wallet-cli kv get 00ff --hex"]),
@@ -160,10 +150,8 @@ mod tests {
         assert_eq!(with_examples.len(), EXAMPLES.len(), "each once");
         assert_eq!(with_examples, all());
         let page = include_str!("../../docs/wallet.md");
-        let shown: Vec<&str> = page
-            .lines()
-            .filter(|line| line.starts_with("$ wallet-cli "))
-            .collect();
+        let shown: Vec<&str> =
+            page.lines().filter(|line| line.starts_with("$ wallet-cli ")).collect();
         for words in all() {
             let example = format!("wallet-cli {words}");
             let is_shown = shown.iter().any(|line| line.contains(&example));
@@ -180,9 +168,9 @@ mod tests {
             ("KEY", "8dd000134b69d05356f628d74e63b9e13bdaed97641d0ccf410cb20e333c2c5a"),
         ];
         for example in EXAMPLES.iter().flat_map(|(_, examples)| *examples) {
-            let filled = placeholders.iter().fold((*example).to_owned(), |text, (from, to)| {
-                text.replace(from, to)
-            });
+            let filled = placeholders
+                .iter()
+                .fold((*example).to_owned(), |text, (from, to)| text.replace(from, to));
             let words = filled.split_whitespace().take_while(|word| *word != "<" && *word != ">");
             if filled.starts_with("wallet-cli ") {
                 let parsed = command().try_get_matches_from(words);

@@ -27,9 +27,7 @@ impl ProposalState {
     /// The state of a proposal once the block at `height` is final.
     pub fn of(proposal: &Proposal, height: Height) -> Self {
         match proposal.status {
-            ProposalStatus::Open | ProposalStatus::AwaitsReady if height >= proposal.expires => {
-                Self::Expired
-            }
+            _ if proposal.status.is_open() && !proposal.is_open(height.next()) => Self::Expired,
             ProposalStatus::Open => Self::Open,
             ProposalStatus::AwaitsReady => Self::AwaitsReady,
             ProposalStatus::Executed { .. } => Self::Executed,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chain::crypto::PublicKey;
-use chain::governance::{ProposalId, ProposalStatus};
+use chain::governance::{Proposal, ProposalId, ProposalStatus};
 use chain::state::State;
 use chain::types::{Digest, Height};
 use genesis::config::OnRetire;
@@ -13,7 +13,6 @@ use super::signer::Tip;
 use super::{ReadySigner, Staged};
 use crate::chain_view::{ChainView, Head};
 use crate::pool::TransactionPool;
-use crate::rpc::governance::joiner;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
@@ -160,10 +159,10 @@ pub(super) fn awaiting(state: &State, height: Height, key: &PublicKey) -> Option
     if state.validators().index_of(key).is_some() {
         return None;
     }
-    let found = state.proposals().find(|proposal| {
+    let awaits = |proposal: &&Proposal| {
         proposal.status == ProposalStatus::AwaitsReady
-            && height < proposal.expires
-            && joiner(&proposal.change) == Some(*key)
-    });
-    found.map(|proposal| proposal.id)
+            && proposal.is_open(height.next())
+            && proposal.change.joiner() == Some(key)
+    };
+    state.proposals().find(awaits).map(|proposal| proposal.id)
 }

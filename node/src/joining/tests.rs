@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use chain::crypto::{Ed25519, Keypair, PublicKey, Signer as _};
+use chain::crypto::{Ed25519, Keypair, PublicKey};
 use chain::genesis::genesis_state;
 use chain::governance::{
     Candidate, Change, GovernanceRecord, KeyKind, Parameters, Proposal, ProposalStatus,
@@ -116,7 +116,7 @@ fn the_signer_signs_that_its_node_is_ready_and_nothing_else() {
         panic!("{signed:?}")
     };
     assert_eq!((proposal, height, block), (5, tip.height, tip.hash));
-    assert_eq!(signer.public(), Signer::public(&key(1)));
+    assert_eq!(signer.public(), key(1).public());
 }
 
 /// A state in which these proposals are on record.

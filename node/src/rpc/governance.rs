@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chain::crypto::PublicKey;
-use chain::governance::{Change, KeyKind, Proposal, ProposalId, ProposalStatus};
+use chain::governance::{Proposal, ProposalId, ProposalStatus};
 use chain::state::State;
 use chain::types::Height;
 use jsonrpsee::core::{RpcResult, async_trait};
@@ -78,7 +78,7 @@ fn describe(context: &Context, state: &State, height: Height, proposal: &Proposa
         ProposalStatus::Executed { height } | ProposalStatus::Withdrawn { height } => Some(height),
         ProposalStatus::Open | ProposalStatus::AwaitsReady => None,
     };
-    let waits_for = match (status, joiner(&proposal.change)) {
+    let waits_for = match (status, proposal.change.joiner().copied()) {
         (ProposalState::AwaitsReady, Some(consensus_key)) => WaitsFor::Ready { consensus_key },
         (ProposalState::Open | ProposalState::AwaitsReady, _) => {
             WaitsFor::Approvals { missing: quorum.saturating_sub(counted) }
@@ -103,14 +103,5 @@ fn describe(context: &Context, state: &State, height: Height, proposal: &Proposa
         counted,
         quorum,
         waits_for,
-    }
-}
-
-/// The consensus key that a change admits: its node must be ready first.
-pub(crate) const fn joiner(change: &Change) -> Option<PublicKey> {
-    match change {
-        Change::AddValidator { candidate } => Some(candidate.consensus_key),
-        Change::RotateKey { key: KeyKind::Consensus, new_key, .. } => Some(*new_key),
-        _ => None,
     }
 }

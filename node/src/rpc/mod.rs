@@ -32,7 +32,7 @@ mod consensus;
 mod convert;
 mod dispatch;
 mod errors;
-pub(crate) mod governance;
+mod governance;
 mod health;
 mod hosts;
 mod http;
