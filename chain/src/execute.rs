@@ -6,8 +6,10 @@
 //! the transactions before (a balance, a compared value) gives a receipt that says it failed; its
 //! nonce is used all the same. Signatures are not checked here: see [`crate::ledger`].
 
+mod accounts;
 mod entries;
 mod evidence;
+mod governance;
 mod namespaces;
 mod transfers;
 
@@ -15,8 +17,10 @@ pub use evidence::evidence_counts;
 
 use std::collections::BTreeSet;
 
+use crate::access::AccessMode;
 use crate::crypto::Verifier;
-use crate::receipt::{FailureReason, GovernanceRefusal, Outcome, Receipt};
+use crate::governance::RecentBlock;
+use crate::receipt::{FailureReason, Outcome, Receipt};
 use crate::state::{Account, ChainRecord, Change, Draft, RecordKey, RecordValue, Slot, State};
 use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
 use crate::types::{Address, Digest, Height, View};
@@ -26,17 +30,25 @@ use crate::validator::ValidatorSet;
 #[derive(Clone, Copy)]
 pub struct BlockContext<'a> {
     pub chain_id: Digest,
-    pub height: Height,
+    /// The block below, which the state comes to remember.
+    pub parent: RecentBlock,
     /// A barrier's next set starts in the view after it.
     pub view: View,
     /// Judges the signatures inside evidence.
     pub verifier: &'a dyn Verifier,
 }
 
+impl BlockContext<'_> {
+    /// Height of the block.
+    pub fn height(&self) -> Height {
+        self.parent.height.next()
+    }
+}
+
 impl std::fmt::Debug for BlockContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockContext")
-            .field("height", &self.height)
+            .field("height", &self.height())
             .field("view", &self.view)
             .finish_non_exhaustive()
     }
@@ -50,7 +62,8 @@ pub struct Execution {
     pub receipts: Vec<Receipt>,
     /// Every record that differs from the state before, in the order of the key hashes.
     pub changes: Vec<Change>,
-    /// The set of the next epoch, where evidence ended this one: the block is a barrier.
+    /// The set of the next epoch, where evidence or governance ended this one: the block is a
+    /// barrier.
     pub next_validators: Option<ValidatorSet>,
 }
 
@@ -73,6 +86,10 @@ pub enum InvalidReason {
     WrongNonce { found: u64, expected: u64 },
     #[error("its sender has used up all nonces")]
     NoncesUsedUp,
+    #[error("it is not signed with the key of its account")]
+    WrongKey,
+    #[error("its sender is no member")]
+    NotAMember,
     #[error("its evidence does not count")]
     EvidenceDoesNotCount,
     #[error("its evidence stands behind a transaction of an account")]
@@ -118,6 +135,8 @@ pub(crate) struct Executor<'a> {
     draft: Draft<'a>,
     receipts: Vec<Receipt>,
     next_validators: Option<ValidatorSet>,
+    /// The rule as it is now: an earlier transaction may have changed it.
+    access: AccessMode,
     /// Whether a transaction of an account was executed: no evidence may follow.
     signed: bool,
     /// Names before the first `/` of the keys that were written: none becomes a namespace.
@@ -126,11 +145,15 @@ pub(crate) struct Executor<'a> {
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(state: &'a State, context: BlockContext<'a>) -> Self {
+        let mut draft = Draft::new(state);
+        let parent = context.parent;
+        draft.put(RecordKey::recent(parent.height), RecordValue::Recent(parent));
         Self {
             context,
-            draft: Draft::new(state),
+            draft,
             receipts: Vec::new(),
             next_validators: None,
+            access: state.parameters().access,
             signed: false,
             names_in_use: BTreeSet::new(),
         }
@@ -145,15 +168,22 @@ impl<'a> Executor<'a> {
     ) -> Result<(), InvalidReason> {
         transaction.check_form(&self.context.chain_id)?;
         let payload = &transaction.payload;
-        let height = self.context.height;
+        let height = self.context.height();
         if payload.expiry < height {
             return Err(InvalidReason::Expired { expiry: payload.expiry, height });
         }
         let address = transaction.sender();
         let slot = Slot::account(address);
         let mut sender = self.draft.account_at(&slot);
+        if !sender.is_signed_by(payload) {
+            return Err(InvalidReason::WrongKey);
+        }
         if payload.nonce != sender.nonce {
             return Err(InvalidReason::WrongNonce { found: payload.nonce, expected: sender.nonce });
+        }
+        let by_members = self.access == AccessMode::Members;
+        if by_members && !self.draft.is_member(&address, &payload.body, height) {
+            return Err(InvalidReason::NotAMember);
         }
         sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
         self.signed = true;
@@ -182,8 +212,10 @@ impl<'a> Executor<'a> {
                 return self.compare_and_swap(&address, key, expected, value);
             }
             Body::Namespace(action) => self.change_namespace(&address, action)?,
-            Body::RotateKey { .. } => return Err(FailureReason::KeyNotProven),
-            Body::Governance(_) => return Err(GovernanceRefusal::NotAGovernor.into()),
+            Body::RotateKey { new_key, possession } => {
+                self.rotate_key(address, slot, sender, new_key, possession)?;
+            }
+            Body::Governance(action) => self.govern(action, &address)?,
         }
         Ok(Outcome::Success)
     }
@@ -193,9 +225,9 @@ impl<'a> Executor<'a> {
         if let Some(next) = &self.next_validators {
             let total_supply = self.draft.base().chain().total_supply;
             let chain = ChainRecord { epoch: next.epoch, total_supply };
-            self.draft.set(Slot::new(RecordKey::Chain), RecordValue::Chain(chain));
-            self.draft.set(
-                Slot::new(RecordKey::Validators(next.epoch)),
+            self.draft.put(RecordKey::Chain, RecordValue::Chain(chain));
+            self.draft.put(
+                RecordKey::Validators(next.epoch),
                 RecordValue::Validators(Box::new(next.clone())),
             );
         }

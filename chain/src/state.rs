@@ -4,6 +4,7 @@
 //! makes a new one that shares what did not change, and abandoning one is dropping it. Everything
 //! is in memory; a node stores changes and rebuilds the state with [`State::from_records`].
 
+mod access;
 mod draft;
 mod proof;
 mod record;
@@ -203,9 +204,15 @@ impl State {
     /// Where governance stands.
     pub fn governance(&self) -> GovernanceRecord {
         match self.get(&RecordKey::Governance) {
-            Some(RecordValue::Governance(record)) => *record,
+            Some(RecordValue::Governance(record)) => record.clone(),
             _ => GovernanceRecord::default(),
         }
+    }
+
+    /// Every proposal that has a record, the open ones first.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        let GovernanceRecord { open, closed, .. } = self.governance();
+        open.into_iter().chain(closed).filter_map(|id| self.proposal(id))
     }
 
     /// A proposal that still has a record.

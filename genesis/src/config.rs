@@ -3,11 +3,10 @@
 //! What all validators must agree on is in the genesis instead.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::str::FromStr;
 
-use chain::types::{Digest, Height};
+use chain::snapshot::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -16,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct NodeConfig {
     /// Name of the node in logs and status.
     pub moniker: String,
+    /// What the node does once it is no validator any more.
+    #[serde(default)]
+    pub on_retire: OnRetire,
     #[serde(default)]
     pub p2p: P2pConfig,
     #[serde(default)]
@@ -28,6 +30,17 @@ pub struct NodeConfig {
     pub sync: SyncConfig,
     #[serde(default)]
     pub mempool: MempoolConfig,
+}
+
+/// What a node does once the chain does without its vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRetire {
+    /// Goes on as an observer: follows the chain and serves reads.
+    #[default]
+    Observe,
+    /// Stops.
+    Stop,
 }
 
 /// How the node meets others.
@@ -121,40 +134,12 @@ pub struct SyncConfig {
     pub checkpoint: Option<Checkpoint>,
 }
 
-/// A final block by height and hash, written like `1200:4a0f…`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Checkpoint {
-    pub height: Height,
-    pub hash: Digest,
-}
-
-impl fmt::Display for Checkpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.height, self.hash)
-    }
-}
-
-impl FromStr for Checkpoint {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = || "write a checkpoint as HEIGHT:HASH, like 1200:4a0f…".to_owned();
-        let (height, hash) = text.split_once(':').ok_or_else(form)?;
-        let height = height.parse().map_err(|_| form())?;
-        if height == 0 {
-            return Err("the genesis needs no checkpoint: its hash is the chain id".into());
-        }
-        let hash = hash.parse().map_err(|error| format!("{}: {error}", form()))?;
-        Ok(Self { height: Height::new(height), hash })
-    }
-}
-
 /// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
 mod checkpoint {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
-    use super::Checkpoint;
+    use chain::snapshot::Checkpoint;
 
     pub(super) fn serialize<S: Serializer>(
         checkpoint: &Option<Checkpoint>,
@@ -198,6 +183,7 @@ impl NodeConfig {
     pub fn new(moniker: &str) -> Self {
         Self {
             moniker: moniker.into(),
+            on_retire: OnRetire::default(),
             p2p: P2pConfig::default(),
             rpc: RpcConfig::default(),
             log: LogConfig::default(),
@@ -215,11 +201,17 @@ impl NodeConfig {
 
     /// The file with an explanation of every setting.
     pub fn to_commented_toml(&self) -> String {
-        let Self { moniker, p2p, rpc, log, storage, sync, mempool } = self;
+        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool } = self;
         let mut page = Page::default();
         page.text("Settings of one Catamaran node. NODE_* variables override this file,");
         page.text("flags override both. What all validators share is in genesis.json.");
         page.setting("Name of this node in logs and status.", "moniker", moniker);
+
+        page.setting(
+            "Once it is no validator any more: observe (follow the chain, serve reads) or stop.",
+            "on_retire",
+            on_retire,
+        );
 
         page.section("p2p", "The network of nodes: TCP, encrypted.");
         page.setting("Multiaddress to listen on.", "listen", &p2p.listen);

@@ -7,9 +7,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chain::snapshot::Checkpoint;
 use genesis::config::NodeConfig;
 pub use genesis::config::{
-    Checkpoint, LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
+    LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
 };
 use genesis::files::{self, FileError};
 use libp2p::Multiaddr;

@@ -248,8 +248,7 @@ where
             let began = Instant::now();
             let count = messages.len();
             // A message may change who sits where, so every sender is looked up in its turn.
-            let roster = self.roster.clone();
-            let own = self.network.me();
+            let (roster, own) = (self.roster.clone(), self.network.me());
             let incoming = messages.into_iter().filter_map(|(peer, message)| {
                 let roster = roster.get();
                 // In its own name this node puts in the final blocks that it fetched and checked.

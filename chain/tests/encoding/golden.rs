@@ -8,6 +8,7 @@ use std::path::Path;
 
 use chain::codec::{self, Bounded, CodecError};
 use chain::execute::{BlockContext, execute};
+use chain::governance::RecentBlock;
 use chain::ledger::Tip;
 use chain::merkle::{List, receipts_root};
 use chain::state::{RecordKey, State};
@@ -128,7 +129,7 @@ fn execution(golden: &mut Golden, samples: &Samples) {
     golden.line("state-genesis", None, Some(genesis.root()));
     let context = BlockContext {
         chain_id: CHAIN,
-        height: Height::new(1),
+        parent: RecentBlock { height: Height::new(0), hash: CHAIN, signers: None },
         view: View::new(9),
         verifier: &chain::crypto::Ed25519,
     };

@@ -37,6 +37,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The signature does not match.
     BadSignature,
+    /// The signing key is not the one that signs for the account now.
+    WrongKey,
+    /// The chain is for members, and the sender is none.
+    NotAMember,
     /// The nonce was used before: the transaction is a replay or was overtaken.
     BadNonce,
     /// The nonce is too far above the next one.
@@ -63,7 +67,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Pruned,
@@ -71,6 +75,8 @@ impl ErrorCode {
         Self::OtherChain,
         Self::TooLarge,
         Self::BadSignature,
+        Self::WrongKey,
+        Self::NotAMember,
         Self::BadNonce,
         Self::NonceGap,
         Self::InsufficientBalance,
@@ -94,6 +100,8 @@ impl ErrorCode {
             Self::OtherChain => "other_chain",
             Self::TooLarge => "too_large",
             Self::BadSignature => "bad_signature",
+            Self::WrongKey => "wrong_key",
+            Self::NotAMember => "not_a_member",
             Self::BadNonce => "bad_nonce",
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
@@ -117,6 +125,8 @@ impl ErrorCode {
             | Self::OtherChain
             | Self::TooLarge
             | Self::BadSignature
+            | Self::WrongKey
+            | Self::NotAMember
             | Self::BadNonce
             | Self::NonceGap
             | Self::InsufficientBalance

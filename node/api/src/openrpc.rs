@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorCode;
 use crate::limits::{
-    DEFAULT_SCAN, DEFAULT_WAIT, MAX_EVIDENCE, MAX_SCAN, MAX_SUBMIT_BATCH, MAX_WAIT,
+    DEFAULT_SCAN, DEFAULT_WAIT, MAX_EVIDENCE, MAX_PROPOSALS, MAX_SCAN, MAX_SUBMIT_BATCH, MAX_WAIT,
 };
 
 /// Version of the OpenRPC specification that the document follows.
@@ -49,7 +49,15 @@ pub fn method_names() -> Vec<String> {
 }
 
 fn methods() -> Vec<Value> {
-    [chain_methods(), tx_methods(), state_methods(), proof_methods(), consensus_methods()].concat()
+    [
+        chain_methods(),
+        tx_methods(),
+        state_methods(),
+        governance_methods(),
+        proof_methods(),
+        consensus_methods(),
+    ]
+    .concat()
 }
 
 fn chain_methods() -> Vec<Value> {
@@ -72,7 +80,8 @@ fn chain_methods() -> Vec<Value> {
         ),
         method(
             "chain_validators",
-            "The validators of an epoch, by default the current one, with the quorums",
+            "The validators of an epoch, by default the current one, with the quorums and when each \
+             took part last",
             &[Param("epoch", Optional, epoch())],
             object(),
         ),
@@ -140,7 +149,8 @@ fn state_methods() -> Vec<Value> {
     vec![
         method(
             "account_get",
-            "Balance and nonce of an address after the last final block",
+            "Balance, nonce, signing key (null: its own) and roles of an address after the last final \
+             block",
             &[Param("address", Required, reference("Address"))],
             object(),
         ),
@@ -193,6 +203,32 @@ fn state_methods() -> Vec<Value> {
 /// What opens namespaces that are not open to everybody.
 fn token() -> Param {
     Param("auth", Optional, reference("Bytes"))
+}
+
+fn governance_methods() -> Vec<Value> {
+    vec![
+        method(
+            "governance_proposals",
+            &format!(
+                "Proposals, newest first, at most {MAX_PROPOSALS}: who approved, how many must, \
+                 what each waits for; pending ones where status is left out"
+            ),
+            &[Param("status", Optional, one_of(&["pending", "all"]))],
+            object(),
+        ),
+        method(
+            "governance_proposal",
+            "One proposal by its number",
+            &[Param("id", Required, json!({ "type": "integer", "minimum": 1 }))],
+            object(),
+        ),
+        method(
+            "governance_parameters",
+            "The rules that governance may change, and how many validators it takes",
+            &[],
+            object(),
+        ),
+    ]
 }
 
 /// How new an answer must be: by default final on this node.

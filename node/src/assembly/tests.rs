@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Overrides;
 
+mod observers;
+
 const VALIDATORS: u16 = 4;
 const SEED: &str = "assembly";
 const ACCOUNTS: u32 = 8;
@@ -233,6 +235,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
             self.0.send(to, message);
         }
     }
+    #[derive(Clone)]
     struct Count(mpsc::Sender<&'static str>);
     impl OutboxLayer for Count {
         fn wrap<M: EngineMessage>(
@@ -311,7 +314,8 @@ async fn a_part_that_ends_ends_the_node() {
     let options = cluster.options(0);
     let mut node = start(options).await.unwrap();
     node.gossip.abort_all();
-    let error = node.failed().await.to_string();
+    let Ended::Failed(error) = node.ended().await else { panic!("it ended without an error") };
+    let error = error.to_string();
     assert!(error.contains("the gossip of transactions ended"), "{error}");
     node.stop().await;
 }

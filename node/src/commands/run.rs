@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
+use chain::snapshot::Checkpoint;
 use clap::{Args, ValueEnum};
 use node::assembly::{self, NodeError, Options, Untouched};
-use node::config::{Checkpoint, LogFormat, Overrides};
+use node::config::{LogFormat, Overrides};
 use node::logging;
 use tokio::signal::unix::{SignalKind, signal};
 

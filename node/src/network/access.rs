@@ -10,9 +10,11 @@ pub trait AccessPolicy: Send + Sync {
 }
 
 /// Anyone may connect.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Open;
+pub(crate) struct Open;
 
+#[cfg(test)]
 impl AccessPolicy for Open {
     fn admits(&self, _: &Address) -> bool {
         true

@@ -68,7 +68,9 @@ use libp2p::multiaddr::Protocol;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use access::{AccessPolicy, Open};
+pub use access::AccessPolicy;
+#[cfg(test)]
+pub(crate) use access::Open;
 pub use gossip::Topic;
 pub use handshake::PROTOCOL_VERSION;
 pub use identity::peer_id;

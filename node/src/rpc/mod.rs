@@ -1,7 +1,8 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, proof, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, governance,
+//!                │                                   proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -32,6 +33,7 @@ mod consensus;
 mod convert;
 mod dispatch;
 mod errors;
+mod governance;
 mod health;
 mod hosts;
 mod http;
@@ -58,8 +60,8 @@ use jsonrpsee::RpcModule;
 use node_api::block::Finality;
 use node_api::chain::SyncStatus;
 use node_api::{
-    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
+    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, GovernanceApiServer as _,
+    KvApiServer as _, ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -170,8 +172,7 @@ impl Context {
 
     /// How far catching up is, with what gossip showed since it last looked.
     fn progress(&self) -> SyncProgress {
-        let progress = *self.sync.borrow();
-        SyncProgress { target: progress.target.max(self.peers.best_final()), ..progress }
+        progress(&self.sync, self.peers.as_ref())
     }
 
     fn sync_status(&self) -> SyncStatus {
@@ -183,6 +184,20 @@ impl Context {
     fn is_synced(&self, height: Height) -> bool {
         self.progress().is_synced(height, health::CLOSE)
     }
+}
+
+fn progress(sync: &watch::Receiver<SyncProgress>, peers: &dyn Peers) -> SyncProgress {
+    let progress = *sync.borrow();
+    SyncProgress { target: progress.target.max(peers.best_final()), ..progress }
+}
+
+/// Whether a node at this final height knows of no final block that it lacks.
+pub(crate) fn is_synced(
+    sync: &watch::Receiver<SyncProgress>,
+    peers: &dyn Peers,
+    height: Height,
+) -> bool {
+    progress(sync, peers).is_synced(height, health::CLOSE)
 }
 
 /// A server that cannot start.
@@ -287,6 +302,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
     all.merge(kv::KvRpc::new(shared()).into_rpc()).expect(distinct);
+    all.merge(governance::GovernanceRpc(shared()).into_rpc()).expect(distinct);
     all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);

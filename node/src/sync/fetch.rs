@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chain::block::BlockKind;
 use chain::crypto::Verifier;
+use chain::snapshot::Checkpoint;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
@@ -14,13 +15,13 @@ use consensus::engine::FaultModel;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Counters;
 use super::check::{self, Lie};
 use super::peers::Peers;
 use super::progress::{Meter, SyncProgress};
 use super::protocol::{Request, Response, Status};
 use super::window::{Run, Wanted, Window};
 use super::world::{Failed, Here, World};
-use super::{Checkpoint, Counters};
 use crate::network::PeerId;
 
 /// How long a peer has to serve a run.
@@ -29,8 +30,8 @@ const RUN_PATIENCE: Duration = Duration::from_secs(10);
 const STATUS_PATIENCE: Duration = Duration::from_secs(5);
 /// How often each peer is asked how far it is.
 const STATUS_EVERY: Duration = Duration::from_secs(2);
-/// The same until enough of them were heard.
-const STATUS_AT_FIRST: Duration = Duration::from_millis(200);
+/// The same until enough of them were heard, and where nobody has what is missing.
+const STATUS_SOON: Duration = Duration::from_millis(100);
 /// How often what is due is looked for.
 const TICK: Duration = Duration::from_millis(50);
 /// So far behind a validator's engine may be before it gets help: it catches up by itself, from
@@ -207,7 +208,9 @@ impl<W: World> Fetcher<W> {
 
     fn ask_status(&mut self, progress: &SyncProgress, now: Instant) {
         let enough = progress.heard >= progress.needed;
-        let pause = if enough { STATUS_EVERY } else { STATUS_AT_FIRST };
+        // Gossip may show more than anyone said it has when it was asked last.
+        let nobody_has_it = progress.fetching && progress.peers == 0;
+        let pause = if enough && !nobody_has_it { STATUS_EVERY } else { STATUS_SOON };
         for peer in self.peers.due_status(pause, now) {
             let world = Arc::clone(&self.world);
             self.asking.spawn(async move {

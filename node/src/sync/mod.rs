@@ -35,6 +35,7 @@ mod world;
 use std::sync::Arc;
 
 use chain::crypto::Verifier;
+use chain::snapshot::Checkpoint;
 use chain::types::Digest;
 use consensus::engine::{Engine, Status};
 use prometheus_client::metrics::counter::Counter;
@@ -45,7 +46,6 @@ use crate::chain_view::ChainView;
 use crate::network::{Inbox, NetworkHandle, Question};
 use crate::storage::Store;
 
-pub use genesis::config::Checkpoint;
 pub use progress::SyncProgress;
 
 use fetch::{Fetcher, Rules, WrongChain};
@@ -115,7 +115,7 @@ impl SyncService {
         if let Some(checkpoint) = checkpoint {
             tasks.spawn(watch_checkpoint(checkpoint, view.clone(), status.clone()));
         }
-        let world = Arc::new(NodeWorld::<E> { view, network, inbox, status });
+        let world = Arc::new(NodeWorld::<E>::new(view, network, inbox, status));
         tasks.spawn(async move {
             let WrongChain { found } = Fetcher::new(world, rules, counters, sender).run().await;
             checkpoint.map(|checkpoint| CheckpointError { checkpoint, found })
@@ -161,3 +161,6 @@ async fn watch_checkpoint(
     }
     std::future::pending().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,10 +142,9 @@ impl Peers {
         }
     }
 
-    /// It had nothing: it is asked again later, once it says what it has.
+    /// It had nothing: it is asked again later.
     pub(super) fn empty_handed(&mut self, id: &PeerId, now: Instant) {
         if let Some(record) = self.records.get_mut(id) {
-            record.status = None;
             record.send_to_rest(now);
         }
     }
@@ -161,9 +160,6 @@ impl Peers {
 
     /// It lied: it is not asked for long.
     pub(super) fn ban(&mut self, id: &PeerId, now: Instant) {
-        if let Some(record) = self.records.get_mut(id) {
-            record.status = None;
-        }
         self.banned.retain(|_, until| now < *until);
         if self.banned.len() < MAX_BANNED {
             self.banned.insert(*id, now + BAN);

@@ -8,7 +8,7 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::{Engine, Status};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::protocol::{Request, Response};
 use crate::chain_view::ChainView;
@@ -57,10 +57,24 @@ pub(super) trait World: Send + Sync + 'static {
 
 /// A running node.
 pub(super) struct NodeWorld<E: Engine> {
-    pub(super) view: ChainView,
-    pub(super) network: NetworkHandle,
-    pub(super) inbox: Arc<Inbox<E::Message>>,
-    pub(super) status: watch::Receiver<Status>,
+    view: ChainView,
+    network: NetworkHandle,
+    inbox: Arc<Inbox<E::Message>>,
+    status: watch::Receiver<Status>,
+    /// What was seen of the engine's status and of gossip so far.
+    changes: Mutex<(watch::Receiver<Status>, watch::Receiver<Height>)>,
+}
+
+impl<E: Engine> NodeWorld<E> {
+    pub(super) fn new(
+        view: ChainView,
+        network: NetworkHandle,
+        inbox: Arc<Inbox<E::Message>>,
+        status: watch::Receiver<Status>,
+    ) -> Self {
+        let changes = Mutex::new((status.clone(), network.best_final_changes()));
+        Self { view, network, inbox, status, changes }
+    }
 }
 
 impl<E: Engine> World for NodeWorld<E> {
@@ -102,8 +116,9 @@ impl<E: Engine> World for NodeWorld<E> {
     }
 
     async fn changed(&self) {
-        let (mut status, mut best) = (self.status.clone(), self.network.best_final_changes());
-        // What is there already is known; a part that ended will never change again.
+        let mut changes = self.changes.lock().await;
+        let (status, best) = &mut *changes;
+        // A part that ended will never change again.
         tokio::select! {
             Ok(()) = status.changed() => {}
             Ok(()) = best.changed() => {}

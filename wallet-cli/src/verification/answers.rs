@@ -3,6 +3,7 @@
 //! What is shown is what is proven. Where the node said something else of the very same block, it
 //! lied, and that is told.
 
+use chain::access::{Role, Roles};
 use chain::light::ProvenBlock;
 use chain::receipt::Outcome as Executed;
 use chain::state::{Account as AccountRecord, Entry, RecordKey, RecordValue};
@@ -47,10 +48,22 @@ impl Verification {
             balance: proven.balance,
             nonce: proven.nonce,
             next_nonce: said.next_nonce.max(proven.nonce),
+            key: proven.key,
             height: block.height,
             ..said
         };
         Ok((account, block))
+    }
+
+    /// The roles of an address.
+    pub(crate) async fn roles(&self, node: &Node, address: Address) -> Outcome<Vec<Role>> {
+        let key = RecordKey::Roles(address);
+        let subject = Subject::Record(HexBytes(chain::codec::encode(&key)));
+        let roles = match self.record(node, subject, &key).await?.value {
+            Some(RecordValue::Roles(roles)) => roles,
+            _ => Roles::default(),
+        };
+        Ok(Role::ALL.into_iter().filter(|role| roles.has(*role)).collect())
     }
 
     /// What a key holds, where the node said that it holds `said` after block `height`.

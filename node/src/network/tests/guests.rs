@@ -81,7 +81,7 @@ async fn a_validator_that_is_removed_stays_as_a_guest() {
     let nodes = connected(3).await;
     // Two changes: after the first, those of the epoch before are still members.
     for _ in 0..2 {
-        nodes[0].handle().set_validators(&validators(2));
+        nodes[0].handle().set_validators(&[validators(2)]);
     }
     eventually("it is no member", || !nodes[0].peer(2).member).await;
     assert!(nodes[0].peer(2).connected);

@@ -10,7 +10,6 @@ use ::chain::certificate::{Ballot, Certificate, Signatures, VoteKind};
 use ::chain::codec;
 use ::chain::crypto::{Ed25519, Keypair, Signer as _};
 use ::chain::finality::FinalityProof;
-use ::chain::ledger::BuildLimits;
 use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
@@ -141,7 +140,6 @@ impl Fixture {
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
-            BuildLimits::default(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
@@ -153,12 +151,12 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
         });
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
         let reading = Arc::new(Notify::new());
         let asked = Arc::clone(&reading);
         let consensus =
             ConsensusHandle::fake(status_receiver, events.clone(), move || asked.notify_one());
-        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
-        let (sync_sender, sync) = watch::channel(heard);
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
