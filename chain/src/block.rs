@@ -75,6 +75,10 @@ pub struct Header {
     pub justification_hash: Digest,
 }
 
+impl Bounded for Header {
+    const MAX_BYTES: usize = 512;
+}
+
 impl Header {
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, view: self.view, height: self.height }

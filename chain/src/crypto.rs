@@ -42,6 +42,7 @@ pub enum Domain {
     Genesis,
     TransactionSignature,
     TransactionHash,
+    KeyRotation,
     BlockHash,
     Proposal,
     Vote,
@@ -60,6 +61,8 @@ pub enum Domain {
     Receipt,
     Evidence,
     Handshake,
+    ReadToken,
+    Snapshot,
 }
 
 impl Domain {
@@ -69,6 +72,7 @@ impl Domain {
             Self::Genesis => b"catamaran/genesis/1",
             Self::TransactionSignature => b"catamaran/transaction-signature/1",
             Self::TransactionHash => b"catamaran/transaction-hash/1",
+            Self::KeyRotation => b"catamaran/key-rotation/1",
             Self::BlockHash => b"catamaran/block-hash/1",
             Self::Proposal => b"catamaran/proposal/1",
             Self::Vote => b"catamaran/vote/1",
@@ -87,6 +91,8 @@ impl Domain {
             Self::Receipt => b"catamaran/receipt/1",
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
+            Self::ReadToken => b"catamaran/read-token/1",
+            Self::Snapshot => b"catamaran/snapshot/1",
         }
     }
 }
@@ -171,6 +177,12 @@ impl Signer for Keypair {
 pub trait Verifier: Send + Sync {
     fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool;
 
+    /// Whether a key is one that a holder can sign with, and nobody else. True for every key of a
+    /// scheme that has no others.
+    fn is_usable(&self, _key: &PublicKey) -> bool {
+        true
+    }
+
     /// Verifies many: `result[i]` is what [`verify`](Self::verify) says of `items[i]`.
     fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {
         items.iter().map(|(key, digest, signature)| self.verify(key, digest, signature)).collect()
@@ -193,6 +205,11 @@ impl Verifier for Ed25519 {
             return false;
         };
         key.verify(&ed25519_zebra::Signature::from(signature.0), &digest.0).is_ok()
+    }
+
+    /// A point of the curve, and none of small order: everybody can sign for those.
+    fn is_usable(&self, key: &PublicKey) -> bool {
+        ed25519_dalek::VerifyingKey::from_bytes(&key.0).is_ok_and(|key| !key.is_weak())
     }
 
     fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {

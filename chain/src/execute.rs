@@ -6,31 +6,49 @@
 //! the transactions before (a balance, a compared value) gives a receipt that says it failed; its
 //! nonce is used all the same. Signatures are not checked here: see [`crate::ledger`].
 
+mod accounts;
+mod entries;
+mod evidence;
+mod governance;
+mod namespaces;
+mod transfers;
+
+pub use evidence::evidence_counts;
+
+use std::collections::BTreeSet;
+
+use crate::access::AccessMode;
 use crate::crypto::Verifier;
-use crate::evidence::Evidence;
+use crate::governance::RecentBlock;
 use crate::receipt::{FailureReason, Outcome, Receipt};
-use crate::state::{
-    Account, ChainRecord, Change, Draft, Entry, RecordKey, RecordValue, Slot, State,
-};
+use crate::state::{Account, ChainRecord, Change, Draft, RecordKey, RecordValue, Slot, State};
 use crate::transaction::{Body, MalformedTransaction, SignedTransaction, Transaction};
-use crate::types::{Amount, Digest, Height, ValidatorIndex, View};
+use crate::types::{Address, Digest, Height, View};
 use crate::validator::ValidatorSet;
 
 /// What execution needs to know of the block.
 #[derive(Clone, Copy)]
 pub struct BlockContext<'a> {
     pub chain_id: Digest,
-    pub height: Height,
+    /// The block below, which the state comes to remember.
+    pub parent: RecentBlock,
     /// A barrier's next set starts in the view after it.
     pub view: View,
     /// Judges the signatures inside evidence.
     pub verifier: &'a dyn Verifier,
 }
 
+impl BlockContext<'_> {
+    /// Height of the block.
+    pub fn height(&self) -> Height {
+        self.parent.height.next()
+    }
+}
+
 impl std::fmt::Debug for BlockContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BlockContext")
-            .field("height", &self.height)
+            .field("height", &self.height())
             .field("view", &self.view)
             .finish_non_exhaustive()
     }
@@ -44,7 +62,8 @@ pub struct Execution {
     pub receipts: Vec<Receipt>,
     /// Every record that differs from the state before, in the order of the key hashes.
     pub changes: Vec<Change>,
-    /// The set of the next epoch, where evidence ended this one: the block is a barrier.
+    /// The set of the next epoch, where evidence or governance ended this one: the block is a
+    /// barrier.
     pub next_validators: Option<ValidatorSet>,
 }
 
@@ -67,6 +86,10 @@ pub enum InvalidReason {
     WrongNonce { found: u64, expected: u64 },
     #[error("its sender has used up all nonces")]
     NoncesUsedUp,
+    #[error("it is not signed with the key of its account")]
+    WrongKey,
+    #[error("its sender is no member")]
+    NotAMember,
     #[error("its evidence does not count")]
     EvidenceDoesNotCount,
     #[error("its evidence stands behind a transaction of an account")]
@@ -105,35 +128,6 @@ pub(crate) fn execute_hashed(
     Ok(executor.finish())
 }
 
-/// Whether a block on top of `state` may contain this evidence: it is genuine, the accused is still
-/// a validator, was not accused before, and was not admitted or pardoned since.
-pub fn evidence_counts(
-    state: &State,
-    evidence: &Evidence,
-    chain_id: &Digest,
-    verifier: &dyn Verifier,
-) -> bool {
-    accused_place(state, state.validators(), evidence, chain_id, verifier).is_some()
-}
-
-/// Where the accused sits in the current set, if the evidence counts.
-fn accused_place(
-    state: &State,
-    current: &ValidatorSet,
-    evidence: &Evidence,
-    chain_id: &Digest,
-    verifier: &dyn Verifier,
-) -> Option<ValidatorIndex> {
-    let old = state.validators_of(evidence.epoch())?;
-    let key = &old.get(evidence.accused())?.consensus_key;
-    let place = current.index_of(key)?;
-    let accused = current.get(place)?;
-    let counts = !accused.accused
-        && evidence.epoch() >= accused.since
-        && evidence.verify(chain_id, old, verifier);
-    counts.then_some(place)
-}
-
 /// Executes transactions one after the other. One that is refused leaves no trace.
 #[derive(Debug)]
 pub(crate) struct Executor<'a> {
@@ -141,45 +135,28 @@ pub(crate) struct Executor<'a> {
     draft: Draft<'a>,
     receipts: Vec<Receipt>,
     next_validators: Option<ValidatorSet>,
+    /// The rule as it is now: an earlier transaction may have changed it.
+    access: AccessMode,
     /// Whether a transaction of an account was executed: no evidence may follow.
     signed: bool,
+    /// Names before the first `/` of the keys that were written: none becomes a namespace.
+    names_in_use: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Executor<'a> {
     pub(crate) fn new(state: &'a State, context: BlockContext<'a>) -> Self {
+        let mut draft = Draft::new(state);
+        let parent = context.parent;
+        draft.put(RecordKey::recent(parent.height), RecordValue::Recent(parent));
         Self {
             context,
-            draft: Draft::new(state),
+            draft,
             receipts: Vec::new(),
             next_validators: None,
+            access: state.parameters().access,
             signed: false,
+            names_in_use: BTreeSet::new(),
         }
-    }
-
-    /// # Errors
-    /// [`InvalidReason`] where it must not be in the block.
-    pub(crate) fn apply_evidence(
-        &mut self,
-        evidence: &Evidence,
-        hash: Digest,
-    ) -> Result<(), InvalidReason> {
-        if self.signed {
-            return Err(InvalidReason::EvidenceNotFirst);
-        }
-        let state = self.draft.base();
-        let current = self.next_validators.as_ref().unwrap_or(state.validators());
-        let place =
-            accused_place(state, current, evidence, &self.context.chain_id, self.context.verifier)
-                .ok_or(InvalidReason::EvidenceDoesNotCount)?;
-        let view = self.context.view;
-        let next = self.next_validators.get_or_insert_with(|| state.validators().successor(view));
-        let jailed = next.members().filter(|(_, validator)| validator.jailed).count();
-        let may_jail = jailed < usize::from(next.max_faulty);
-        let accused = next.get_mut(place).expect("its place in this set");
-        accused.accused = true;
-        accused.jailed |= may_jail;
-        self.receipts.push(Receipt { transaction: hash, outcome: Outcome::Success });
-        Ok(())
     }
 
     /// # Errors
@@ -191,85 +168,56 @@ impl<'a> Executor<'a> {
     ) -> Result<(), InvalidReason> {
         transaction.check_form(&self.context.chain_id)?;
         let payload = &transaction.payload;
-        let height = self.context.height;
+        let height = self.context.height();
         if payload.expiry < height {
             return Err(InvalidReason::Expired { expiry: payload.expiry, height });
         }
-        let slot = Slot::account(transaction.sender());
+        let address = transaction.sender();
+        let slot = Slot::account(address);
         let mut sender = self.draft.account_at(&slot);
+        if !sender.is_signed_by(payload) {
+            return Err(InvalidReason::WrongKey);
+        }
         if payload.nonce != sender.nonce {
             return Err(InvalidReason::WrongNonce { found: payload.nonce, expected: sender.nonce });
+        }
+        let by_members = self.access == AccessMode::Members;
+        if by_members && !self.draft.is_member(&address, &payload.body, height) {
+            return Err(InvalidReason::NotAMember);
         }
         sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
         self.signed = true;
         self.draft.set(slot.clone(), RecordValue::Account(sender));
-        let outcome = match self.run(&payload.body, slot, sender) {
-            Ok(()) => Outcome::Success,
-            Err(reason) => Outcome::Failed(reason),
-        };
+        let outcome = self.run(&payload.body, address, slot, sender);
+        let outcome = outcome.unwrap_or_else(Outcome::Failed);
         self.receipts.push(Receipt { transaction: hash, outcome });
         Ok(())
     }
 
     /// Does what the body asks for, or nothing.
-    fn run(&mut self, body: &Body, slot: Slot, sender: Account) -> Result<(), FailureReason> {
+    fn run(
+        &mut self,
+        body: &Body,
+        address: Address,
+        slot: Slot,
+        sender: Account,
+    ) -> Result<Outcome, FailureReason> {
         match body {
             Body::Transfer { to, amount, .. } => {
-                self.transfer(slot, sender, Slot::account(*to), *amount)
+                self.transfer(slot, sender, Slot::account(*to), *amount)?;
             }
-            Body::Put { key, value } => {
-                self.write(Slot::entry(key), value);
-                Ok(())
-            }
-            Body::Delete { key } => {
-                let entry = Slot::entry(key);
-                self.draft.entry_at(&entry).ok_or(FailureReason::KeyNotFound)?;
-                self.draft.remove(entry);
-                Ok(())
-            }
+            Body::Put { key, value } => return self.put(&address, key, value),
+            Body::Delete { key } => self.delete(&address, key)?,
             Body::CompareAndSwap { key, expected, value } => {
-                let entry = Slot::entry(key);
-                let found = self.draft.entry_at(&entry).map(|entry| &entry.value);
-                if found != expected.as_ref() {
-                    return Err(FailureReason::CompareMismatch);
-                }
-                self.write(entry, value);
-                Ok(())
+                return self.compare_and_swap(&address, key, expected, value);
             }
-            Body::Governance { .. } => Err(FailureReason::GovernanceDisabled),
+            Body::Namespace(action) => self.change_namespace(&address, action)?,
+            Body::RotateKey { new_key, possession } => {
+                self.rotate_key(address, slot, sender, new_key, possession)?;
+            }
+            Body::Governance(action) => self.govern(action, &address)?,
         }
-    }
-
-    fn transfer(
-        &mut self,
-        from: Slot,
-        mut sender: Account,
-        to: Slot,
-        amount: Amount,
-    ) -> Result<(), FailureReason> {
-        let balance = sender.balance;
-        sender.balance = balance
-            .checked_sub(amount)
-            .ok_or(FailureReason::InsufficientBalance { balance, amount })?;
-        // Nothing for nobody must not leave an empty account behind.
-        if amount == Amount::ZERO {
-            return Ok(());
-        }
-        self.draft.set(from, RecordValue::Account(sender));
-        // Read after the sender was written: they may be the same account.
-        let mut receiver = self.draft.account_at(&to);
-        receiver.balance = receiver
-            .balance
-            .checked_add(amount)
-            .expect("no balance exceeds the total supply, which is an amount");
-        self.draft.set(to, RecordValue::Account(receiver));
-        Ok(())
-    }
-
-    fn write(&mut self, slot: Slot, value: &[u8]) {
-        let before = self.draft.entry_at(&slot).map_or(0, |entry| entry.version);
-        let entry = Entry { value: value.to_vec(), version: before.saturating_add(1) };
-        self.draft.set(slot, RecordValue::Entry(entry));
+        Ok(Outcome::Success)
     }
 
     /// The state after the transactions, hashed.
@@ -277,9 +225,9 @@ impl<'a> Executor<'a> {
         if let Some(next) = &self.next_validators {
             let total_supply = self.draft.base().chain().total_supply;
             let chain = ChainRecord { epoch: next.epoch, total_supply };
-            self.draft.set(Slot::new(RecordKey::Chain), RecordValue::Chain(chain));
-            self.draft.set(
-                Slot::new(RecordKey::Validators(next.epoch)),
+            self.draft.put(RecordKey::Chain, RecordValue::Chain(chain));
+            self.draft.put(
+                RecordKey::Validators(next.epoch),
                 RecordValue::Validators(Box::new(next.clone())),
             );
         }

@@ -4,9 +4,12 @@
 //! makes a new one that shares what did not change, and abandoning one is dropping it. Everything
 //! is in memory; a node stores changes and rebuilds the state with [`State::from_records`].
 
+mod access;
+mod activity;
 mod draft;
 mod proof;
 mod record;
+mod snapshot;
 mod trie;
 
 use std::collections::BTreeMap;
@@ -18,14 +21,18 @@ use imbl::OrdSet;
 pub(crate) use draft::{Draft, Slot};
 pub use proof::{PathEnd, StateProof};
 pub use record::{Account, ChainRecord, Change, Entry, RecordKey, RecordValue};
+pub use snapshot::{Assembly, Chunk, ChunkError, Cut, CutError, Part};
 
+use crate::access::Roles;
+use crate::governance::{GovernanceRecord, Parameters, Proposal, ProposalId};
+use crate::namespace::Namespace;
 use crate::types::{Address, Digest, Epoch};
 use crate::validator::{ValidatorSet, ValidatorSetError};
 use trie::{Leaf, Leaves, Node};
 
 /// All records after some block.
 ///
-/// Invariants: there is a [`ChainRecord`]; its epoch has a validator set that passes
+/// Invariants: there is a [`ChainRecord`] and there are [`Parameters`]; the chain's epoch has a validator set that passes
 /// [`ValidatorSet::check`]; every value is of its key's kind; the balances sum to the total supply.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -41,6 +48,8 @@ pub enum StateError {
     KindMismatch(RecordKey),
     #[error("the chain record is missing")]
     NoChainRecord,
+    #[error("the parameters of the chain are missing")]
+    NoParameters,
     #[error("the validator set of the current epoch {0} is missing")]
     NoValidators(Epoch),
     #[error("the validator set of the current epoch is unusable: {0}")]
@@ -75,6 +84,9 @@ impl State {
             return Err(StateError::NoChainRecord);
         };
         self.validators_of(chain.epoch).ok_or(StateError::NoValidators(chain.epoch))?.check()?;
+        if self.get(&RecordKey::Parameters).is_none() {
+            return Err(StateError::NoParameters);
+        }
         let sum = self.records().try_fold(0u128, |sum, (_, value)| match value {
             RecordValue::Account(account) => sum.checked_add(account.balance.get()),
             _ => Some(sum),
@@ -163,6 +175,54 @@ impl State {
         match self.get(&RecordKey::Chain) {
             Some(RecordValue::Chain(chain)) => *chain,
             _ => unreachable!("every state has a chain record: checked where it was made"),
+        }
+    }
+
+    /// The rules that governance may change.
+    pub fn parameters(&self) -> Parameters {
+        match self.get(&RecordKey::Parameters) {
+            Some(RecordValue::Parameters(parameters)) => *parameters,
+            _ => unreachable!("every state has parameters: checked where it was made"),
+        }
+    }
+
+    /// The roles that were granted to an address.
+    pub fn roles(&self, address: &Address) -> Roles {
+        match self.get(&RecordKey::Roles(*address)) {
+            Some(RecordValue::Roles(roles)) => *roles,
+            _ => Roles::default(),
+        }
+    }
+
+    /// A namespace of the key-value store.
+    pub fn namespace(&self, name: &[u8]) -> Option<&Namespace> {
+        match self.get(&RecordKey::Namespace(name.to_vec())) {
+            Some(RecordValue::Namespace(namespace)) => Some(namespace),
+            _ => None,
+        }
+    }
+
+    /// Where governance stands.
+    pub fn governance(&self) -> GovernanceRecord {
+        match self.get(&RecordKey::Governance) {
+            Some(RecordValue::Governance(record)) => record.clone(),
+            _ => GovernanceRecord::default(),
+        }
+    }
+
+    /// Every proposal that has a record, the newest first.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        let GovernanceRecord { mut open, closed, .. } = self.governance();
+        open.extend(closed);
+        open.sort_unstable();
+        open.into_iter().rev().filter_map(|id| self.proposal(id))
+    }
+
+    /// A proposal that still has a record.
+    pub fn proposal(&self, id: ProposalId) -> Option<&Proposal> {
+        match self.get(&RecordKey::Proposal(id)) {
+            Some(RecordValue::Proposal(proposal)) => Some(proposal),
+            _ => None,
         }
     }
 

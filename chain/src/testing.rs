@@ -5,10 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::ProptestConfig;
 
 use crate::block::{Block, Header, Justification, Mode, SealedBlock, SignedHeader};
-use crate::certificate::{Ballot, Position, Vote, VoteKind};
-use crate::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
+use crate::certificate::{Ballot, Certificate, Position, Vote, VoteKind};
+use crate::crypto::{Domain, Ed25519, Hasher, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
+use crate::execute::BlockContext;
 use crate::genesis::genesis_state;
+use crate::governance::{Parameters, RecentBlock};
 use crate::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
 use crate::mempool::VerifiedTransaction;
 use crate::state::State;
@@ -31,6 +33,10 @@ pub(crate) struct Cheap;
 impl Verifier for Cheap {
     fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
         *signature == cheap_signature(key, digest)
+    }
+
+    fn is_usable(&self, key: &PublicKey) -> bool {
+        key.0 != [0; 32]
     }
 }
 
@@ -92,7 +98,7 @@ pub(crate) fn validators(n: u16) -> ValidatorSet {
 pub(crate) fn state_with(balances: &[u128]) -> State {
     let balances =
         (0..).zip(balances).map(|(number, balance)| (address(number), Amount::new(*balance)));
-    genesis_state(balances, validators(4)).unwrap()
+    genesis_state(balances, validators(4), Parameters::default(), []).unwrap()
 }
 
 pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
@@ -102,7 +108,8 @@ pub(crate) fn signed(number: u16, nonce: u64, body: Body) -> SignedTransaction {
 pub(crate) fn expiring(number: u16, nonce: u64, body: Body, expiry: u64) -> SignedTransaction {
     let sender = account(number);
     let expiry = Height::new(expiry);
-    Payload { chain_id: CHAIN, sender: sender.public(), nonce, expiry, body }.sign(&sender)
+    Payload { chain_id: CHAIN, account: None, sender: sender.public(), nonce, expiry, body }
+        .sign(&sender)
 }
 
 pub(crate) fn transfer_body(to: u16, amount: u128) -> Body {
@@ -119,6 +126,18 @@ pub(crate) fn put(from: u16, nonce: u64, key: &str, value: &str) -> SignedTransa
 
 pub(crate) fn verified(transaction: SignedTransaction) -> Arc<VerifiedTransaction> {
     VerifiedTransaction::check(transaction, &Cheap).unwrap()
+}
+
+/// What a block at this height on a parent without a certificate executes in.
+pub(crate) fn context(height: u64) -> BlockContext<'static> {
+    let height = Height::new(height).previous();
+    let parent = RecentBlock { height, hash: block_hash(height), signers: None };
+    BlockContext { chain_id: CHAIN, parent, view: View::new(40), verifier: &Cheap }
+}
+
+/// The hash that the block at a height has where there are no blocks.
+pub(crate) fn block_hash(height: Height) -> Digest {
+    Hasher::new(Domain::BlockHash).value(&height).finish()
 }
 
 /// Proof that the validator at this place voted twice in an epoch.
@@ -166,6 +185,8 @@ pub(crate) struct Proposal {
     pub(crate) kind: BuildKind,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) transactions: Vec<SignedTransaction>,
+    /// The one that the block carries.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Proposal {
@@ -176,6 +197,7 @@ impl Proposal {
             kind: BuildKind::Ordinary,
             evidence: Vec::new(),
             transactions: Vec::new(),
+            certificate: None,
         }
     }
 
@@ -200,7 +222,8 @@ impl Proposal {
             BuildKind::Seal => (parent.epoch, parent.validators_hash),
             BuildKind::Ordinary => (state.chain().epoch, state.validators().hash(&CHAIN)),
         };
-        let justification = Justification::default();
+        let justification =
+            Justification { certificate: self.certificate.clone(), view_certificate: None };
         let header = Header {
             chain_id: CHAIN,
             epoch,

@@ -3,9 +3,12 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::codec::{self, Bounded};
 use crate::crypto::{Domain, Hasher, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
+use crate::governance::GovernanceAction;
+use crate::namespace::{self, MAX_NAME_BYTES, NamespaceAction};
 use crate::types::{Address, Amount, Digest, Height};
 
 /// Longest key of the key-value store, in bytes.
@@ -31,16 +34,48 @@ pub enum Body {
     Delete {
         key: Vec<u8>,
     },
-    /// Writes `value` only if the key holds `expected` now (`None`: does not exist).
+    /// Writes `value` only if the key is as expected now.
     CompareAndSwap {
         key: Vec<u8>,
-        expected: Option<Vec<u8>>,
+        expected: Expected,
         value: Vec<u8>,
     },
-    /// A governance action. Carried by the format; refused by this version's execution.
-    Governance {
-        action: Vec<u8>,
+    Namespace(NamespaceAction),
+    /// Gives the account another key, which signs for it from the next transaction on.
+    RotateKey {
+        new_key: PublicKey,
+        /// Of the new key, over [`key_rotation_digest`]: whoever is named holds it.
+        possession: Signature,
     },
+    Governance(GovernanceAction),
+}
+
+impl Body {
+    /// The key of the key-value store that it is about.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } | Self::CompareAndSwap { key, .. } => {
+                Some(key)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a key must be like for a value to be written.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expected {
+    /// It does not exist.
+    Absent,
+    Value(Vec<u8>),
+    /// It exists and was written so many times.
+    Version(u64),
+}
+
+/// What the new key of an account signs.
+pub fn key_rotation_digest(chain_id: &Digest, account: &Address) -> Digest {
+    Hasher::on_chain(Domain::KeyRotation, chain_id).bytes(&account.0).finish()
 }
 
 /// What the sender signs.
@@ -48,6 +83,9 @@ pub enum Body {
 pub struct Payload {
     /// Hash of the genesis: a transaction is worth nothing on another chain.
     pub chain_id: Digest,
+    /// The account that acts, where it is not the signing key's own: after a rotation of its key.
+    pub account: Option<Address>,
+    /// The key that signs.
     pub sender: PublicKey,
     /// Number of transactions of this sender that were executed before.
     pub nonce: u64,
@@ -90,6 +128,12 @@ pub enum MalformedTransaction {
     EmptyKey,
     #[error("the signature does not match")]
     BadSignature,
+    #[error("it names the account that its key has anyway")]
+    RedundantAccount,
+    #[error("a namespace's name is 1 to {max} letters, digits, '-', '_' or '.'", max = MAX_NAME_BYTES)]
+    NamespaceName,
+    #[error("a rule names {0} accounts where at most {max} are allowed", max = Access::MAX_ACCOUNTS)]
+    TooManyAccounts(usize),
 }
 
 impl SignedTransaction {
@@ -103,9 +147,9 @@ impl SignedTransaction {
         Hasher::new(Domain::TransactionHash).bytes(encoded).finish()
     }
 
-    /// The account that sends.
+    /// The account that sends. Whether the signing key may act for it is in the state.
     pub fn sender(&self) -> Address {
-        self.payload.sender.address()
+        self.payload.account.unwrap_or_else(|| self.payload.sender.address())
     }
 
     /// The checks that cost next to nothing: chain and sizes, not the signature.
@@ -115,6 +159,9 @@ impl SignedTransaction {
     pub fn check_form(&self, chain_id: &Digest) -> Result<(), MalformedTransaction> {
         if self.payload.chain_id != *chain_id {
             return Err(MalformedTransaction::OtherChain(self.payload.chain_id));
+        }
+        if self.payload.account == Some(self.payload.sender.address()) {
+            return Err(MalformedTransaction::RedundantAccount);
         }
         let within = |what, len: usize, max| {
             if len > max { Err(MalformedTransaction::TooLong { what, len, max }) } else { Ok(()) }
@@ -134,12 +181,15 @@ impl SignedTransaction {
             Body::Delete { key } => key_form(key),
             Body::CompareAndSwap { key, expected, value } => {
                 key_form(key)?;
-                within("expected value", expected.as_ref().map_or(0, Vec::len), MAX_VALUE_BYTES)?;
+                let expected_len = match expected {
+                    Expected::Value(expected) => expected.len(),
+                    Expected::Absent | Expected::Version(_) => 0,
+                };
+                within("expected value", expected_len, MAX_VALUE_BYTES)?;
                 within("value", value.len(), MAX_VALUE_BYTES)
             }
-            Body::Governance { action } => {
-                within("governance action", action.len(), MAX_VALUE_BYTES)
-            }
+            Body::Namespace(action) => namespace_form(action),
+            Body::RotateKey { .. } | Body::Governance(_) => Ok(()),
         }
     }
 
@@ -147,6 +197,25 @@ impl SignedTransaction {
     pub fn verify_signature(&self, verifier: &dyn Verifier) -> bool {
         verifier.verify(&self.payload.sender, &self.payload.signing_digest(), &self.signature)
     }
+}
+
+fn namespace_form(action: &NamespaceAction) -> Result<(), MalformedTransaction> {
+    if !namespace::is_name(action.name()) {
+        return Err(MalformedTransaction::NamespaceName);
+    }
+    let rules = match action {
+        NamespaceAction::Create { rules, .. } | NamespaceAction::SetRules { rules, .. } => rules,
+        NamespaceAction::Transfer { .. } => return Ok(()),
+    };
+    for access in [&rules.writers, &rules.readers] {
+        match access {
+            Access::Accounts(accounts) if accounts.len() > Access::MAX_ACCOUNTS => {
+                return Err(MalformedTransaction::TooManyAccounts(accounts.len()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What a block carries.

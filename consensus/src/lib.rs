@@ -31,6 +31,7 @@ pub mod paxos;
 pub mod pbft;
 mod propose;
 pub mod raft;
+mod reads;
 pub mod registry;
 pub mod tree;
 mod votes;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use chain::snapshot::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -14,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct NodeConfig {
     /// Name of the node in logs and status.
     pub moniker: String,
+    /// What the node does once it is no validator any more.
+    #[serde(default)]
+    pub on_retire: OnRetire,
     #[serde(default)]
     pub p2p: P2pConfig,
     #[serde(default)]
@@ -23,10 +27,23 @@ pub struct NodeConfig {
     #[serde(default)]
     pub storage: StorageConfig,
     #[serde(default)]
+    pub sync: SyncConfig,
+    #[serde(default)]
     pub mempool: MempoolConfig,
 }
 
-/// How the node meets the other validators.
+/// What a node does once the chain does without its vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRetire {
+    /// Goes on as an observer: follows the chain and serves reads.
+    #[default]
+    Observe,
+    /// Stops.
+    Stop,
+}
+
+/// How the node meets others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct P2pConfig {
@@ -95,11 +112,51 @@ pub enum LogFormat {
 pub struct StorageConfig {
     /// Final blocks between two copies of the state on disk. More: less writing, a longer restart.
     pub checkpoint_blocks: u64,
+    /// Final blocks between two snapshots that others may begin with; 0: none are taken.
+    pub snapshot_interval: u64,
+    /// Final blocks that stay; older ones are deleted. 0: all stay.
+    pub retain_blocks: u64,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { checkpoint_blocks: 1024 }
+        Self { checkpoint_blocks: 1024, snapshot_interval: 1000, retain_blocks: 0 }
+    }
+}
+
+/// Catching up with the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncConfig {
+    /// A block that the chain must have, from somebody the operator trusts. Empty in the file where
+    /// there is none.
+    #[serde(with = "checkpoint")]
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
+mod checkpoint {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use chain::snapshot::Checkpoint;
+
+    pub(super) fn serialize<S: Serializer>(
+        checkpoint: &Option<Checkpoint>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = checkpoint.as_ref().map(ToString::to_string).unwrap_or_default();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Checkpoint>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(D::Error::custom)
     }
 }
 
@@ -126,10 +183,12 @@ impl NodeConfig {
     pub fn new(moniker: &str) -> Self {
         Self {
             moniker: moniker.into(),
+            on_retire: OnRetire::default(),
             p2p: P2pConfig::default(),
             rpc: RpcConfig::default(),
             log: LogConfig::default(),
             storage: StorageConfig::default(),
+            sync: SyncConfig::default(),
             mempool: MempoolConfig::default(),
         }
     }
@@ -142,16 +201,22 @@ impl NodeConfig {
 
     /// The file with an explanation of every setting.
     pub fn to_commented_toml(&self) -> String {
-        let Self { moniker, p2p, rpc, log, storage, mempool } = self;
+        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool } = self;
         let mut page = Page::default();
         page.text("Settings of one Catamaran node. NODE_* variables override this file,");
         page.text("flags override both. What all validators share is in genesis.json.");
         page.setting("Name of this node in logs and status.", "moniker", moniker);
 
-        page.section("p2p", "The network of validators: TCP, encrypted, members only.");
+        page.setting(
+            "Once it is no validator any more: observe (follow the chain, serve reads) or stop.",
+            "on_retire",
+            on_retire,
+        );
+
+        page.section("p2p", "The network of nodes: TCP, encrypted.");
         page.setting("Multiaddress to listen on.", "listen", &p2p.listen);
         page.setting(
-            "Multiaddresses of the other validators, each ending in /p2p/ and its peer id.",
+            "Multiaddresses of other nodes, each ending in /p2p/ and its peer id.",
             "peers",
             &p2p.peers,
         );
@@ -183,6 +248,23 @@ impl NodeConfig {
             "Final blocks between two copies of the state on disk: a restart executes the rest.",
             "checkpoint_blocks",
             &storage.checkpoint_blocks,
+        );
+        page.setting(
+            "Final blocks between two snapshots for nodes that join; 0: none are taken.",
+            "snapshot_interval",
+            &storage.snapshot_interval,
+        );
+        page.setting(
+            "Final blocks that stay, at least 1000; older ones are deleted. 0: all stay.",
+            "retain_blocks",
+            &storage.retain_blocks,
+        );
+
+        page.section("sync", "Catching up with the chain.");
+        page.setting(
+            "A block that the chain must have, as HEIGHT:HASH from somebody you trust; may be empty.",
+            "checkpoint",
+            &sync.checkpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
         );
 
         page.section("mempool", "Transactions that wait for a block, held in memory.");

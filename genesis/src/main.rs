@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use chain::access::AccessMode;
 use chain::types::Amount;
 use clap::{Args, Parser, Subcommand};
 use consensus::registry::EngineName;
@@ -61,6 +62,10 @@ struct New {
     #[arg(long, default_value_t = EngineName::Hybrid,
           help = format!("The protocol that orders blocks: {}", EngineName::list()))]
     engine: EngineName,
+    /// Who may submit and connect: open (everybody) or members (whom governance gave a role; the
+    /// funded accounts have it).
+    #[arg(long, default_value = "open")]
+    access: AccessMode,
     /// Byzantine validators to tolerate [default: as many as possible: (validators - 1) / 3, and
     /// none under an engine that tolerates crashes alone].
     #[arg(long)]
@@ -123,6 +128,7 @@ fn make(new: &New, json: bool) -> Result<()> {
         time_ms: u64::try_from(since.as_millis()).context("the clock is far in the future")?,
         consensus: ConsensusParameters { max_faulty: new.max_faulty, ..Default::default() },
         limits: Limits::default(),
+        access: new.access,
         ports,
         accounts: new.accounts,
         derived: new

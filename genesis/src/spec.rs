@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use bincode::Encode;
+use chain::access::{AccessMode, Role};
 use chain::block::Block;
 use chain::crypto::{Domain, Hasher, PublicKey};
+use chain::governance::Parameters;
 use chain::quorum::Quorums;
 use chain::types::{Address, Amount, Digest};
 use consensus::engine::FaultModel;
@@ -32,11 +34,42 @@ pub struct Genesis {
     pub consensus: ConsensusParameters,
     #[serde(default)]
     pub limits: Limits,
+    /// Whether everybody may submit and connect, or those with a role alone.
+    #[serde(default)]
+    pub access: AccessMode,
+    #[serde(default)]
+    pub governance: GovernanceParameters,
     /// In the order of their index.
     pub validators: Vec<GenesisValidator>,
     /// Who owns what at the start, in any order.
     #[serde(default)]
     pub balances: Vec<GenesisBalance>,
+    /// Who has which roles at the start, in any order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<GenesisRoles>,
+}
+
+/// Rules of governance at the start.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GovernanceParameters {
+    /// Blocks for which a proposal stays open.
+    pub proposal_lifetime: u32,
+}
+
+impl Default for GovernanceParameters {
+    fn default() -> Self {
+        Self { proposal_lifetime: Parameters::default().proposal_lifetime }
+    }
+}
+
+/// The roles of an address at the start.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisRoles {
+    /// Of an account, or of the network key of an observer's node.
+    pub address: Address,
+    pub roles: Vec<Role>,
 }
 
 /// Settings of the engine that every validator shares.
@@ -168,7 +201,22 @@ impl Genesis {
         let mut canonical = self.clone();
         canonical.consensus.max_faulty = Some(self.max_faulty());
         canonical.balances.sort();
+        canonical.roles.sort();
+        for entry in &mut canonical.roles {
+            entry.roles.sort_unstable();
+        }
         Hasher::new(Domain::Genesis).value(&canonical).finish()
+    }
+
+    /// The rules that governance may change, as they are at the start.
+    pub fn parameters(&self) -> Parameters {
+        Parameters {
+            crash_only: self.engine.fault_model() == FaultModel::Crash,
+            access: self.access,
+            proposal_lifetime: self.governance.proposal_lifetime,
+            block_transactions: self.limits.block_transactions,
+            block_bytes: self.limits.block_bytes,
+        }
     }
 
     /// How many Byzantine validators the chain is to tolerate.

@@ -10,7 +10,7 @@ use chain::types::Amount;
 use chain::validator::ValidatorSet;
 use consensus::engine::FaultModel;
 
-use crate::spec::{ConsensusParameters, Genesis, Limits};
+use crate::spec::{ConsensusParameters, Genesis};
 
 /// Longest name of a chain or a validator, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -41,7 +41,7 @@ impl Genesis {
         check_identity(self, &mut problems);
         check_validators(self, &mut problems);
         check_consensus(&self.consensus, &mut problems);
-        check_limits(&self.limits, &mut problems);
+        check_parameters(self, &mut problems);
         check_balances(self, &mut problems);
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
@@ -159,16 +159,20 @@ fn check_consensus(parameters: &ConsensusParameters, problems: &mut Vec<String>)
     });
 }
 
-fn check_limits(limits: &Limits, problems: &mut Vec<String>) {
-    let largest = chain::transaction::MAX_VALUE_BYTES as u32 * 2 + 1024;
-    let rows = [
-        ("block_transactions", limits.block_transactions, 1, Block::MAX_TRANSACTIONS as u32),
-        // Room for the largest transaction, or it would wait for ever.
-        ("block_bytes", limits.block_bytes, largest, Block::MAX_TRANSACTION_BYTES as u32),
-    ];
-    for (name, value, least, most) in rows {
-        if !(least..=most).contains(&value) {
-            problems.push(format!("limits.{name} is {value}, not {least} to {most}"));
+fn check_parameters(genesis: &Genesis, problems: &mut Vec<String>) {
+    problems.extend(genesis.parameters().problems());
+    let mut seen = BTreeMap::new();
+    for (place, entry) in genesis.roles.iter().enumerate() {
+        if let Some(other) = seen.insert(entry.address, place) {
+            problems.push(format!("roles {other} and {place} are both of {}", entry.address));
+        }
+        if entry.roles.is_empty() {
+            problems.push(format!("roles {place} has no role: leave it out"));
+        }
+        for (nth, role) in entry.roles.iter().enumerate() {
+            if entry.roles[..nth].contains(role) {
+                problems.push(format!("roles {place} has the role {role} twice"));
+            }
         }
     }
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chain::block::SealedBlock;
 use chain::evidence::Evidence;
 use chain::ledger::{BuildLimits, BuildTask, Ledger, MAX_CLOCK_LEAD_MS};
-use chain::types::Digest;
+use chain::state::State;
+use chain::types::{Digest, Height};
 use consensus::application::{
     Application, BuildKind, BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock,
     StorageError,
@@ -19,6 +20,7 @@ use consensus::application::{
 
 use crate::chain_view::ChainView;
 use crate::pool::TransactionPool;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{FinalBlock, Store};
 
 /// What execution did so far, for metrics.
@@ -52,7 +54,7 @@ pub struct NodeApplication {
     store: Store,
     pool: TransactionPool,
     view: ChainView,
-    limits: BuildLimits,
+    upkeep: UpkeepHandle,
     counters: Arc<ExecutionCounters>,
     /// Executed blocks above the last committed one: parent and number of transactions.
     above: BTreeMap<Digest, (Digest, usize)>,
@@ -67,11 +69,12 @@ impl NodeApplication {
         store: Store,
         pool: TransactionPool,
         view: ChainView,
-        limits: BuildLimits,
+        upkeep: UpkeepHandle,
     ) -> Self {
         let newest = ledger.tip().hash;
         let counters = Arc::default();
-        Self { ledger, store, pool, view, limits, counters, above: BTreeMap::new(), newest }
+        let above = BTreeMap::new();
+        Self { ledger, store, pool, view, upkeep, counters, above, newest }
     }
 
     /// What execution did so far; goes on counting.
@@ -88,6 +91,13 @@ impl NodeApplication {
             next = *parent;
         }
         sum
+    }
+
+    /// The state after the last of these blocks that a snapshot is due at.
+    fn wanted_state(&self, commits: &[Commit]) -> Option<(Height, State)> {
+        let block = commits.iter().rev().map(|commit| &commit.block);
+        let block = block.into_iter().find(|block| self.upkeep.wants(block.header.height))?;
+        Some((block.header.height, self.ledger.state_at(&block.hash())?.clone()))
     }
 
     /// Makes the last of these blocks and its ancestors the committed chain of the ledger.
@@ -119,10 +129,10 @@ impl NodeApplication {
 impl Application for NodeApplication {
     fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
         let start = Instant::now();
-        let candidates = match (request.kind, self.ledger.state_at(&request.parent)) {
-            (BuildKind::Ordinary, Some(state)) => {
-                self.pool.candidates(state, self.limits.transactions)
-            }
+        let state = self.ledger.state_at(&request.parent);
+        let limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
+        let candidates = match (request.kind, state) {
+            (BuildKind::Ordinary, Some(state)) => self.pool.candidates(state, limits.transactions),
             _ => Vec::new(),
         };
         let task = BuildTask {
@@ -140,7 +150,7 @@ impl Application for NodeApplication {
         };
         let built = self
             .ledger
-            .build(&task, candidates, &self.limits)
+            .build(&task, candidates, &limits)
             .unwrap_or_else(|error| panic!("the engine asked for {request:?}: {error}"));
         add(&self.counters.blocks_built, 1);
         add_time(&self.counters.build_nanos, start);
@@ -169,10 +179,11 @@ impl Application for NodeApplication {
         add(&self.counters.blocks_executed, 1);
         add_time(&self.counters.execute_nanos, start);
         let hash = block.hash();
-        if let Some(executed) = self.ledger.executed(&hash) {
+        let outcome = self.ledger.executed(&hash).zip(self.ledger.state_at(&hash));
+        if let Some((executed, state)) = outcome {
             // Should another view propose them again, they need no second verification.
             self.pool.mark_verified(&executed.transactions);
-            self.view.mark_executed(block, executed);
+            self.view.mark_executed(block, executed, state.clone());
             self.above.insert(hash, (block.header.parent, executed.transactions.len()));
             self.newest = hash;
         }
@@ -186,8 +197,10 @@ impl Application for NodeApplication {
             return Ok(());
         };
         let start = Instant::now();
+        let (before, wanted) = (self.ledger.tip().height, self.wanted_state(commits));
         let blocks = self.commit_to_ledger(commits, last);
         self.store.commit_blocks(&blocks).map_err(|error| error.fatal("committing blocks"))?;
+        self.upkeep.committed(before, last.block.header.height, wanted);
         let ledger = &self.ledger;
         self.above.retain(|hash, _| ledger.executed(hash).is_some());
         if ledger.tip_at(&self.newest).is_none() {

@@ -12,12 +12,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use chain::block::{Header, SealedBlock};
 use chain::finality::FinalityProof;
 use chain::ledger::Executed;
+use chain::light::Lineage;
 use chain::receipt::Receipt;
 use chain::state::State;
 use chain::types::{Digest, Epoch, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::Reason;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::storage::{EvidenceOnChain, ModeChange, Store, StoreError, TxLocation};
 use ordered::Ordered;
@@ -93,6 +94,7 @@ struct Inner {
     waiters: Waiters,
     reads: Arc<Semaphore>,
     updates: broadcast::Sender<BlockUpdate>,
+    finals: watch::Sender<Height>,
 }
 
 impl std::fmt::Debug for ChainView {
@@ -111,7 +113,7 @@ impl ChainView {
         let (height, hash) = store.final_tip();
         let header = match height.get() {
             0 => None,
-            _ => Some(store.final_block(height)?.header.clone()),
+            _ => store.final_header(height)?,
         };
         Ok(Self(Arc::new(Inner {
             store,
@@ -121,11 +123,17 @@ impl ChainView {
             waiters: Waiters::default(),
             reads: Arc::new(Semaphore::new(READS)),
             updates: broadcast::channel(BACKLOG).0,
+            finals: watch::channel(height).0,
         })))
     }
 
     pub fn chain_id(&self) -> Digest {
         self.0.store.chain_id()
+    }
+
+    /// The lowest height whose block is here.
+    pub fn lowest(&self) -> Height {
+        self.0.store.base()
     }
 
     /// The last final block and the state after it.
@@ -140,6 +148,21 @@ impl ChainView {
             .tip()
             .filter(|(height, _)| *height > head.height)
             .unwrap_or((head.height, head.hash))
+    }
+
+    /// The highest ordered block and the state after it; the final [`head`](Self::head) if none is
+    /// above that.
+    pub fn ordered_head(&self) -> (Arc<Head>, BlockStatus) {
+        let head = self.head();
+        // It may have become final meanwhile, which makes it no older.
+        match self.ordered().head().filter(|(block, _)| block.header.height > head.height) {
+            Some((block, state)) => {
+                let (height, header) = (block.header.height, Some(block.header.clone()));
+                let ordered = Head { height, hash: block.hash(), header, state };
+                (Arc::new(ordered), BlockStatus::Ordered)
+            }
+            None => (head, BlockStatus::Final),
+        }
     }
 
     /// A final block, or one that was proposed above the last final one.
@@ -170,12 +193,31 @@ impl ChainView {
         self.0.store.receipts(height)
     }
 
+    /// A final block and what each of its transactions did; `None` where it is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store fails.
+    pub async fn final_block(
+        &self,
+        height: Height,
+    ) -> Result<Option<(SealedBlock, Vec<Receipt>)>, StoreError> {
+        self.read(move |view| Ok(view.block_at(height)?.zip(view.receipts(height)?))).await
+    }
+
     /// Proof that the block at a height is final.
     ///
     /// # Errors
     /// [`StoreError`] where the store fails.
     pub fn proof(&self, height: Height) -> Result<Option<FinalityProof>, StoreError> {
         self.0.store.prove(height)
+    }
+
+    /// Every change of the validator set from genesis to an epoch; `None` on a chain without proofs.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store fails.
+    pub fn lineage(&self, epoch: Epoch) -> Result<Option<Lineage>, StoreError> {
+        self.0.store.lineage(epoch)
     }
 
     /// What became of a transaction.
@@ -249,7 +291,10 @@ impl ChainView {
     }
 
     /// Reads on a thread that may block, with few others at the same time.
-    async fn read<R: Send + 'static>(&self, read: impl FnOnce(&Self) -> R + Send + 'static) -> R {
+    pub(crate) async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Self) -> R + Send + 'static,
+    ) -> R {
         let reads = Arc::clone(&self.0.reads);
         let place = reads.acquire_owned().await.expect("nobody closes the semaphore of reads");
         let view = self.clone();
@@ -297,6 +342,11 @@ impl ChainView {
         self.0.updates.subscribe()
     }
 
+    /// The height of the last final block, as it grows.
+    pub fn final_height(&self) -> watch::Receiver<Height> {
+        self.0.finals.subscribe()
+    }
+
     /// For [`consensus::engine::Event::Ordered`]: a block, and with it its ancestors, has a
     /// prepare certificate.
     pub fn mark_ordered(&self, block: &Digest) {
@@ -316,9 +366,14 @@ impl ChainView {
         }
     }
 
-    /// A block was executed: it may become ordered.
-    pub(crate) fn mark_executed(&self, block: &SealedBlock, executed: &Arc<Executed>) {
-        self.ordered().add(block, executed);
+    /// A block was executed, `state` is that after it: it may become ordered.
+    pub(crate) fn mark_executed(
+        &self,
+        block: &SealedBlock,
+        executed: &Arc<Executed>,
+        state: State,
+    ) {
+        self.ordered().add(block, executed, state);
     }
 
     /// Blocks became final; `state` is that after the last of them.
@@ -335,6 +390,7 @@ impl ChainView {
         let height = head.height;
         *self.0.head.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(head);
         self.ordered().forget_up_to(height);
+        self.0.finals.send_replace(height);
         for (block, executed) in blocks {
             self.tell(BlockUpdate { status: BlockStatus::Final, block, executed });
         }

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chain::snapshot::Checkpoint;
 use genesis::config::NodeConfig;
 pub use genesis::config::{
     LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
@@ -16,6 +17,8 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use toml::{Table, Value};
 use tracing_subscriber::EnvFilter;
+
+use crate::storage::MIN_RETAINED;
 
 /// More than any configuration has.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -32,6 +35,7 @@ pub struct Overrides {
     pub rpc_listen: Option<SocketAddr>,
     pub log_level: Option<String>,
     pub log_format: Option<LogFormat>,
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Settings that cannot be used, with what to change.
@@ -79,6 +83,7 @@ impl Overrides {
         replace(&mut config.rpc.listen, self.rpc_listen.as_ref());
         replace(&mut config.log.level, self.log_level.as_ref());
         replace(&mut config.log.format, self.log_format.as_ref());
+        config.sync.checkpoint = self.checkpoint.or(config.sync.checkpoint);
         config
     }
 }
@@ -179,6 +184,12 @@ fn check(config: &NodeConfig) -> Result<(), ConfigError> {
     }
     if config.storage.checkpoint_blocks == 0 {
         return invalid("storage.checkpoint_blocks", "must be at least 1".into());
+    }
+    let retained = config.storage.retain_blocks;
+    if (1..MIN_RETAINED).contains(&retained) {
+        let reason = "a node that was away for a little while catches up from them block by block";
+        let problem = format!("{retained} is too few: keep at least {MIN_RETAINED}, {reason}");
+        return invalid("storage.retain_blocks", format!("{problem}; or 0 to keep all"));
     }
     let mempool = &config.mempool;
     for (key, value) in [

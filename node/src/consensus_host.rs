@@ -1,7 +1,10 @@
 //! The consensus thread: one OS thread that runs the driver with blocking, synced writes.
 //!
 //! Everything that waits is taken in one turn, so it shares one sync. Async tasks reach the
-//! thread through the bounded [`Inbox`] alone, and hear of it through channels.
+//! thread through the bounded [`Inbox`] and the bounded line of reads alone, and hear of it
+//! through channels.
+
+mod reads;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,6 +17,9 @@ use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Time};
 use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
+
+pub use reads::{MAX_READS, ReadError};
+use reads::{PendingReads, ReadLine};
 
 use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
 
@@ -67,16 +73,27 @@ pub enum HostError {
 pub struct ConsensusHandle {
     status: watch::Receiver<Status>,
     events: broadcast::Sender<Event>,
+    reads: Arc<ReadLine>,
 }
 
 impl ConsensusHandle {
     /// A handle without a thread behind it: what it tells is in the test's hands.
     #[cfg(test)]
-    pub(crate) const fn fake(
+    pub(crate) fn fake(
         status: watch::Receiver<Status>,
         events: broadcast::Sender<Event>,
+        wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        Self { status, events }
+        Self { status, events, reads: ReadLine::new(Box::new(wake)) }
+    }
+
+    /// Answers all reads that wait, in place of the thread.
+    #[cfg(test)]
+    pub(crate) fn answer_reads(&self, height: Height) {
+        let mut pending = PendingReads::new(Arc::clone(&self.reads));
+        if let Some(id) = pending.take() {
+            pending.answer(id, height);
+        }
     }
 
     /// What the engine is doing, renewed after every turn.
@@ -170,6 +187,7 @@ struct Host<E: Engine, A, S> {
     observer: Box<dyn Observer>,
     status: watch::Sender<Status>,
     events: broadcast::Sender<Event>,
+    reads: PendingReads,
     /// The zero of the engine's time.
     epoch: Instant,
     announced: (Instant, Height),
@@ -196,7 +214,13 @@ where
         )?;
         let (status, status_receiver) = watch::channel(driver.status());
         let (events, _) = broadcast::channel(EVENTS);
-        let handle = ConsensusHandle { status: status_receiver, events: events.clone() };
+        let inbox = Arc::clone(&parts.inbox);
+        let reads = ReadLine::new(Box::new(move || inbox.wake()));
+        let handle = ConsensusHandle {
+            status: status_receiver,
+            events: events.clone(),
+            reads: Arc::clone(&reads),
+        };
         let mut host = Self {
             driver,
             outbox,
@@ -206,6 +230,7 @@ where
             observer: parts.observer,
             status,
             events,
+            reads: PendingReads::new(reads),
             epoch,
             announced: (epoch, final_height),
         };
@@ -223,12 +248,18 @@ where
             let began = Instant::now();
             let count = messages.len();
             // A message may change who sits where, so every sender is looked up in its turn.
-            let roster = self.roster.clone();
+            let (roster, own) = (self.roster.clone(), self.network.me());
             let incoming = messages.into_iter().filter_map(|(peer, message)| {
-                roster.get().index(&peer).map(|from| Incoming { from, message })
+                let roster = roster.get();
+                // In its own name this node puts in the final blocks that it fetched and checked.
+                let from = if peer == own { roster.any_other() } else { roster.index(&peer) };
+                from.map(|from| Incoming { from, message })
             });
             let now = self.time(began);
             self.driver.turn(now, incoming, self.outbox.as_mut())?;
+            if let Some(id) = self.reads.take() {
+                self.driver.read(now, id, self.outbox.as_mut())?;
+            }
             self.publish(began.elapsed(), count);
         }
     }
@@ -250,9 +281,11 @@ where
         });
     }
 
-    fn note(&self, event: &Event) {
+    fn note(&mut self, event: &Event) {
         match event {
-            Event::Ordered { .. } | Event::ReadReady { .. } => {}
+            Event::Ordered { .. } => {}
+            // The turn that made this ready has committed already.
+            Event::ReadReady { id, height } => self.reads.answer(*id, *height),
             Event::ModeChanged { height, from, to, reason } => {
                 tracing::info!(%height, %from, %to, ?reason, "mode changed");
             }

@@ -3,6 +3,9 @@
 //! Consensus and execution are pure; this crate gives them a network, a disk, a clock and a door
 //! for clients. [`assembly::run`] puts the parts together.
 
+#[cfg(test)]
+extern crate self as node;
+
 pub mod admin;
 pub mod application;
 pub mod assembly;
@@ -10,11 +13,14 @@ pub mod chain_view;
 pub mod config;
 pub mod consensus_host;
 pub mod home;
+mod joining;
 pub mod logging;
 pub mod metrics;
 pub mod network;
 pub mod pool;
 pub mod rpc;
+pub mod snapshot;
 pub mod storage;
+pub mod sync;
 #[cfg(test)]
 mod testing;

@@ -20,6 +20,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::consensus_host::Observer;
+use crate::sync;
 
 pub use collector::Sources;
 pub use storage::TimedStorage;
@@ -31,6 +32,7 @@ pub struct Metrics {
     rpc: RpcMetrics,
     consensus: ConsensusMetrics,
     storage_sync: Histogram,
+    sync: sync::Counters,
 }
 
 /// Counts calls; cheap to clone.
@@ -96,6 +98,7 @@ impl Default for Metrics {
             Unit::Seconds,
             storage_sync.clone(),
         );
+        let sync = register_sync(&mut registry);
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("node_build", "Version of the program", version);
         let start: Gauge = Gauge::default();
@@ -103,7 +106,7 @@ impl Default for Metrics {
         start.set(i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
         let help = "When the process started, since the Unix epoch";
         registry.register_with_unit("process_start_time", help, Unit::Seconds, start);
-        Self { registry: Mutex::new(registry), rpc, consensus, storage_sync }
+        Self { registry: Mutex::new(registry), rpc, consensus, storage_sync, sync }
     }
 }
 
@@ -125,6 +128,11 @@ impl Metrics {
         Box::new(self.consensus.clone())
     }
 
+    /// Counts what is fetched to catch up.
+    pub fn sync(&self) -> sync::Counters {
+        self.sync.clone()
+    }
+
     /// A store whose synced writes are timed.
     pub fn timed<S>(&self, storage: S) -> TimedStorage<S> {
         TimedStorage::new(storage, self.storage_sync.clone())
@@ -139,6 +147,32 @@ impl Metrics {
         }
         text
     }
+}
+
+fn register_sync(registry: &mut Registry) -> sync::Counters {
+    let sync = sync::Counters::default();
+    registry.register(
+        "sync_blocks",
+        "Final blocks that were fetched to catch up and given to the engine",
+        sync.blocks.clone(),
+    );
+    registry.register_with_unit(
+        "sync_received",
+        "Runs of final blocks that peers served",
+        Unit::Bytes,
+        sync.bytes.clone(),
+    );
+    registry.register(
+        "sync_requests_failed",
+        "Questions for final blocks without an answer in time",
+        sync.failed.clone(),
+    );
+    registry.register(
+        "sync_peers_banned",
+        "Peers that served what is not of the final chain",
+        sync.banned.clone(),
+    );
+    sync
 }
 
 impl RpcMetrics {

@@ -1,5 +1,7 @@
 //! What tests of several parts need.
 
+pub(crate) mod signed_chain;
+
 /// Memory of this process, in KiB.
 pub(crate) fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use chain::governance::KeyKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
+use crate::linearize::Fault;
 use crate::load::Rate;
 use crate::simulate::args;
 
@@ -26,6 +28,7 @@ Examples:
   testnet kill 2 && testnet restart 2
   testnet partition 0,1/2,3 && testnet heal
   testnet byzantine 0 equivocate
+  testnet join && testnet leave 4
   testnet down
   testnet demo                     the whole story, checked
   testnet simulate --seeds 100     a hundred deterministic runs of the engine alone
@@ -133,6 +136,93 @@ Example:
         #[arg(value_name = "BEHAVIOUR")]
         behaviour: Behaviour,
     },
+    /// Add a validator: a fresh node that follows the chain, is approved, and votes
+    #[command(after_help = "\
+Makes a node with new keys, starts it, waits until it is at the tip, has a quorum of the validators
+approve it, and waits for its first vote. With ID, a node that observes is admitted again.
+
+Examples:
+  testnet join
+  testnet join 4 --json")]
+    Join {
+        #[command(flatten)]
+        target: Target,
+        /// A node that observes [default: a new one]
+        id: Option<usize>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Retire a validator: it goes on as an observer
+    #[command(after_help = "\
+The other validators approve. A set without slack is refused with the reason.
+
+Examples:
+  testnet leave 4
+  testnet leave 4 --stop")]
+    Leave {
+        #[command(flatten)]
+        on: OnNode,
+        /// End its process afterwards
+        #[arg(long)]
+        stop: bool,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a validator a new key
+    #[command(after_help = "\
+Example:
+  testnet rotate 2 --kind network")]
+    Rotate {
+        #[command(flatten)]
+        on: OnNode,
+        /// Which of its keys: consensus, network or governance
+        #[arg(long, default_value = "consensus", value_parser = key_kind)]
+        kind: KeyKind,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a validator lead no more: its votes still count
+    Jail {
+        #[command(flatten)]
+        on: OnNode,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a jailed validator lead again
+    Pardon {
+        #[command(flatten)]
+        on: OnNode,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the set of validators again and again under load, and check that nothing is lost
+    #[command(after_help = "\
+Validators join, leave, change keys, are jailed and pardoned, one change after the other, while
+transactions are submitted; in some changes a validator is killed and started again. The same seed
+plans the same changes.
+
+Example:
+  testnet churn --changes 20 --seed 7 --json")]
+    Churn {
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        changes: u32,
+        /// Which changes, and who is killed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Submit transactions and measure throughput and latency
     #[command(after_help = "\
 Examples:
@@ -179,6 +269,16 @@ Example:
         #[arg(long)]
         json: bool,
     },
+    /// Check that clients see one history, whatever happens to the nodes
+    #[command(after_help = "\
+Clients read, write and compare-and-swap a few keys through different nodes, while nodes are killed,
+paused and cut off. Every call is recorded with when it was asked and answered; a call that was never
+answered may have happened at any time, or never. Each history must be possible with one call at a
+time. A last history with reads that may be old shows that the check notices them.
+
+Example:
+  testnet linearize --histories 50 --operations 2000 --json")]
+    Linearize(Linearize),
     /// Run an engine in the deterministic simulator: no sockets, no real time
     #[command(after_help = args::EXAMPLES)]
     Simulate(args::Simulate),
@@ -213,6 +313,15 @@ pub struct OnNode {
     pub id: usize,
 }
 
+fn key_kind(text: &str) -> Result<KeyKind, String> {
+    match text {
+        "consensus" => Ok(KeyKind::Consensus),
+        "network" => Ok(KeyKind::Network),
+        "governance" => Ok(KeyKind::Governance),
+        _ => Err("expected consensus, network or governance".into()),
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct Load {
     #[command(flatten)]
@@ -229,6 +338,33 @@ pub struct Load {
     /// Accounts that send
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub senders: u32,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Linearize {
+    /// Histories, each with new keys
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub histories: u32,
+    /// Calls per history
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub operations: u32,
+    /// Clients at a time
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub clients: u16,
+    /// What happens to nodes meanwhile: some of kill, pause, partition
+    #[arg(long, value_delimiter = ',', default_value = "kill,pause,partition")]
+    pub faults: Vec<Fault>,
+    /// What clients do, and the faults
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,

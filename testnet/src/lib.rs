@@ -5,14 +5,17 @@
 
 pub mod audit;
 pub mod byzantine;
+pub mod churn;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
 pub mod demo;
 pub mod faults;
 mod line_socket;
+pub mod linearize;
 pub mod live;
 pub mod load;
+pub mod membership;
 pub mod partition;
 pub mod rpc;
 mod scratch;

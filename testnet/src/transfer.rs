@@ -20,9 +20,10 @@ pub struct Slot {
 }
 
 impl Slot {
-    fn sign(self, from: &Keypair, body: Body) -> SignedTransaction {
+    /// A transaction that does this.
+    pub fn sign(self, from: &Keypair, body: Body) -> SignedTransaction {
         let Self { chain_id, nonce, expiry } = self;
-        Payload { chain_id, sender: from.public(), nonce, expiry, body }.sign(from)
+        Payload { chain_id, account: None, sender: from.public(), nonce, expiry, body }.sign(from)
     }
 
     /// Moves one unit.

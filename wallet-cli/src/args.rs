@@ -1,5 +1,7 @@
 //! The command line.
 
+mod govern;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use node_api::block::{BlockRef, BlockStatus};
 use node_api::tx::Wait;
 
+pub(crate) use self::govern::{CandidateArgs, GovernCommand, ProposeCommand, parameter};
 use crate::keystore::KeyName;
 
 /// Keys and transactions of a Catamaran chain.
@@ -29,6 +32,7 @@ Examples:
   wallet-cli send --to cat1… --amount 2500
   wallet-cli kv put colour blue && wallet-cli kv get colour
   wallet-cli tx wait HASH --timeout 10
+  wallet-cli balance --verify --genesis genesis.json
   wallet-cli status --json
   wallet-cli watch --count 5";
 
@@ -48,12 +52,23 @@ pub(crate) struct Global {
     /// UNSAFE: use the unencrypted key in this file, like an account of a local testnet.
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "key_name")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Account to act for, where it is not the key's own: after a rotation of its key [default:
+    /// the one that the key remembers].
+    // Named apart from the accounts of commands.
+    #[arg(id = "acting_account", long = "account", global = true, value_name = "ADDR")]
+    pub(crate) account: Option<Address>,
     /// File whose first line is the password of the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
     /// Directory of the wallet [default: ~/.catamaran]; keys are in keys/ below it.
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// Believe nothing that the node cannot prove. Needs --genesis.
+    #[arg(long, global = true)]
+    pub(crate) verify: bool,
+    /// Genesis file of the chain, from a source that you trust.
+    #[arg(long, global = true, env = "WALLET_GENESIS", value_name = "FILE")]
+    pub(crate) genesis: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +76,9 @@ pub(crate) enum Command {
     /// Create, import, export and list keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look at an account.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// What an account owns [default: that of the key].
     Balance {
         /// Account to ask for, like cat1…
@@ -74,6 +92,12 @@ pub(crate) enum Command {
     /// Follow a transaction.
     #[command(subcommand)]
     Tx(TxCommand),
+    /// Change the validators, the rules and the roles of the chain, together with the others.
+    #[command(subcommand)]
+    Govern(GovernCommand),
+    /// Proofs that convince anyone who has the genesis file.
+    #[command(subcommand)]
+    Proof(ProofCommand),
     /// The validators, and which of them leads.
     Validators,
     /// Look at a block.
@@ -114,12 +138,39 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Give the account of --key another key: the old one can sign nothing any more.
+    ///
+    /// The new key is stored, and its words are shown, before anything is sent. Once the change is
+    /// final it takes the name of the old one, whose file is kept aside. Interrupted, the command goes
+    /// on where it was when it is given again.
+    Rotate(Rotate),
     /// Names and addresses of all keys.
     List,
     /// Address and public key of one key [default: that of --key].
     Show {
         /// Key to show
         name: Option<KeyName>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Name of the new key, if it is not to take the old one's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new: Option<KeyName>,
+    /// Write the words to a new file, readable by its owner only, instead of showing them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mnemonic_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Balance, nonce, signing key and roles of an account [default: that of the key].
+    Show {
+        /// Account to show, like cat1…
+        address: Option<Address>,
     },
 }
 
@@ -255,6 +306,77 @@ pub(crate) enum TxCommand {
               allow_negative_numbers = true)]
         timeout: Duration,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofCommand {
+    /// Get a proof from a node: one file that needs nothing else but the genesis to be checked.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  wallet-cli proof get tx HASH --out receipt.json
+  wallet-cli proof get account cat1…
+  wallet-cli proof get key colour"
+    )]
+    Get(ProofSubject),
+    /// Check a proof file, without any node, and say what it proves.
+    ///
+    /// Exit code 0: it proves what the sentence says. 1: it proves nothing, and the line says why.
+    Verify {
+        /// The proof file
+        file: PathBuf,
+    },
+}
+
+/// What is to be proven.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProofSubject {
+    /// A transaction is final, with its receipt.
+    Tx {
+        /// Hash of the transaction
+        hash: Digest,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// What an account owns, or that it was never used.
+    Account {
+        /// Account, like cat1…
+        address: Address,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// What a key of the key-value store holds, or that it does not exist.
+    Key {
+        /// Key of the store
+        key: String,
+        #[command(flatten)]
+        form: Form,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// Who the validators of an epoch are.
+    Validators {
+        /// The epoch
+        epoch: u64,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+    /// A validator equivocated.
+    Evidence {
+        /// Hash of the evidence
+        hash: Digest,
+        #[command(flatten)]
+        target: ProofTarget,
+    },
+}
+
+/// Where a proof goes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ProofTarget {
+    /// New file for the proof [default: stdout].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

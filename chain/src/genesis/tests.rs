@@ -8,21 +8,32 @@ fn amounts(balances: &[(u16, u128)]) -> Vec<(Address, Amount)> {
 
 #[test]
 fn the_state_holds_the_balances_the_supply_and_the_first_set() {
-    let state = genesis_state(amounts(&[(0, 70), (1, 0), (2, 30)]), validators(4)).unwrap();
+    let state = genesis_state(
+        amounts(&[(0, 70), (1, 0), (2, 30)]),
+        validators(4),
+        Parameters::default(),
+        [],
+    )
+    .unwrap();
     assert_eq!(state.account(&address(0)).balance, Amount::new(70));
     assert_eq!(state.chain(), ChainRecord { epoch: Epoch::new(0), total_supply: Amount::new(100) });
     assert_eq!(state.validators(), &validators(4));
     assert_eq!(state.entry_count(), 0);
-    // An account without anything has no record: two accounts, the chain, the validators.
-    assert_eq!(state.records().count(), 4);
-    let without = genesis_state(amounts(&[(2, 30), (0, 70)]), validators(4)).unwrap();
+    // An account without anything has no record: two accounts, the chain, its
+    // parameters, the validators.
+    assert_eq!(state.records().count(), 5);
+    let without =
+        genesis_state(amounts(&[(2, 30), (0, 70)]), validators(4), Parameters::default(), [])
+            .unwrap();
     assert_eq!(state.root(), without.root());
 }
 
 #[test]
 fn impossible_beginnings_are_refused() {
     let refused = |balances: &[(u16, u128)], set| {
-        genesis_state(amounts(balances), set).map(|state| state.root()).unwrap_err()
+        genesis_state(amounts(balances), set, Parameters::default(), [])
+            .map(|state| state.root())
+            .unwrap_err()
     };
     assert_eq!(
         refused(&[(0, 1), (0, 2)], validators(4)),

@@ -2,10 +2,15 @@
 
 use bincode::{Decode, Encode};
 
+use crate::access::Roles;
 use crate::codec::Bounded;
-use crate::crypto::{Domain, Hasher};
+use crate::crypto::{Domain, Hasher, PublicKey};
+use crate::governance::{
+    GovernanceRecord, Parameters, Proposal, ProposalId, RECENT_BLOCKS, RecentBlock,
+};
+use crate::namespace::Namespace;
 use crate::transaction::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use crate::types::{Address, Amount, Digest, Epoch};
+use crate::types::{Address, Amount, Digest, Epoch, Height};
 use crate::validator::ValidatorSet;
 
 /// Names one record of the state.
@@ -18,6 +23,17 @@ pub enum RecordKey {
     Entry(Vec<u8>),
     /// The validator set of an epoch, past ones included: evidence is judged by them.
     Validators(Epoch),
+    /// The rules that governance may change.
+    Parameters,
+    /// Where governance stands.
+    Governance,
+    Proposal(ProposalId),
+    /// The roles of an address.
+    Roles(Address),
+    /// A namespace of the key-value store, by name.
+    Namespace(Vec<u8>),
+    /// One of the last blocks, by its height modulo [`RECENT_BLOCKS`].
+    Recent(u64),
 }
 
 impl Bounded for RecordKey {
@@ -25,6 +41,11 @@ impl Bounded for RecordKey {
 }
 
 impl RecordKey {
+    /// The record of the last block whose height this is, and of the one [`RECENT_BLOCKS`] above.
+    pub const fn recent(height: Height) -> Self {
+        Self::Recent(height.get() % RECENT_BLOCKS)
+    }
+
     /// Where the record stands in the tree.
     pub fn hash(&self) -> Digest {
         Hasher::new(Domain::StateKey).value(self).finish()
@@ -37,6 +58,12 @@ impl RecordKey {
             | (Self::Account(_), RecordValue::Account(_))
             | (Self::Entry(_), RecordValue::Entry(_)) => true,
             (Self::Validators(epoch), RecordValue::Validators(set)) => set.epoch == *epoch,
+            (Self::Proposal(id), RecordValue::Proposal(proposal)) => proposal.id == *id,
+            (Self::Recent(_), RecordValue::Recent(block)) => *self == Self::recent(block.height),
+            (Self::Parameters, RecordValue::Parameters(_))
+            | (Self::Governance, RecordValue::Governance(_))
+            | (Self::Roles(_), RecordValue::Roles(_))
+            | (Self::Namespace(_), RecordValue::Namespace(_)) => true,
             _ => false,
         }
     }
@@ -49,6 +76,12 @@ pub enum RecordValue {
     Account(Account),
     Entry(Entry),
     Validators(Box<ValidatorSet>),
+    Parameters(Parameters),
+    Governance(GovernanceRecord),
+    Proposal(Box<Proposal>),
+    Roles(Roles),
+    Namespace(Namespace),
+    Recent(RecentBlock),
 }
 
 impl Bounded for RecordValue {
@@ -79,6 +112,8 @@ pub struct Account {
     pub balance: Amount,
     /// How many transactions of the account were executed: the nonce of the next one.
     pub nonce: u64,
+    /// The key that signs for the account; `None`: the one that its address is made from.
+    pub key: Option<PublicKey>,
 }
 
 /// A value of the key-value store.

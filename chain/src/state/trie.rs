@@ -56,7 +56,7 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    fn child(&self, right: bool) -> Option<&Node> {
+    pub(super) fn child(&self, right: bool) -> Option<&Node> {
         if right { self.right.as_ref() } else { self.left.as_ref() }
     }
 }
@@ -134,7 +134,7 @@ pub(super) fn update(node: Option<&Node>, depth: usize, updates: &[Update]) -> O
 }
 
 /// The subtree of some leaves, sorted by key hash.
-fn build(leaves: &[Arc<Leaf>], depth: usize) -> Option<Node> {
+pub(super) fn build(leaves: &[Arc<Leaf>], depth: usize) -> Option<Node> {
     match leaves {
         [] => None,
         [leaf] => Some(Node::Leaf(Arc::clone(leaf))),
@@ -152,7 +152,7 @@ fn split<T>(sorted: &[T], depth: usize, key_hash: impl Fn(&T) -> &Digest) -> (&[
 }
 
 /// Two subtrees become one. A leaf without a neighbour moves up.
-fn join(left: Option<Node>, right: Option<Node>) -> Option<Node> {
+pub(super) fn join(left: Option<Node>, right: Option<Node>) -> Option<Node> {
     match (left, right) {
         (None, None) => None,
         (Some(leaf @ Node::Leaf(_)), None) | (None, Some(leaf @ Node::Leaf(_))) => Some(leaf),

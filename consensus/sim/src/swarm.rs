@@ -40,7 +40,7 @@ pub fn plan_for(model: FaultModel, seed: u64, n: usize) -> Plan {
     let load = Load {
         transactions: dice.between(5, 60),
         senders: dice.index(4) + 1,
-        reads: model == FaultModel::Crash,
+        reads: true,
         interval: MS * dice.between(1, 25) as u32,
     };
     let signatures =

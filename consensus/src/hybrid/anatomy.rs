@@ -30,6 +30,8 @@ impl EngineMessage for Message {
             Self::Decided(_) => "decided",
             Self::Evidence(_) => "evidence",
             Self::Status { .. } => "status",
+            Self::Read { .. } => "read",
+            Self::ReadAt { .. } => "read_at",
         }
     }
 
@@ -43,7 +45,9 @@ impl EngineMessage for Message {
             | Self::NewView(_)
             | Self::ViewAck(_)
             | Self::Decided(_)
-            | Self::Evidence(_) => Lane::Votes,
+            | Self::Evidence(_)
+            | Self::Read { .. }
+            | Self::ReadAt { .. } => Lane::Votes,
             Self::FetchBlocks { .. }
             | Self::Blocks(_)
             | Self::FetchFinals { .. }

@@ -242,6 +242,7 @@ impl Hybrid {
         self.slow_streak = 0;
         self.deferred.clear();
         self.catch_up.enter_epoch(&self.set);
+        self.reads.enter_epoch();
         self.reset_proposing();
         self.timers.enter_view(self.now);
     }

@@ -50,6 +50,17 @@ pub enum Message {
         epoch: Epoch,
         final_height: Height,
     },
+    /// "How far is your chain, once nothing that you voted for is open?"
+    Read {
+        epoch: Epoch,
+        id: u64,
+    },
+    /// The answer.
+    ReadAt {
+        epoch: Epoch,
+        id: u64,
+        height: Height,
+    },
 }
 
 impl Bounded for Message {

@@ -13,6 +13,7 @@ mod evidence;
 pub mod message;
 mod policy;
 mod propose;
+mod reads;
 mod recover;
 mod reports;
 mod safety;
@@ -52,6 +53,7 @@ use crate::engine::{
 use crate::evidence_pool::EvidencePool;
 use crate::headers::Headers;
 use crate::propose::Work;
+use crate::reads::Reads;
 use crate::tree::{BlockRef, Tree};
 use crate::votes::VoteBook;
 
@@ -119,6 +121,7 @@ pub struct Hybrid {
     /// Blocks in a row that needed the commit phase.
     slow_streak: u32,
     work: Work,
+    reads: Reads,
 }
 
 /// Something that waits for the grace time.
@@ -204,6 +207,8 @@ impl Hybrid {
             Message::Decided(certificate) => self.handle_certificate(from, certificate, out),
             Message::Evidence(evidence) => self.handle_evidence(*evidence, out),
             Message::Status { final_height, .. } => self.handle_status(from, final_height, out),
+            Message::Read { id, .. } => self.handle_read(from, id),
+            Message::ReadAt { id, height, .. } => self.reads.heard(from, id, height),
         }
     }
 
@@ -256,10 +261,10 @@ impl Engine for Hybrid {
             Input::Work { oldest_pending, pending_count } => {
                 self.work = Work { oldest_pending, pending_count };
             }
-            // Nobody but a quorum knows what is newest: clients ask for proofs.
-            Input::Read { .. } => {}
+            Input::Read { id } => self.reads.ask(id),
         }
         self.try_propose(out);
+        self.advance_reads(out);
         self.arm_timers();
     }
 

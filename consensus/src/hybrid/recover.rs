@@ -15,6 +15,7 @@ use crate::engine::{Config, Outgoing, Recipients, Recovered, Request, Time};
 use crate::evidence_pool::EvidencePool;
 use crate::headers::Headers;
 use crate::propose::Work;
+use crate::reads::Reads;
 use crate::tree::Tree;
 use crate::votes::VoteBook;
 
@@ -70,6 +71,7 @@ pub(super) fn recover(
         deferred: VecDeque::new(),
         slow_streak: 0,
         work: Work::default(),
+        reads: Reads::default(),
         set,
         config,
         now,

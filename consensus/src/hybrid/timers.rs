@@ -251,6 +251,7 @@ impl Hybrid {
             self.deferred.front().map(|(at, _)| *at),
             self.proposal_timer(),
             self.catch_up.next_due(self.config.heartbeat),
+            self.reads_due(),
         ];
         candidates.into_iter().flatten().min()
     }

@@ -62,7 +62,11 @@ pub(super) fn verify(
         Message::Finals(finals) => checks.finals(finals)?,
         Message::Decided(certificate) => checks.certificate(certificate)?,
         Message::Evidence(evidence) => edge::evidence(evidence, &hybrid.config, &hybrid.set)?,
-        Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => {}
+        Message::FetchBlocks { .. }
+        | Message::FetchFinals { .. }
+        | Message::Status { .. }
+        | Message::Read { .. }
+        | Message::ReadAt { .. } => {}
     }
     Ok(message)
 }
@@ -80,6 +84,7 @@ fn epoch_of(message: &Message) -> Option<Epoch> {
         Message::Finals(finals) => finals.blocks.first().map(|block| block.header.epoch),
         Message::Decided(certificate) => Some(certificate.ballot.position.epoch),
         Message::Evidence(evidence) => Some(evidence.epoch()),
+        Message::Read { epoch, .. } | Message::ReadAt { epoch, .. } => Some(*epoch),
         Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status { .. } => None,
     }
 }

@@ -158,7 +158,7 @@ fn a_leader_answers_a_read_after_a_majority_round() {
     assert_eq!(lone.sent, [(Recipients::Others, confirm)]);
     lone.step(Input::Read { id: 8 });
     lone.hear(0, Message::Confirmed { epoch: EPOCH, ballot: BALLOT, round: 0 });
-    assert_eq!(lone.reads(), []);
+    assert!(lone.reads().is_empty());
     lone.hear(0, Message::Confirmed { epoch: EPOCH, ballot: BALLOT, round: 1 });
     assert_eq!(lone.reads(), [7], "the second question came after the round began");
     lone.hear(2, Message::Confirmed { epoch: EPOCH, ballot: BALLOT, round: 2 });
@@ -173,7 +173,7 @@ fn a_deposed_leader_passes_questions_on() {
     lone.step(Input::Read { id: 7 });
     lone.hear(2, Message::Heartbeat(lead(View::new(5))));
     lone.hear(0, Message::Confirmed { epoch: EPOCH, ballot: BALLOT, round: 1 });
-    assert_eq!(lone.reads(), []);
+    assert!(lone.reads().is_empty());
     lone.sent.clear();
     lone.now = lone.now + config().heartbeat;
     lone.step(Input::Wake);

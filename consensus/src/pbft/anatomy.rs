@@ -25,6 +25,8 @@ impl EngineMessage for Message {
             Self::Finals(_) => "finals",
             Self::Evidence(_) => "evidence",
             Self::Status(_) => "status",
+            Self::Read { .. } => "read",
+            Self::ReadAt { .. } => "read_at",
         }
     }
 
@@ -35,7 +37,9 @@ impl EngineMessage for Message {
             | Self::Checkpoint(_)
             | Self::ViewChange(_)
             | Self::NewView(_)
-            | Self::Evidence(_) => Lane::Votes,
+            | Self::Evidence(_)
+            | Self::Read { .. }
+            | Self::ReadAt { .. } => Lane::Votes,
             Self::FetchBlocks { .. }
             | Self::Blocks(_)
             | Self::FetchFinals { .. }

@@ -121,6 +121,7 @@ impl<R: Rules> Pbft<R> {
         self.ordered.clear();
         self.checkpoints.clear();
         self.catch_up.enter_epoch(&self.set);
+        self.reads.enter_epoch();
         self.timers.enter_epoch(self.now);
         self.restore_view();
     }

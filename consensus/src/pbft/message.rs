@@ -42,6 +42,17 @@ pub enum Message {
     Evidence(Box<Evidence>),
     /// "This is where I am": whoever sees what the sender missed sends it.
     Status(Status),
+    /// "How far is your chain, once nothing that you voted for is open?"
+    Read {
+        epoch: Epoch,
+        id: u64,
+    },
+    /// The answer.
+    ReadAt {
+        epoch: Epoch,
+        id: u64,
+        height: Height,
+    },
 }
 
 impl Bounded for Message {

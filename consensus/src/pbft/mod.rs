@@ -15,6 +15,7 @@ mod pre_prepare;
 mod prepare;
 mod primary;
 mod promises;
+mod reads;
 mod recover;
 pub mod rules;
 pub mod select;
@@ -53,6 +54,7 @@ use crate::engine::{
 use crate::evidence_pool::EvidencePool;
 use crate::headers::Headers;
 use crate::propose::{Pace, Work};
+use crate::reads::Reads;
 use crate::tree::{BlockRef, Tree};
 use crate::votes::VoteBook;
 
@@ -108,6 +110,7 @@ pub struct Pbft<R: Rules = Paper> {
     work: Work,
     timers: Timers,
     catch_up: CatchUp,
+    reads: Reads,
     rules: PhantomData<R>,
 }
 
@@ -167,6 +170,8 @@ impl<R: Rules> Pbft<R> {
             Message::Finals(finals) => self.handle_finals(from, finals, out),
             Message::Evidence(evidence) => self.handle_evidence(*evidence, out),
             Message::Status(status) => self.handle_status(from, status, out),
+            Message::Read { id, .. } => self.handle_read(from, id),
+            Message::ReadAt { id, height, .. } => self.reads.heard(from, id, height),
         }
     }
 
@@ -217,10 +222,11 @@ impl<R: Rules> Engine for Pbft<R> {
             Input::Work { oldest_pending, pending_count } => {
                 self.work = Work { oldest_pending, pending_count };
             }
-            // Nobody but a quorum knows what is newest: clients ask for proofs.
-            Input::Read { .. } | Input::FinalHash { .. } => {}
+            Input::Read { id } => self.reads.ask(id),
+            Input::FinalHash { .. } => {}
         }
         self.try_propose(out);
+        self.advance_reads(out);
         self.arm_timers();
     }
 

@@ -20,6 +20,7 @@ use crate::engine::{Config, Outgoing, Reason, Recipients, Recovered, Request, Ti
 use crate::evidence_pool::EvidencePool;
 use crate::headers::Headers;
 use crate::propose::{Pace, Work};
+use crate::reads::Reads;
 use crate::tree::Tree;
 use crate::votes::VoteBook;
 
@@ -64,6 +65,7 @@ pub(super) fn recover<R: Rules>(
         work: Work::default(),
         timers: Timers::new(now),
         catch_up: CatchUp::new(&set),
+        reads: Reads::default(),
         rules: PhantomData,
         set,
         config,

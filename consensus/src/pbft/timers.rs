@@ -131,6 +131,7 @@ impl<R: Rules> Pbft<R> {
             self.status_due(),
             self.proposal_timer(),
             self.catch_up.next_due(self.config.heartbeat),
+            self.reads_due(),
         ];
         candidates.into_iter().flatten().min()
     }

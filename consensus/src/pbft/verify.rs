@@ -46,7 +46,11 @@ pub(super) fn verify<R: Rules>(
         }
         Message::Finals(finals) => checks.finals(finals)?,
         Message::Evidence(evidence) => edge::evidence(evidence, &pbft.config, &pbft.set)?,
-        Message::FetchBlocks { .. } | Message::FetchFinals { .. } | Message::Status(_) => {}
+        Message::FetchBlocks { .. }
+        | Message::FetchFinals { .. }
+        | Message::Status(_)
+        | Message::Read { .. }
+        | Message::ReadAt { .. } => {}
     }
     Ok(message)
 }
@@ -63,6 +67,7 @@ fn epoch_of(message: &Message) -> Option<Epoch> {
         Message::Finals(finals) => finals.blocks.first().map(|block| block.header.epoch),
         Message::Evidence(evidence) => Some(evidence.epoch()),
         Message::Status(status) => Some(status.epoch),
+        Message::Read { epoch, .. } | Message::ReadAt { epoch, .. } => Some(*epoch),
         Message::FetchBlocks { .. } | Message::FetchFinals { .. } => None,
     }
 }

@@ -7,6 +7,7 @@ fn the_commented_file_is_read_back() {
     config.rpc.allowed_hosts = vec!["node.example".into(), "other".into()];
     config.rpc.listen = "[::1]:7".parse().unwrap();
     config.log.format = LogFormat::Json;
+    config.sync.checkpoint = Some(format!("12:{}", "0f".repeat(32)).parse().unwrap());
     let text = config.to_commented_toml();
     assert_eq!(NodeConfig::from_toml(&text).unwrap(), config, "{text}");
 }
@@ -39,6 +40,9 @@ fn wrong_files_are_refused() {
         ("moniker = 1", "string"),
         ("moniker = \"a\"\nport = 1", "unknown field `port`"),
         ("moniker = \"a\"\n[rpc]\nlisten = \"nowhere\"", "socket address"),
+        ("moniker = \"a\"\n[sync]\ncheckpoint = \"12\"", "HEIGHT:HASH"),
+        ("moniker = \"a\"\n[sync]\ncheckpoint = \"12:34\"", "32 bytes"),
+        ("moniker = \"a\"\n[sync]\ncheckpoint = \"0:34\"", "genesis"),
         ("moniker = \"a\"\n[log]\nformat = \"xml\"", "unknown variant `xml`"),
     ] {
         let error = NodeConfig::from_toml(text).unwrap_err().to_string();

@@ -1,3 +1,4 @@
+use chain::access::AccessMode;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
@@ -10,6 +11,7 @@ fn plan(validators: u16) -> Plan {
         time_ms: 1_750_000_000_000,
         consensus: ConsensusParameters::default(),
         limits: Limits::default(),
+        access: AccessMode::Open,
         ports: ports_from(20_000, 20_001, validators).unwrap(),
         accounts: 2,
         derived: Some(DerivedAccounts { dev_seed: "load".into(), count: 50 }),

@@ -31,6 +31,9 @@ pub struct ChainStatus {
     /// Place of this node in the current validator set; `null`: it only observes.
     pub validator: Option<ValidatorIndex>,
     pub height_final: Height,
+    /// The lowest height whose block this node has; what is below was pruned, or the node began
+    /// with a snapshot.
+    pub height_lowest: Height,
     /// Of the last final block.
     pub hash: Digest,
     /// After the last final block.
@@ -51,8 +54,23 @@ pub struct ChainStatus {
     pub peers: u32,
     /// Transactions that wait here.
     pub pending: u64,
-    /// Whether this node knows of no final block that it lacks.
+    /// Whether this node lacks no final block, as far as enough validators said: it is false until a
+    /// quorum was heard of, the node itself included if it is a validator.
     pub synced: bool,
+    pub sync: SyncStatus,
+}
+
+/// How far catching up is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncStatus {
+    /// Whether blocks are being fetched from peers.
+    pub fetching: bool,
+    /// The height that the chain surely has, as far as this node heard.
+    pub target: Height,
+    /// Peers that have what is missing here.
+    pub peers: u32,
+    /// Validators that said how far they are, this node included if it is one.
+    pub heard: u32,
 }
 
 /// Answer of `chain_validators`.
@@ -87,6 +105,10 @@ pub struct ValidatorInfo {
     pub since: Epoch,
     /// Whether it signed the newest final certificate; `null` for another epoch.
     pub signed_last: Option<bool>,
+    /// Height of the newest final block whose certificate of its ancestor it signed, among the
+    /// last [`RECENT_BLOCKS`](chain::governance::RECENT_BLOCKS); `null`: of none of them, or the
+    /// engine has no certificates.
+    pub took_part: Option<Height>,
     /// Whether this node is connected to it; its own entry is `true`.
     pub connected: bool,
 }

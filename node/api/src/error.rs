@@ -16,6 +16,9 @@ pub const OVERLOADED: i32 = -32052;
 /// The node is stopping or not able to answer.
 pub const UNAVAILABLE: i32 = -32053;
 
+/// The caller may not have what it asks for.
+pub const FORBIDDEN: i32 = -32054;
+
 /// What went wrong, as programs tell it apart. The text form is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,6 +27,8 @@ pub enum ErrorCode {
     InvalidParams,
     /// No such block, epoch or transaction here.
     NotFound,
+    /// The node deleted it, or never had it: its chain begins higher up.
+    Pruned,
     /// The bytes are not the encoding of a transaction.
     Malformed,
     /// The transaction was made for another chain.
@@ -32,6 +37,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The signature does not match.
     BadSignature,
+    /// The signing key is not the one that signs for the account now.
+    WrongKey,
+    /// The chain is for members, and the sender is none.
+    NotAMember,
     /// The nonce was used before: the transaction is a replay or was overtaken.
     BadNonce,
     /// The nonce is too far above the next one.
@@ -50,19 +59,24 @@ pub enum ErrorCode {
     Overloaded,
     /// The node is stopping.
     Unavailable,
+    /// The rules of the chain do not let the caller read this.
+    Forbidden,
     /// A fault of the node.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidParams,
         Self::NotFound,
+        Self::Pruned,
         Self::Malformed,
         Self::OtherChain,
         Self::TooLarge,
         Self::BadSignature,
+        Self::WrongKey,
+        Self::NotAMember,
         Self::BadNonce,
         Self::NonceGap,
         Self::InsufficientBalance,
@@ -72,6 +86,7 @@ impl ErrorCode {
         Self::SenderLimit,
         Self::Overloaded,
         Self::Unavailable,
+        Self::Forbidden,
         Self::Internal,
     ];
 
@@ -80,10 +95,13 @@ impl ErrorCode {
         match self {
             Self::InvalidParams => "invalid_params",
             Self::NotFound => "not_found",
+            Self::Pruned => "pruned",
             Self::Malformed => "malformed",
             Self::OtherChain => "other_chain",
             Self::TooLarge => "too_large",
             Self::BadSignature => "bad_signature",
+            Self::WrongKey => "wrong_key",
+            Self::NotAMember => "not_a_member",
             Self::BadNonce => "bad_nonce",
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
@@ -93,6 +111,7 @@ impl ErrorCode {
             Self::SenderLimit => "sender_limit",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
+            Self::Forbidden => "forbidden",
             Self::Internal => "internal",
         }
     }
@@ -101,11 +120,13 @@ impl ErrorCode {
     pub const fn json_rpc(self) -> i32 {
         match self {
             Self::InvalidParams => INVALID_PARAMS_CODE,
-            Self::NotFound => NOT_FOUND,
+            Self::NotFound | Self::Pruned => NOT_FOUND,
             Self::Malformed
             | Self::OtherChain
             | Self::TooLarge
             | Self::BadSignature
+            | Self::WrongKey
+            | Self::NotAMember
             | Self::BadNonce
             | Self::NonceGap
             | Self::InsufficientBalance
@@ -114,6 +135,7 @@ impl ErrorCode {
             | Self::Duplicate => REFUSED,
             Self::SenderLimit | Self::Overloaded => OVERLOADED,
             Self::Unavailable => UNAVAILABLE,
+            Self::Forbidden => FORBIDDEN,
             Self::Internal => INTERNAL_ERROR_CODE,
         }
     }
@@ -186,7 +208,7 @@ mod tests {
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
             assert!(names.insert(code.name()), "{code} twice");
         }
-        assert_eq!(names.len(), 16);
+        assert_eq!(names.len(), ErrorCode::ALL.len());
     }
 
     #[test]

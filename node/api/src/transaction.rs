@@ -1,7 +1,9 @@
 //! Transactions, their fate and their receipts.
 
 use chain::crypto::{PublicKey, Signature};
-use chain::transaction::{Body, Transaction};
+use chain::governance::GovernanceAction;
+use chain::namespace::{NamespaceAction, NamespaceRules};
+use chain::transaction::{Body, Expected, Transaction};
 use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,9 @@ impl TxState {
 pub struct Receipt {
     /// Whether it had its effect.
     pub ok: bool,
+    /// The version that the key has now, where one was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Stable name of the reason where it had not, like `insufficient_balance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -91,13 +96,61 @@ pub enum TxBody {
     },
     CompareAndSwap {
         key: HexBytes,
-        /// `null`: the key must not exist.
-        expected: Option<HexBytes>,
+        expected: ExpectedEntry,
         value: HexBytes,
     },
-    Governance {
-        action: HexBytes,
+    /// Writes to a namespace that is not open to everybody: `kv_subscribe` tells its readers what.
+    Hidden {
+        namespace: String,
     },
+    Namespace {
+        /// `create`, `set_rules` or `transfer`.
+        action: String,
+        name: String,
+        /// Who may write and read from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rules: Option<NamespaceRules>,
+        /// The new owner.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Address>,
+    },
+    RotateKey {
+        new_key: PublicKey,
+    },
+    Governance(GovernanceAction),
+}
+
+/// What a key must be like for a value to be written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedEntry {
+    /// It does not exist.
+    Absent,
+    Value(HexBytes),
+    /// It was written so many times.
+    Version(u64),
+}
+
+impl From<&Expected> for ExpectedEntry {
+    fn from(expected: &Expected) -> Self {
+        match expected {
+            Expected::Absent => Self::Absent,
+            Expected::Value(value) => Self::Value(HexBytes(value.clone())),
+            Expected::Version(version) => Self::Version(*version),
+        }
+    }
+}
+
+impl From<&NamespaceAction> for TxBody {
+    fn from(action: &NamespaceAction) -> Self {
+        let (verb, rules, owner) = match action {
+            NamespaceAction::Create { rules, .. } => ("create", Some(rules.clone()), None),
+            NamespaceAction::SetRules { rules, .. } => ("set_rules", Some(rules.clone()), None),
+            NamespaceAction::Transfer { owner, .. } => ("transfer", None, Some(*owner)),
+        };
+        let name = String::from_utf8_lossy(action.name()).into_owned();
+        Self::Namespace { action: verb.to_owned(), name, rules, owner }
+    }
 }
 
 impl From<&Body> for TxBody {
@@ -109,12 +162,12 @@ impl From<&Body> for TxBody {
             }
             Body::Put { key, value } => Self::Put { key: hex(key), value: hex(value) },
             Body::Delete { key } => Self::Delete { key: hex(key) },
-            Body::CompareAndSwap { key, expected, value } => Self::CompareAndSwap {
-                key: hex(key),
-                expected: expected.as_ref().map(hex),
-                value: hex(value),
-            },
-            Body::Governance { action } => Self::Governance { action: hex(action) },
+            Body::CompareAndSwap { key, expected, value } => {
+                Self::CompareAndSwap { key: hex(key), expected: expected.into(), value: hex(value) }
+            }
+            Body::Namespace(action) => action.into(),
+            Body::RotateKey { new_key, .. } => Self::RotateKey { new_key: *new_key },
+            Body::Governance(action) => Self::Governance(action.clone()),
         }
     }
 }

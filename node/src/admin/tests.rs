@@ -8,7 +8,7 @@ use consensus::engine::{FaultModel, Role};
 use consensus::hybrid::Message;
 
 use super::*;
-use crate::network::{Network, NetworkConfig, peer_id};
+use crate::network::{Network, NetworkConfig, Open, peer_id};
 
 fn key(place: u8) -> Keypair {
     Keypair::from_seed(&[place + 1; 32])
@@ -57,6 +57,7 @@ impl World {
             validators: ValidatorSet::new(Epoch::new(0), View::new(0), 0, (0..3).map(validator)),
             fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),
+            access: Arc::new(Open),
         })
         .await
         .unwrap();

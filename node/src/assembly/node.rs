@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::crypto::{Ed25519, Keypair, Verifier};
-use chain::ledger::{BuildLimits, Ledger};
+use chain::ledger::Ledger;
 use chain::mempool::{MempoolLimits, VerifiedTransaction};
 use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::access::{self, ChainAccess};
 use super::gossip;
 use super::layer::{LayerContext, OutboxLayer};
 use super::observer::ChainObserver;
@@ -25,13 +26,16 @@ use crate::application::NodeApplication;
 use crate::chain_view::ChainView;
 use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
+use crate::joining::{self, Attendant, ReadySigner, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
-    Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
+    AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
+use crate::snapshot::{Upkeep, UpkeepPolicy};
 use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
+use crate::sync::{self, SyncService};
 
 /// Groups of new transactions that wait to be gossiped; the pool offers again what finds no room.
 const GOSSIP_GROUPS: usize = 256;
@@ -44,9 +48,20 @@ pub struct Node<E: Engine> {
     pub pool: TransactionPool,
     pub consensus: ConsensusHost<E::Message>,
     pub network: Network<E::Message>,
+    pub upkeep: Upkeep,
     admin: AdminSocket,
+    pub(super) sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
+    /// Looks after the node's place in the validator set.
+    joining: JoinSet<Turn>,
+}
+
+/// Why a node does not run on.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Failed(NodeError),
+    Turn(Turn),
 }
 
 impl<E: Engine> Node<E> {
@@ -65,29 +80,36 @@ impl<E: Engine> Node<E> {
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
         let Options { home, config, outbox_layer } = options;
-        let keys = home.keys()?;
+        let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
-        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
+        if joining::promote_due(&home, &keys.validator.public(), &validators)? {
+            keys = home.keys()?;
+        }
+        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
+        let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
-        let (network, peers_transactions) = start_network(
+        let (mut network, peers_transactions) = start_network(
             &config,
             chain_id,
             &keys,
             &validators,
             E::FAULT_MODEL,
             Arc::clone(&verifier),
+            Arc::new(ChainAccess::new(view.clone())),
         )
         .await?;
-        let view = ChainView::new(store.clone(), ledger.state().clone())?;
+        let policy = UpkeepPolicy::from(&config.storage);
+        let upkeep = Upkeep::start(store.clone(), policy, ledger.state().clone())
+            .map_err(NodeError::Thread)?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
@@ -102,15 +124,15 @@ impl<E: Engine> Node<E> {
             store.clone(),
             pool.clone(),
             view.clone(),
-            build_limits(&genesis),
+            upkeep.handle.clone(),
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
             config: engine_config(&genesis, &keys, verifier),
             recovered,
-            signer: Box::new(keys.validator),
+            signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
-            storage: metrics.timed(store),
+            storage: metrics.timed(store.clone()),
             outbox,
             inbox: Arc::clone(&network.inbox),
             network: network.handle.clone(),
@@ -119,10 +141,23 @@ impl<E: Engine> Node<E> {
         })
         .await?;
 
+        let sync = SyncService::start::<E>(sync::Parts {
+            view: view.clone(),
+            store,
+            network: network.handle.clone(),
+            inbox: Arc::clone(&network.inbox),
+            status: consensus.handle.status(),
+            questions: network.questions.take().expect("nobody took it before"),
+            verifier: Arc::new(Ed25519),
+            checkpoint: config.sync.checkpoint,
+            counters: metrics.sync(),
+        });
+
         let mut gossip = JoinSet::new();
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
         gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
         gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
+        gossip.spawn(access::recheck(view.clone(), network.handle.clone()));
         let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
         let status = consensus.handle.status();
         metrics.add_sources(Sources {
@@ -138,10 +173,15 @@ impl<E: Engine> Node<E> {
             pool: pool.clone(),
             consensus: consensus.handle.clone(),
             peers,
+            sync: sync.progress(),
             metrics,
         };
+        let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
-        let node = Self { rpc, view, pool, consensus, network, admin, gossip };
+        let mut joining = JoinSet::new();
+        joining.spawn(attendant.run());
+        let node =
+            Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -160,26 +200,42 @@ impl<E: Engine> Node<E> {
         tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
     }
 
-    /// Waits until a part ends that should not: the rest is worth little without it.
-    pub(super) async fn failed(&mut self) -> NodeError {
-        tokio::select! {
+    /// Waits until a part ends that should not (the rest is worth little without it), or the chain
+    /// turns the node to something else.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let error = tokio::select! {
+            turn = self.joining.join_next() => match turn {
+                Some(Ok(turn)) => return Ended::Turn(turn),
+                _ => NodeError::Ended("the look-out for changes of the validators"),
+            },
             error = self.consensus.failed() => error.into(),
             () = self.network.failed() => NodeError::Ended("the network"),
             () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
             () = self.rpc.failed() => NodeError::Ended("the RPC server"),
+            () = self.upkeep.failed() => NodeError::Ended("the upkeep of the store"),
             () = self.admin.failed() => NodeError::Ended("the admin socket"),
+            wrong = self.sync.failed() => match wrong {
+                Some(error) => error.into(),
+                None => NodeError::Ended("catching up"),
+            },
             _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
-        }
+        };
+        Ended::Failed(error)
     }
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, admin, gossip } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } =
+            self;
         drop(admin);
+        // They hold the store: whoever opens it next must not find it in use.
+        joining.shutdown().await;
         rpc.stop().await;
         drop(gossip);
+        sync.stop().await;
         consensus.stop().await;
         drop(network);
+        drop(upkeep);
         drop((pool, view));
     }
 }
@@ -200,6 +256,19 @@ async fn open<E: Engine>(
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
 }
 
+/// What looks after the node's place in the validator set.
+fn attendant(home: &Home, config: &NodeConfig, keys: &Keys, context: &rpc::Context) -> Attendant {
+    let (sync, peers) = (context.sync.clone(), Arc::clone(&context.peers));
+    Attendant {
+        view: context.view.clone(),
+        pool: context.pool.clone(),
+        at_tip: Box::new(move |height| rpc::is_synced(&sync, peers.as_ref(), height)),
+        home: home.clone(),
+        signer: ReadySigner::new(Keypair::from_seed(&keys.validator.seed())),
+        on_retire: config.on_retire,
+    }
+}
+
 /// Where the node stands in the validator set; `None` for an observer.
 fn own_place(validators: &ValidatorSet, keys: &Keys) -> Result<Option<ValidatorIndex>, NodeError> {
     let me = validators.index_of(&keys.validator.public());
@@ -218,6 +287,7 @@ async fn start_network<M: EngineMessage>(
     validators: &ValidatorSet,
     fault_model: FaultModel,
     verifier: Arc<dyn Verifier>,
+    access: Arc<dyn AccessPolicy>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
     let parse = |text: &String| {
         text.parse::<Multiaddr>()
@@ -231,6 +301,7 @@ async fn start_network<M: EngineMessage>(
         validators: validators.clone(),
         fault_model,
         verifier,
+        access,
     };
     Ok(Network::start(network).await?)
 }
@@ -254,13 +325,6 @@ fn start_pool<M: EngineMessage>(
     let (state, height) = (ledger.state().clone(), ledger.tip().height);
     TransactionPool::start(*ledger.chain_id(), limits, state, height, verifier, hooks)
         .map_err(NodeError::Thread)
-}
-
-fn build_limits(genesis: &Genesis) -> BuildLimits {
-    BuildLimits {
-        transaction_bytes: genesis.limits.block_bytes as usize,
-        transactions: genesis.limits.block_transactions as usize,
-    }
 }
 
 fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {

@@ -1,9 +1,12 @@
 //! Whole nodes on loopback, in one process.
 
+mod snapshots;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chain::access::AccessMode;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Height, View};
 use chain::validator::ValidatorSet;
@@ -18,6 +21,9 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::config::Overrides;
+
+mod joining;
+mod observers;
 
 const VALIDATORS: u16 = 4;
 const SEED: &str = "assembly";
@@ -59,6 +65,7 @@ impl Cluster {
             time_ms: 1_700_000_000_000,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
+            access: AccessMode::Open,
             ports: genesis::network::free_ports(VALIDATORS).unwrap(),
             accounts: 0,
             derived: Some(DerivedAccounts { dev_seed: SEED.into(), count: ACCOUNTS }),
@@ -127,7 +134,7 @@ impl Cluster {
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
         let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
-        Payload { chain_id, sender: key.public(), nonce, expiry, body }.sign(&key)
+        Payload { chain_id, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
     /// Waits until these transactions are final on every running node.
@@ -231,6 +238,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
             self.0.send(to, message);
         }
     }
+    #[derive(Clone)]
     struct Count(mpsc::Sender<&'static str>);
     impl OutboxLayer for Count {
         fn wrap<M: EngineMessage>(
@@ -309,7 +317,8 @@ async fn a_part_that_ends_ends_the_node() {
     let options = cluster.options(0);
     let mut node = start(options).await.unwrap();
     node.gossip.abort_all();
-    let error = node.failed().await.to_string();
+    let Ended::Failed(error) = node.ended().await else { panic!("it ended without an error") };
+    let error = error.to_string();
     assert!(error.contains("the gossip of transactions ended"), "{error}");
     node.stop().await;
 }

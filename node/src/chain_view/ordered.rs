@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chain::block::{BlockKind, SealedBlock};
 use chain::ledger::Executed;
+use chain::state::State;
 use chain::types::{Digest, Height};
 
 /// Executed blocks above the final tip. As many as the engine executes there, which it bounds.
@@ -13,14 +14,14 @@ use chain::types::{Digest, Height};
 /// blocks in `ordered`.
 #[derive(Debug, Default)]
 pub(super) struct Ordered {
-    executed: BTreeMap<Digest, (SealedBlock, Arc<Executed>)>,
+    executed: BTreeMap<Digest, (SealedBlock, Arc<Executed>, State)>,
     ordered: BTreeMap<Height, Digest>,
     transactions: HashMap<Digest, (Height, Digest)>,
 }
 
 impl Ordered {
-    pub(super) fn add(&mut self, block: &SealedBlock, executed: &Arc<Executed>) {
-        self.executed.insert(block.hash(), (block.clone(), Arc::clone(executed)));
+    pub(super) fn add(&mut self, block: &SealedBlock, executed: &Arc<Executed>, state: State) {
+        self.executed.insert(block.hash(), (block.clone(), Arc::clone(executed), state));
     }
 
     /// Marks a block and its ancestors above the final height; answers with those that are new,
@@ -32,7 +33,7 @@ impl Ordered {
     ) -> Vec<(SealedBlock, Arc<Executed>)> {
         let mut new = Vec::new();
         let mut next = *block;
-        while let Some((block, executed)) = self.executed.get(&next) {
+        while let Some((block, executed, _)) = self.executed.get(&next) {
             let height = block.header.height;
             if height <= final_height || self.ordered.get(&height) == Some(&next) {
                 break;
@@ -65,11 +66,11 @@ impl Ordered {
         for hash in std::mem::replace(&mut self.ordered, kept).into_values() {
             self.drop_transactions(&hash);
         }
-        self.executed.retain(|_, (block, _)| block.header.height > height);
+        self.executed.retain(|_, (block, ..)| block.header.height > height);
     }
 
     fn drop_transactions(&mut self, block: &Digest) {
-        let Some((_, executed)) = self.executed.get(block) else {
+        let Some((_, executed, _)) = self.executed.get(block) else {
             return;
         };
         for hash in &executed.transactions {
@@ -79,12 +80,18 @@ impl Ordered {
 
     /// An executed block above the final tip, whether or not the store has it.
     pub(super) fn block(&self, hash: &Digest) -> Option<SealedBlock> {
-        self.executed.get(hash).map(|(block, _)| block.clone())
+        self.executed.get(hash).map(|(block, ..)| block.clone())
     }
 
     /// Where a transaction of an ordered block is.
     pub(super) fn transaction(&self, hash: &Digest) -> Option<(Height, Digest)> {
         self.transactions.get(hash).copied()
+    }
+
+    /// The highest ordered block with the state after it.
+    pub(super) fn head(&self) -> Option<(SealedBlock, State)> {
+        let (_, hash) = self.tip()?;
+        self.executed.get(&hash).map(|(block, _, state)| (block.clone(), state.clone()))
     }
 
     /// The highest ordered block.

@@ -38,6 +38,8 @@ struct Inspected {
     final_height: Height,
     final_hash: Digest,
     epoch: Epoch,
+    /// The lowest height whose block is here.
+    base: Height,
     checkpoint: Height,
     proposals: u64,
     /// `null` where the validator has promised nothing yet, or its engine does not sum it up.
@@ -75,6 +77,7 @@ impl Visitor for Look<'_> {
             final_height,
             final_hash,
             epoch,
+            base,
             checkpoint,
             proposals,
             record,
@@ -88,6 +91,7 @@ impl Visitor for Look<'_> {
             final_height,
             final_hash,
             epoch,
+            base,
             checkpoint,
             proposals,
             promised,
@@ -97,14 +101,23 @@ impl Visitor for Look<'_> {
     }
 }
 
+fn blocks_kept(found: &Inspected) -> String {
+    match found.base {
+        base if base.get() == 1 => "all".into(),
+        base if base > found.final_height => "none: the chain begins here with a snapshot".into(),
+        base => format!("from height {base} on; what was below is pruned or never was here"),
+    }
+}
+
 fn describe(found: &Inspected) -> String {
     let mut text = format!(
-        "chain       {}\nfinal       height {}, block {}\nepoch       {}\nstate       as of height \
-         {}; a start executes {} blocks again\nproposals   {} above the last final block\n",
+        "chain       {}\nfinal       height {}, block {}\nepoch       {}\nblocks      {}\nstate       \
+         as of height {}; a start executes {} blocks again\nproposals   {} above the last final block\n",
         found.chain_id,
         found.final_height,
         found.final_hash,
         found.epoch,
+        blocks_kept(found),
         found.checkpoint,
         found.final_height.get() - found.checkpoint.get(),
         found.proposals,

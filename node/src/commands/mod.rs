@@ -5,6 +5,7 @@ mod inspect;
 mod keys;
 mod reset;
 mod run;
+mod snapshot;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Reset(reset::Reset),
     /// Look into the store of a node that does not run
     Inspect(inspect::Inspect),
+    /// Copy the chain at its final height to a file, or begin a node with such a file
+    Snapshot(snapshot::SnapshotCommand),
 }
 
 /// Where the node lives.
@@ -100,6 +103,7 @@ impl Cli {
             Command::Keys(command) => (command.json(), command.execute()),
             Command::Reset(command) => (command.json, command.execute()),
             Command::Inspect(command) => (command.json, command.execute()),
+            Command::Snapshot(command) => (command.json(), command.execute()),
             Command::Run(command) => {
                 return match command.execute() {
                     Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use chain::snapshot::Checkpoint;
 use clap::{Args, ValueEnum};
 use node::assembly::{self, NodeError, Options, Untouched};
 use node::config::{LogFormat, Overrides};
@@ -15,6 +16,7 @@ Examples:
   node run --home ~/node
   node run --home ~/node --log-format json --log-level info,node::network=debug
   NODE_RPC_LISTEN=127.0.0.1:8080 node run --home ~/node
+  node run --home ~/observer --checkpoint 1200:4a0f… (the whole hash)
 
 Flags override the environment, which overrides config.toml. Logs go to stderr. SIGINT and SIGTERM
 end it after the block at hand; a second signal ends it at once, which costs nothing but time at
@@ -35,6 +37,9 @@ pub(super) struct Run {
     /// Address to listen on for clients, like 127.0.0.1:26657
     #[arg(long, value_name = "ADDR:PORT")]
     rpc_listen: Option<SocketAddr>,
+    /// A block that the chain must have, as HEIGHT:HASH; the node stops where it has another
+    #[arg(long, value_name = "HEIGHT:HASH")]
+    checkpoint: Option<Checkpoint>,
     /// Form of the log
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<Format>,
@@ -57,6 +62,7 @@ impl Run {
             p2p_listen: self.p2p_listen,
             rpc_listen: self.rpc_listen,
             log_level: self.log_level,
+            checkpoint: self.checkpoint,
             log_format: self.log_format.map(|format| match format {
                 Format::Text => LogFormat::Text,
                 Format::Json => LogFormat::Json,
@@ -83,6 +89,7 @@ impl From<NodeError> for Failure {
             NodeError::Open(_)
             | NodeError::Store(_)
             | NodeError::Network(_)
+            | NodeError::Checkpoint(_)
             | NodeError::Thread(_)
             | NodeError::Consensus(_)
             | NodeError::Rpc(_)

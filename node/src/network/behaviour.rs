@@ -1,5 +1,6 @@
 //! What a node does on its connections, and how many it accepts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chain::types::Digest;
@@ -7,8 +8,10 @@ use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{self, NetworkBehaviour, Swarm};
-use libp2p::{Transport as _, allow_block_list, dns, identify, noise, ping, tcp, yamux};
+use libp2p::{Transport as _, dns, identify, noise, ping, tcp, yamux};
 
+use super::book::{Book, MAX_GUESTS, MAX_PARTING};
+use super::gate::{Gate, Inside};
 use super::gossip;
 use super::handshake::PROTOCOL_VERSION;
 
@@ -17,23 +20,26 @@ const MAX_PENDING: u32 = 64;
 /// Connections with one peer. Two may cross when both sides dial; a third leaves room for a peer
 /// that came back before its old connection was found dead.
 const MAX_PER_PEER: u32 = 3;
-/// Connections in all: enough for the largest validator set.
-const MAX_ESTABLISHED: u32 = 2 * chain::validator::ValidatorSet::MAX as u32 + MAX_PENDING;
+/// Connections with peers that are no validators; the book bounds how many such peers there are.
+const FOR_GUESTS: u32 = (MAX_GUESTS + MAX_PARTING) as u32 * MAX_PER_PEER;
+/// Connections in all: enough for the largest validator set, however many guests there are.
+const MAX_ESTABLISHED: u32 =
+    2 * chain::validator::ValidatorSet::MAX as u32 + MAX_PENDING + FOR_GUESTS;
 /// Streams on one connection. Each may buffer 256 KiB, more only for a peer that is fast.
 const MAX_STREAMS: usize = 64;
 /// Longest time from the first byte to an authenticated connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Members stay connected however little they say; pings find the dead.
+/// Peers stay connected however little they say; pings find the dead.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
     // The order matters: who may not connect is turned away before the others hear of it.
     pub(super) limits: connection_limits::Behaviour,
-    pub(super) allowed: allow_block_list::Behaviour<allow_block_list::AllowedPeers>,
+    pub(super) gate: Gate,
     pub(super) identify: identify::Behaviour,
     pub(super) ping: ping::Behaviour,
-    pub(super) gossip: gossip::Behaviour,
+    pub(super) gossip: Inside<gossip::Behaviour>,
     pub(super) streams: libp2p_stream::Behaviour,
 }
 
@@ -49,7 +55,11 @@ fn protocol_name(chain_id: &Digest) -> String {
 ///
 /// # Errors
 /// A sentence, where a part refuses its settings.
-pub(super) fn swarm(key: &Keypair, chain_id: &Digest) -> Result<Swarm<Behaviour>, String> {
+pub(super) fn swarm(
+    key: &Keypair,
+    chain_id: &Digest,
+    book: &Arc<Book>,
+) -> Result<Swarm<Behaviour>, String> {
     let mut multiplex = yamux::Config::default();
     multiplex.set_max_num_streams(MAX_STREAMS);
     let gossip = gossip::behaviour(key, chain_id)?;
@@ -65,14 +75,14 @@ pub(super) fn swarm(key: &Keypair, chain_id: &Digest) -> Result<Swarm<Behaviour>
         .with_hide_listen_addrs(true);
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(limits),
-        allowed: allow_block_list::Behaviour::default(),
+        gate: Gate::new(Arc::clone(book)),
         identify: identify::Behaviour::new(identify),
         ping: ping::Behaviour::new(
             ping::Config::new()
                 .with_interval(Duration::from_secs(3))
                 .with_timeout(Duration::from_secs(10)),
         ),
-        gossip,
+        gossip: Inside::new(gossip, Arc::clone(book)),
         streams: libp2p_stream::Behaviour::new(),
     };
     let authenticate = noise::Config::new(key).map_err(|error| error.to_string())?;

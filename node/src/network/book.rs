@@ -1,182 +1,230 @@
-//! The members of the network: who may talk to this node, where they are, how they behave.
+//! Who may talk to this node: the validators, the peers of the configuration, and a bounded number
+//! of guests, who are neither.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use libp2p::{Multiaddr, PeerId};
-use serde::Serialize;
-use tokio::sync::{Notify, watch};
+use libp2p::PeerId;
+use tokio::sync::Notify;
 
+use super::access::{AccessPolicy, Refusal};
 use super::handshake::Mismatch;
-use super::queue::OutQueue;
-use super::score::{self, Misbehaviour, Score};
+use super::identity;
+use super::peer::{Peer, PeerInfo};
+use super::score::{Bucket, Misbehaviour};
 
-/// How long a member of another chain or version is not talked to.
-const MISMATCH_PAUSE: Duration = Duration::from_secs(60);
+/// Most guests at one time.
+pub(super) const MAX_GUESTS: usize = 32;
+/// Most peers that are connected only to be told why they are refused.
+pub(super) const MAX_PARTING: usize = 8;
+/// How long such a peer has to ask.
+const PARTING_TIME: Duration = Duration::from_secs(5);
+/// How long it stays once it was told, so that its handshake ends.
+const TOLD_TIME: Duration = Duration::from_millis(250);
+/// Most guests that are remembered as shut out while they are gone.
+const MAX_SHUT_OUT: usize = 1024;
+/// Refusals in the log per second, and how many at once.
+const REFUSALS_IN_LOG: (f64, f64) = (0.2, 10.0);
 
-/// One member, as everybody who deals with it shares it.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: PeerId,
-    pub(super) queue: OutQueue,
-    /// Whether a connection to it is up.
-    pub(super) connected: watch::Sender<bool>,
-    /// Streams from it that passed the handshake.
-    pub(super) inbound_streams: AtomicU64,
-    pub(super) bytes_in: AtomicU64,
-    pub(super) bytes_out: AtomicU64,
-    state: Mutex<State>,
+/// What becomes of a new connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    Welcome,
+    /// Only to be told why it is refused.
+    ToBeTold,
+    Closed,
 }
 
-#[derive(Debug)]
-struct State {
-    address: Option<Multiaddr>,
-    version: Option<String>,
-    round_trip: Option<Duration>,
-    score: Score,
-    ban: Option<Ban>,
-    /// The mismatch last written to the log: one line, not one per attempt.
-    reported: Option<Mismatch>,
-}
-
-#[derive(Clone, Debug)]
-struct Ban {
-    until: Instant,
-    reason: String,
-}
-
-/// What is known of a member, for people and for metrics.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PeerInfo {
-    /// The peer id, like `12D3KooW…`.
-    pub id: String,
-    /// Where it is connected from or to.
-    pub address: Option<String>,
-    /// Whether messages can be sent to it: a stream to it is up, and it is on the same chain.
-    pub connected: bool,
-    /// The filter of this node shuts it out.
-    pub blocked: bool,
-    /// Why this node does not talk to it for the moment.
-    pub banned: Option<String>,
-    /// Its software.
-    pub version: Option<String>,
-    /// Newest round trip, in microseconds.
-    pub round_trip_us: Option<u64>,
-    /// 100: nothing to complain about; 0: about to be shut out.
-    pub score: u32,
-    /// Bytes of consensus messages from it.
-    pub bytes_in: u64,
-    /// Bytes of consensus messages to it.
-    pub bytes_out: u64,
-    /// Messages to it that found no room in its queue.
-    pub dropped: u64,
-}
-
-impl Peer {
-    fn new(id: PeerId, queue_bytes: usize) -> Self {
-        Self {
-            id,
-            queue: OutQueue::new(queue_bytes),
-            connected: watch::Sender::new(false),
-            inbound_streams: AtomicU64::new(0),
-            bytes_in: AtomicU64::new(0),
-            bytes_out: AtomicU64::new(0),
-            state: Mutex::new(State {
-                address: None,
-                version: None,
-                round_trip: None,
-                score: Score::new(Instant::now()),
-                ban: None,
-                reported: None,
-            }),
-        }
-    }
-
-    pub(super) fn set_address(&self, address: Option<Multiaddr>) {
-        self.state().address = address;
-    }
-
-    pub(super) fn set_version(&self, version: String) {
-        self.state().version = Some(version);
-    }
-
-    pub(super) fn set_round_trip(&self, round_trip: Duration) {
-        self.state().round_trip = Some(round_trip);
-    }
-
-    fn is_banned(&self, now: Instant) -> bool {
-        self.state().ban.as_ref().is_some_and(|ban| now < ban.until)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn info(&self, blocked: bool, now: Instant) -> PeerInfo {
-        let state = self.state();
-        PeerInfo {
-            id: self.id.to_string(),
-            address: state.address.as_ref().map(ToString::to_string),
-            connected: self.queue.is_connected(),
-            blocked,
-            banned: state.ban.as_ref().filter(|ban| now < ban.until).map(|ban| ban.reason.clone()),
-            version: state.version.clone(),
-            round_trip_us: state
-                .round_trip
-                .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
-            score: (score::LIMIT - state.score.at(now)).max(0.0) as u32,
-            bytes_in: self.bytes_in.load(Ordering::Relaxed),
-            bytes_out: self.bytes_out.load(Ordering::Relaxed),
-            dropped: self.queue.dropped(),
-        }
-    }
-}
-
-/// All members, and the filter of the operator. Whoever changes who may connect wakes the swarm
+/// All peers, and the filter of the operator. Whoever changes who may connect wakes the swarm
 /// through [`Book::changed`]; the swarm compares and acts.
-#[derive(Debug)]
 pub(super) struct Book {
     me: PeerId,
     queue_bytes: usize,
+    access: Arc<dyn AccessPolicy>,
     inner: Mutex<Inner>,
     pub(super) changed: Notify,
     pub(super) refused_connections: AtomicU64,
 }
 
-#[derive(Debug, Default)]
 struct Inner {
-    members: BTreeMap<PeerId, Arc<Peer>>,
+    /// Everyone there is a record of: members, configured peers, guests.
+    peers: BTreeMap<PeerId, Arc<Peer>>,
+    members: BTreeSet<PeerId>,
+    /// Named by the operator: may connect whatever the chain says.
+    configured: BTreeSet<PeerId>,
     blocked: BTreeSet<PeerId>,
+    /// Connected to be told why they are refused, and until when.
+    parting: BTreeMap<PeerId, (Refusal, Instant)>,
+    /// Guests that left while they were banned, and until when.
+    shut_out: BTreeMap<PeerId, Instant>,
+    log: Bucket,
+}
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Book").field("me", &self.me).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn is_guest(&self, id: &PeerId) -> bool {
+        !self.members.contains(id) && !self.configured.contains(id)
+    }
+
+    fn guests(&self) -> usize {
+        self.peers.keys().filter(|id| self.is_guest(id)).count()
+    }
+
+    fn is_shut_out(&mut self, id: &PeerId, now: Instant) -> bool {
+        self.shut_out.retain(|_, until| now < *until);
+        let banned = self.peers.get(id).is_some_and(|peer| peer.banned_until(now).is_some());
+        banned || self.shut_out.contains_key(id)
+    }
+
+    /// Keeps in mind what a guest did, for when it comes back.
+    fn forget(&mut self, id: &PeerId, now: Instant) {
+        let Some(until) = self.peers.remove(id).and_then(|peer| peer.banned_until(now)) else {
+            return;
+        };
+        if self.shut_out.len() == MAX_SHUT_OUT {
+            let soonest = self.shut_out.iter().min_by_key(|(_, until)| **until);
+            if let Some(soonest) = soonest.map(|(id, _)| *id) {
+                self.shut_out.remove(&soonest);
+            }
+        }
+        self.shut_out.insert(*id, until);
+    }
 }
 
 impl Book {
     /// An empty book of the node `me`, with room for so many bytes of messages to each peer.
-    pub(super) fn new(me: PeerId, queue_bytes: usize) -> Self {
+    pub(super) fn new(me: PeerId, queue_bytes: usize, access: Arc<dyn AccessPolicy>) -> Self {
+        let (rate, burst) = REFUSALS_IN_LOG;
         Self {
             me,
             queue_bytes,
-            inner: Mutex::default(),
+            access,
+            inner: Mutex::new(Inner {
+                peers: BTreeMap::new(),
+                members: BTreeSet::new(),
+                configured: BTreeSet::new(),
+                blocked: BTreeSet::new(),
+                parting: BTreeMap::new(),
+                shut_out: BTreeMap::new(),
+                log: Bucket::new(rate, burst, Instant::now()),
+            }),
             changed: Notify::new(),
             refused_connections: AtomicU64::new(0),
         }
     }
 
-    /// Replaces the members; those who stay keep their queue and their record.
+    /// Names the peers that the operator wants.
+    pub(super) fn set_configured(&self, configured: impl IntoIterator<Item = PeerId>) {
+        let mut inner = self.lock();
+        inner.configured = configured.into_iter().filter(|id| *id != self.me).collect();
+        self.settle(inner);
+    }
+
+    /// Replaces the members; those who stay keep their queue and their record, those who go become
+    /// guests if they may.
     pub(super) fn set_members(&self, members: impl IntoIterator<Item = PeerId>) {
         let mut inner = self.lock();
-        let mut old = std::mem::take(&mut inner.members);
-        for id in members {
-            // One may be named twice: as a member of an epoch and of the one before.
-            if id != self.me && !inner.members.contains_key(&id) {
-                let peer = old.remove(&id);
-                let peer = peer.unwrap_or_else(|| Arc::new(Peer::new(id, self.queue_bytes)));
-                inner.members.insert(id, peer);
+        inner.members = members.into_iter().filter(|id| *id != self.me).collect();
+        self.settle(inner);
+    }
+
+    /// Looks again who of the guests may stay, after the chain's word on it changed.
+    pub(super) fn recheck(&self) {
+        self.settle(self.lock());
+    }
+
+    /// Makes the records agree with who may have one, and wakes the swarm.
+    fn settle(&self, mut inner: MutexGuard<'_, Inner>) {
+        let now = Instant::now();
+        let named: Vec<PeerId> = inner.members.union(&inner.configured).copied().collect();
+        for id in named {
+            let fresh = || Arc::new(Peer::new(id, self.queue_bytes));
+            inner.peers.entry(id).or_insert_with(fresh);
+        }
+        let guests: Vec<Arc<Peer>> =
+            inner.peers.values().filter(|peer| inner.is_guest(&peer.id)).cloned().collect();
+        let mut room = MAX_GUESTS;
+        for peer in guests {
+            let stays = room > 0 && *peer.connected.borrow() && self.admits(&peer.id);
+            if stays {
+                room -= 1;
+            } else {
+                inner.forget(&peer.id, now);
             }
         }
         drop(inner);
         self.changed.notify_one();
+    }
+
+    /// Decides on a new connection. A guest has a record from now on, until it [leaves](Self::leave).
+    pub(super) fn admit(&self, id: &PeerId) -> Admission {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        let here_already = inner.parting.contains_key(id);
+        if inner.blocked.contains(id) || inner.is_shut_out(id, now) || here_already {
+            return Admission::Closed;
+        }
+        if inner.peers.contains_key(id) {
+            return Admission::Welcome;
+        }
+        let refusal = if !self.admits(id) {
+            Refusal::NotAdmitted
+        } else if inner.guests() >= MAX_GUESTS {
+            Refusal::Full
+        } else {
+            let peer = Peer::new(*id, self.queue_bytes);
+            // It counts as connected from here on: a guest that is not has no record.
+            peer.connected.send_replace(true);
+            inner.peers.insert(*id, Arc::new(peer));
+            drop(inner);
+            self.changed.notify_one();
+            return Admission::Welcome;
+        };
+        if inner.log.take(1.0, now) {
+            tracing::warn!(peer = %id, "refused a peer: {refusal}");
+        }
+        if inner.parting.len() >= MAX_PARTING {
+            return Admission::Closed;
+        }
+        inner.parting.insert(*id, (refusal, now + PARTING_TIME));
+        Admission::ToBeTold
+    }
+
+    /// The last connection with a peer is gone.
+    pub(super) fn leave(&self, id: &PeerId) {
+        let mut inner = self.lock();
+        inner.parting.remove(id);
+        if inner.is_guest(id) {
+            inner.forget(id, Instant::now());
+            drop(inner);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Why a connected peer is about to be sent away.
+    pub(super) fn refusal(&self, id: &PeerId) -> Option<Refusal> {
+        self.lock().parting.get(id).map(|(refusal, _)| *refusal)
+    }
+
+    /// It was told, and may go.
+    pub(super) fn told(&self, id: &PeerId) {
+        if let Some((_, until)) = self.lock().parting.get_mut(id) {
+            *until = Instant::now() + TOLD_TIME;
+        }
+    }
+
+    /// Those whose time to ask is over.
+    pub(super) fn overdue(&self, now: Instant) -> Vec<PeerId> {
+        let inner = self.lock();
+        let overdue = inner.parting.iter().filter(|(_, (_, until))| now >= *until);
+        overdue.map(|(id, _)| *id).collect()
     }
 
     /// Replaces the filter: nothing goes to these peers or comes from them.
@@ -184,7 +232,7 @@ impl Book {
         let mut inner = self.lock();
         inner.blocked = blocked.into_iter().collect();
         for id in &inner.blocked {
-            if let Some(peer) = inner.members.get(id) {
+            if let Some(peer) = inner.peers.get(id) {
                 peer.queue.clear();
             }
         }
@@ -196,20 +244,41 @@ impl Book {
         self.lock().blocked.clone()
     }
 
-    pub(super) fn members(&self) -> Vec<Arc<Peer>> {
-        self.lock().members.values().cloned().collect()
+    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+        self.lock().peers.values().cloned().collect()
     }
 
-    /// A member, whatever is held against it.
+    /// A peer, whatever is held against it.
     pub(super) fn get(&self, id: &PeerId) -> Option<Arc<Peer>> {
-        self.lock().members.get(id).cloned()
+        self.lock().peers.get(id).cloned()
     }
 
-    /// A member that this node talks to now.
+    /// A peer that this node talks to now.
     pub(super) fn get_allowed(&self, id: &PeerId) -> Option<Arc<Peer>> {
         let inner = self.lock();
-        let peer = inner.members.get(id)?;
-        (!inner.blocked.contains(id) && !peer.is_banned(Instant::now())).then(|| peer.clone())
+        let peer = inner.peers.get(id)?;
+        let banned = peer.banned_until(Instant::now()).is_some();
+        (!inner.blocked.contains(id) && !banned).then(|| peer.clone())
+    }
+
+    /// Whether a peer is a validator, or was in the epoch before.
+    pub(super) fn is_member(&self, id: &PeerId) -> bool {
+        self.lock().members.contains(id)
+    }
+
+    /// Whether the operator named a peer.
+    pub(super) fn is_configured(&self, id: &PeerId) -> bool {
+        self.lock().configured.contains(id)
+    }
+
+    /// Whether what somebody wrote may be taken, whoever brings it: its author need not be
+    /// connected.
+    pub(super) fn may_write(&self, author: &PeerId) -> bool {
+        let mut inner = self.lock();
+        if inner.blocked.contains(author) || inner.is_shut_out(author, Instant::now()) {
+            return false;
+        }
+        inner.peers.contains_key(author) || self.admits(author)
     }
 
     /// Everybody this node talks to now.
@@ -217,52 +286,40 @@ impl Book {
         let now = Instant::now();
         let inner = self.lock();
         let allowed = inner
-            .members
+            .peers
             .values()
-            .filter(|peer| !inner.blocked.contains(&peer.id) && !peer.is_banned(now));
+            .filter(|peer| !inner.blocked.contains(&peer.id) && peer.banned_until(now).is_none());
         allowed.map(|peer| peer.id).collect()
     }
 
     /// Notes a fault of a peer; shuts it out for a while after too many.
     pub(super) fn fault(&self, id: &PeerId, fault: Misbehaviour, detail: &str) {
-        let Some(peer) = self.get(id) else {
-            return;
-        };
-        let now = Instant::now();
-        let mut state = peer.state();
-        tracing::debug!(peer = %id, ?fault, detail, "peer misbehaved");
-        if !state.score.add(fault.points(), now) {
-            return;
+        if self.get(id).is_some_and(|peer| peer.fault(fault, detail)) {
+            self.changed.notify_one();
         }
-        let reason = format!("misbehaved repeatedly, at last: {detail}");
-        tracing::warn!(peer = %id, reason, seconds = score::BAN.as_secs(), "peer shut out");
-        state.ban = Some(Ban { until: now + score::BAN, reason });
-        drop(state);
-        self.changed.notify_one();
     }
 
-    /// Remembers a member that is on another chain or speaks another version.
+    /// Remembers a peer that this node cannot talk to, or that does not want to talk to it.
     pub(super) fn refuse(&self, id: &PeerId, mismatch: Mismatch) {
-        let Some(peer) = self.get(id) else {
-            return;
-        };
-        let mut state = peer.state();
-        if state.reported != Some(mismatch) {
-            tracing::warn!(peer = %id, "not talking to peer: {mismatch}");
-            state.reported = Some(mismatch);
+        if let Some(peer) = self.get(id) {
+            peer.refuse(mismatch);
+            self.changed.notify_one();
         }
-        let until = Instant::now() + MISMATCH_PAUSE;
-        state.ban = Some(Ban { until, reason: mismatch.to_string() });
-        drop(state);
-        self.changed.notify_one();
     }
 
-    /// What is known of every member, in the order of their ids.
+    /// What is known of every peer, in the order of their ids.
     pub(super) fn infos(&self) -> Vec<PeerInfo> {
         let now = Instant::now();
         let inner = self.lock();
-        let members = inner.members.values();
-        members.map(|peer| peer.info(inner.blocked.contains(&peer.id), now)).collect()
+        let info = |peer: &Arc<Peer>| {
+            let id = &peer.id;
+            peer.info(inner.members.contains(id), inner.blocked.contains(id), now)
+        };
+        inner.peers.values().map(info).collect()
+    }
+
+    fn admits(&self, id: &PeerId) -> bool {
+        identity::public_key(id).is_some_and(|key| self.access.admits(&key.address()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -271,35 +328,4 @@ impl Book {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn members_may_connect_unless_blocked_banned_or_gone() {
-        let [me, a, b, c, stranger] = std::array::from_fn(|_| PeerId::random());
-        let book = Book::new(me, 100);
-        book.set_members([me, a, b, c]);
-        assert_eq!(book.allowed(), BTreeSet::from([a, b, c]));
-        assert!(book.get(&me).is_none() && book.get(&stranger).is_none());
-
-        book.set_blocked([a]);
-        book.refuse(&b, Mismatch::OtherVersion(9));
-        assert_eq!(book.allowed(), BTreeSet::from([c]));
-        assert!(book.get_allowed(&a).is_none() && book.get(&a).is_some());
-
-        for _ in 0..2 {
-            book.fault(&c, Misbehaviour::Oversized, "too long");
-        }
-        assert!(book.allowed().is_empty());
-        let infos = book.infos();
-        assert_eq!(infos.iter().filter(|info| info.banned.is_some()).count(), 2);
-        assert_eq!(infos.iter().filter(|info| info.blocked).count(), 1);
-
-        book.set_blocked([]);
-        let record = book.get(&a).expect("a member");
-        // In the new epoch and in the one before: one peer, with the record and the queue it had.
-        book.set_members([me, a, a]);
-        assert!(Arc::ptr_eq(&record, &book.get(&a).expect("still a member")));
-        assert_eq!(book.allowed(), BTreeSet::from([a]));
-    }
-}
+mod tests;

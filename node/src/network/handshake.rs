@@ -1,4 +1,5 @@
-//! The first words on a stream of consensus messages: which protocol, which chain.
+//! The first words on a stream of consensus messages: which protocol, which chain, and whether the
+//! other side is welcome.
 
 use std::io;
 
@@ -7,9 +8,11 @@ use chain::codec::{self, Bounded};
 use chain::types::Digest;
 use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
+use super::access::Refusal;
+
 /// Version of what travels on direct streams and on topics. Nodes of different versions do not
 /// talk to each other.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 const MAGIC: [u8; 4] = *b"CTMN";
 
@@ -34,6 +37,8 @@ pub(super) enum Mismatch {
     OtherVersion(u32),
     #[error("it is on another chain, with the genesis {0}")]
     OtherChain(Digest),
+    #[error("it refuses this node: {0}")]
+    Refused(Refusal),
 }
 
 /// What ends a handshake.
@@ -50,8 +55,13 @@ impl Hello {
         Self { magic: MAGIC, version: PROTOCOL_VERSION, chain_id }
     }
 
-    /// Says this and hears the other side, both at once: so each learns why the other refuses.
-    pub(super) async fn exchange<S>(&self, stream: &mut S) -> Result<(), HandshakeError>
+    /// Says this and hears the other side, both at once: so each learns why the other refuses. Then
+    /// each says whether it welcomes the other.
+    pub(super) async fn exchange<S>(
+        &self,
+        stream: &mut S,
+        refusal: Option<Refusal>,
+    ) -> Result<(), HandshakeError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -60,7 +70,14 @@ impl Hello {
         let mut bytes = [0; Self::MAX_BYTES];
         stream.read_exact(&mut bytes).await?;
         let theirs: Self = codec::decode(&bytes).map_err(|_| Mismatch::Stranger)?;
-        Ok(self.check(&theirs)?)
+        self.check(&theirs)?;
+
+        stream.write_all(&[Refusal::to_byte(refusal)]).await?;
+        stream.flush().await?;
+        let mut verdict = [0];
+        stream.read_exact(&mut verdict).await?;
+        Refusal::from_byte(verdict[0])
+            .map_or(Ok(()), |refusal| Err(Mismatch::Refused(refusal).into()))
     }
 
     fn check(&self, theirs: &Self) -> Result<(), Mismatch> {
@@ -78,6 +95,8 @@ impl Hello {
 
 #[cfg(test)]
 mod tests {
+    use tokio_util::compat::TokioAsyncReadCompatExt as _;
+
     use super::*;
 
     #[test]
@@ -91,11 +110,29 @@ mod tests {
         let cases = [
             (mine, Ok(())),
             (Hello { magic: *b"HTTP", ..mine }, Err(Mismatch::Stranger)),
-            (Hello { version: 2, ..mine }, Err(Mismatch::OtherVersion(2))),
+            (Hello { version: 1, ..mine }, Err(Mismatch::OtherVersion(1))),
             (Hello::new(Digest([2; 32])), Err(Mismatch::OtherChain(Digest([2; 32])))),
         ];
         for (theirs, verdict) in cases {
             assert_eq!(mine.check(&theirs), verdict);
         }
+    }
+
+    #[test]
+    fn who_is_refused_hears_why() {
+        let (here, there) = tokio::io::duplex(1024);
+        let (mut here, mut there) = (here.compat(), there.compat());
+        let hello = Hello::new(Digest([1; 32]));
+        let both = async {
+            tokio::join!(
+                hello.exchange(&mut here, Some(Refusal::NotAdmitted)),
+                hello.exchange(&mut there, None)
+            )
+        };
+        let (host, stranger) = futures::executor::block_on(both);
+        assert!(host.is_ok());
+        let heard = stranger.unwrap_err();
+        assert!(matches!(heard, HandshakeError::Mismatch(Mismatch::Refused(Refusal::NotAdmitted))));
+        assert!(heard.to_string().contains("role observer"), "{heard}");
     }
 }

@@ -11,6 +11,12 @@ pub fn peer_id(key: &PublicKey) -> Option<PeerId> {
     Some(identity::PublicKey::from(key).to_peer_id())
 }
 
+/// The network key that a peer id stands for; `None` where it is no Ed25519 key.
+pub(super) fn public_key(id: &PeerId) -> Option<PublicKey> {
+    let key = identity::PublicKey::try_decode_protobuf(id.as_ref().digest()).ok()?;
+    Some(PublicKey(key.try_into_ed25519().ok()?.to_bytes()))
+}
+
 /// The node's own network key in libp2p's form.
 pub(super) fn keypair(key: &Keypair) -> identity::Keypair {
     identity::Keypair::ed25519_from_bytes(key.seed())
@@ -26,6 +32,8 @@ mod tests {
         let key = Keypair::from_seed(&[7; 32]);
         let id = peer_id(&key.public()).unwrap();
         assert_eq!(id, keypair(&key).public().to_peer_id());
+        assert_eq!(public_key(&id), Some(key.public()));
+        assert_eq!(public_key(&PeerId::random()), None);
         assert_eq!(id.to_string(), genesis::peer_id::peer_id(&key.public()));
     }
 

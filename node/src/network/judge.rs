@@ -39,7 +39,7 @@ pub(super) struct Delivery {
     pub(super) id: MessageId,
     /// The neighbour that passed it on.
     pub(super) relay: PeerId,
-    /// The member that signed it.
+    /// Who signed it.
     pub(super) author: PeerId,
     pub(super) data: Vec<u8>,
 }
@@ -48,7 +48,7 @@ pub(super) struct Delivery {
 /// this without one keeps the batch from being passed on.
 #[derive(Debug)]
 pub struct PeerTransactions {
-    /// The member that put the batch together.
+    /// The node that put the batch together.
     pub author: PeerId,
     pub transactions: Vec<SignedTransaction>,
     verdict: Verdict,
@@ -149,7 +149,7 @@ impl<M: EngineMessage> Judge<M> {
         let mut claims = Claims::default();
         while let Some(delivery) = deliveries.recv().await {
             rates.retain(|id, _| self.book.get(id).is_some());
-            claims.retain(|id| self.book.get(id).is_some());
+            claims.retain(|id| self.book.is_member(id));
             self.judge(delivery, &mut rates, &mut claims);
         }
     }
@@ -163,7 +163,7 @@ impl<M: EngineMessage> Judge<M> {
             book: self.book.clone(),
             given: false,
         };
-        if self.book.get_allowed(&relay).is_none() || self.book.get_allowed(&author).is_none() {
+        if self.book.get_allowed(&relay).is_none() || !self.book.may_write(&author) {
             return verdict.give(MessageAcceptance::Ignore);
         }
         let now = Instant::now();
@@ -209,8 +209,11 @@ impl<M: EngineMessage> Judge<M> {
         let Ok(Claim(height)) = codec::decode(data) else {
             return MessageAcceptance::Reject;
         };
-        claims.note(author, height);
-        self.raise_best_final(claims.credible(0));
+        // Of those who are no validators anybody may lie.
+        if self.book.is_member(&author) {
+            claims.note(author, height);
+            self.raise_best_final(claims.credible(0));
+        }
         MessageAcceptance::Accept
     }
 
@@ -222,8 +225,10 @@ impl<M: EngineMessage> Judge<M> {
         let set = self.validators.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
         // Of another epoch it may well be true, but cannot be checked here.
         if certificate.ballot.position.epoch != set.epoch {
-            claims.note(author, height);
-            self.raise_best_final(claims.credible(usize::from(set.max_faulty)));
+            if self.book.is_member(&author) {
+                claims.note(author, height);
+                self.raise_best_final(claims.credible(usize::from(set.max_faulty)));
+            }
             return MessageAcceptance::Ignore;
         }
         if height <= *self.best_final.borrow() {
@@ -252,6 +257,10 @@ impl<M: EngineMessage> Judge<M> {
         };
         if message::topic(&message) != Some(topic) {
             return MessageAcceptance::Reject;
+        }
+        // Only validators speak of these, and who is none cannot be answered.
+        if !self.book.is_member(&author) {
+            return MessageAcceptance::Ignore;
         }
         // Who has a stream to this node sends the same on it: gossip is for the others.
         let direct = self.book.get(&author).is_some_and(|peer| {

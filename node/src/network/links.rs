@@ -1,4 +1,5 @@
-//! Direct streams between members: one long-lived stream per peer and direction.
+//! Direct streams: one long-lived stream per peer and direction. Between validators they carry
+//! consensus messages; with others they show that both are of the same chain, and stay silent.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,10 +16,12 @@ use libp2p_stream::{Control, IncomingStreams};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::book::{Book, Peer};
+use super::access::Refusal;
+use super::book::Book;
 use super::frames::{FrameError, read_frame, write_frame};
 use super::handshake::{HandshakeError, Hello, Mismatch};
 use super::inbox::Inbox;
+use super::peer::Peer;
 use super::queue::OutQueue;
 use super::score::Misbehaviour;
 
@@ -57,7 +60,7 @@ impl From<tokio::time::error::Elapsed> for LinkError {
     }
 }
 
-/// The tasks that send, one per member, as the members change.
+/// The tasks that send, one per peer, as the peers change.
 pub(super) struct Senders {
     control: Control,
     hello: Hello,
@@ -71,18 +74,18 @@ impl Senders {
         Self { control, hello, book, tasks: JoinSet::new(), running: BTreeMap::new() }
     }
 
-    /// Starts a task for every member without one and ends those of members that left.
-    pub(super) fn reconcile(&mut self, members: &[Arc<Peer>]) {
+    /// Starts a task for every peer without one and ends those of peers that left.
+    pub(super) fn reconcile(&mut self, peers: &[Arc<Peer>]) {
         self.running.retain(|id, task| {
-            let stays = members.iter().any(|peer| peer.id == *id);
+            let stays = peers.iter().any(|peer| peer.id == *id);
             if !stays {
                 task.abort();
             }
-            // One that panicked must not leave a member without messages for ever.
+            // One that panicked must not leave a peer without messages for ever.
             stays && !task.is_finished()
         });
         while self.tasks.try_join_next().is_some() {}
-        for peer in members {
+        for peer in peers {
             if !self.running.contains_key(&peer.id) {
                 let (control, hello) = (self.control.clone(), self.hello);
                 let task = send_forever(peer.clone(), control, hello, self.book.clone());
@@ -144,7 +147,7 @@ async fn send_until_broken(
     hello: Hello,
 ) -> Result<(), LinkError> {
     let mut stream = timeout(OPEN_TIMEOUT, control.open_stream(peer.id, PROTOCOL)).await??;
-    timeout(OPEN_TIMEOUT, hello.exchange(&mut stream)).await??;
+    timeout(OPEN_TIMEOUT, hello.exchange(&mut stream, None)).await??;
     tracing::info!(peer = %peer.id, "met peer");
     peer.queue.connect();
     let (mut answers, stream) = stream.split();
@@ -192,6 +195,9 @@ pub(super) async fn accept_forever<M: EngineMessage>(
         while tasks.try_join_next().is_some() {}
         running.retain(|_, task| !task.is_finished());
         let Some(peer) = book.get_allowed(&id) else {
+            if let Some(refusal) = book.refusal(&id) {
+                tasks.spawn(tell(id, stream, hello, refusal, book.clone()));
+            }
             continue;
         };
         let task = tasks.spawn(receive(peer, stream, hello, book.clone(), inbox.clone()));
@@ -199,6 +205,13 @@ pub(super) async fn accept_forever<M: EngineMessage>(
             older.abort();
         }
     }
+}
+
+/// Tells a peer why it is refused. It is sent away soon after.
+async fn tell(id: PeerId, mut stream: Stream, hello: Hello, refusal: Refusal, book: Arc<Book>) {
+    // Whether it heard that or not, there is nothing else to say.
+    let _ = timeout(OPEN_TIMEOUT, hello.exchange(&mut stream, Some(refusal))).await;
+    book.told(&id);
 }
 
 /// Counts a stream of a peer for as long as it lives, however its task ends.
@@ -224,7 +237,7 @@ async fn receive<M: EngineMessage>(
     book: Arc<Book>,
     inbox: Arc<Inbox<M>>,
 ) {
-    match timeout(OPEN_TIMEOUT, hello.exchange(&mut stream)).await {
+    match timeout(OPEN_TIMEOUT, hello.exchange(&mut stream, None)).await {
         Ok(Ok(())) => {}
         Ok(Err(HandshakeError::Mismatch(mismatch))) => return part(&peer, mismatch, &book).await,
         Ok(Err(HandshakeError::Io(_))) | Err(_) => return,
@@ -261,6 +274,12 @@ async fn receive_messages<M: EngineMessage, R: AsyncRead + Unpin>(
             return;
         }
         peer.bytes_in.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if !book.is_member(&peer.id) {
+            if !peer.may_say_in_vain(bytes.len()) {
+                book.fault(&peer.id, Misbehaviour::Flood, "it is no validator, and talks on");
+            }
+            continue;
+        }
         match codec::decode::<M>(&bytes) {
             Ok(message) => inbox.put(peer.id, message, bytes.len()).await,
             Err(error) => {

@@ -1,14 +1,16 @@
-//! Meeting the other validators: libp2p over TCP, Noise and Yamux.
+//! Meeting other nodes: libp2p over TCP, Noise and Yamux.
 //!
-//! Only members of the validator set may connect; a peer is who its Ed25519 network key says.
-//! Consensus messages travel on direct streams, one per peer and direction. Transactions, final
-//! certificates, evidence and view changes are spread by gossip.
+//! A peer is who its Ed25519 network key says. Validators and the peers of the configuration may
+//! always connect; others are guests, as far as the chain's [`AccessPolicy`] lets them, and hear why
+//! if they may not. Consensus messages travel on direct streams, one per peer and direction, between
+//! validators. Transactions, final certificates, evidence and view changes are spread by gossip.
 //!
 //! ```text
 //!  consensus thread ──▶ Outbox ──▶ OutQueue per peer ──▶ stream ──▶ peer
 //!  consensus thread ◀── Inbox  ◀── place per peer    ◀── stream ◀── peer
 //!  pool, consensus  ──▶ Batcher, commands ──▶ swarm ──▶ gossip
 //!  pool, Inbox      ◀── Judge             ◀── swarm ◀── gossip
+//!  sync ◀──▶ questions and answers, a stream for each
 //! ```
 //!
 //! Everything that a peer can fill has a bound, and what it costs at most:
@@ -21,12 +23,17 @@
 //! | gossip from a peer | 8 MiB/s, 20,000 transactions/s | ignored, the peer scored |
 //! | gossip to a peer | 256 messages of at most 256 KiB | not passed on |
 //! | transactions to spread | 4 MiB | the pool offers them again |
-//! | connections | 64 in handshake, 3 per peer, 320 in all | refused |
+//! | connections | 64 in handshake, 3 per peer, 440 in all | refused |
+//! | guests | 32, and 8 that hear why they are refused | refused |
+//! | questions of a peer | 8 at one time, 100/s, of 256 bytes; answers of 8 MiB | refused, the peer scored |
+//! | consensus messages of guests | 1 MiB/s, dropped | the peer scored |
 
+mod access;
 mod behaviour;
 mod book;
 mod claims;
 mod frames;
+mod gate;
 mod gossip;
 mod handshake;
 mod identity;
@@ -35,7 +42,9 @@ mod judge;
 mod links;
 mod message;
 mod outbox;
+mod peer;
 mod queue;
+mod requests;
 mod roster;
 mod score;
 mod service;
@@ -54,11 +63,14 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::FaultModel;
 use consensus::message::EngineMessage;
+use libp2p::StreamProtocol;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub use book::PeerInfo;
+pub use access::AccessPolicy;
+#[cfg(test)]
+pub(crate) use access::Open;
 pub use gossip::Topic;
 pub use handshake::PROTOCOL_VERSION;
 pub use identity::peer_id;
@@ -66,6 +78,8 @@ pub use inbox::{Inbox, Waited};
 pub use judge::PeerTransactions;
 pub use libp2p::{Multiaddr, PeerId};
 pub use outbox::NetworkOutbox;
+pub use peer::PeerInfo;
+pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question};
 pub use roster::{Roster, SharedRoster};
 
 use book::Book;
@@ -85,6 +99,8 @@ const COMMANDS: usize = 1024;
 const DELIVERIES: usize = 256;
 /// Batches of transactions that wait for the pool.
 const POOL_BATCHES: usize = 64;
+/// Questions of peers that wait to be answered.
+const QUESTIONS: usize = 16;
 /// Longest wait for the listening socket.
 const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -94,13 +110,15 @@ pub struct NetworkConfig {
     /// The node's network key.
     pub key: Keypair,
     pub listen: Multiaddr,
-    /// Where other members are, each address ending in `/p2p/` and the peer id.
+    /// Where other nodes are, each address ending in `/p2p/` and the peer id.
     pub peers: Vec<Multiaddr>,
     pub validators: ValidatorSet,
     /// Of the chain's engine: whether a member's word is enough.
     pub fault_model: FaultModel,
     /// The signature rule of the chain.
     pub verifier: Arc<dyn Verifier>,
+    /// Who else may connect.
+    pub access: Arc<dyn AccessPolicy>,
 }
 
 impl std::fmt::Debug for NetworkConfig {
@@ -110,6 +128,16 @@ impl std::fmt::Debug for NetworkConfig {
             .field("peers", &self.peers)
             .finish_non_exhaustive()
     }
+}
+
+/// A peer that can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reachable {
+    pub id: PeerId,
+    /// It is a validator, or was in the epoch before.
+    pub member: bool,
+    /// The operator named it.
+    pub configured: bool,
 }
 
 /// A network that cannot start.
@@ -129,6 +157,8 @@ pub struct Network<M> {
     pub handle: NetworkHandle,
     /// What arrived for the consensus thread.
     pub inbox: Arc<Inbox<M>>,
+    /// What peers ask, until somebody takes it to answer.
+    pub questions: Option<mpsc::Receiver<Question>>,
     /// Where this node listens.
     pub addresses: Vec<Multiaddr>,
     tasks: JoinSet<()>,
@@ -143,6 +173,20 @@ pub struct NetworkHandle {
     validators: Arc<RwLock<ValidatorSet>>,
     best_final: watch::Receiver<Height>,
     commands: mpsc::Sender<Command>,
+    streams: Streams,
+}
+
+/// Opens streams for questions.
+#[derive(Clone)]
+struct Streams {
+    control: libp2p_stream::Control,
+    protocol: StreamProtocol,
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Streams({})", self.protocol)
+    }
 }
 
 impl<M: EngineMessage> Network<M> {
@@ -154,21 +198,28 @@ impl<M: EngineMessage> Network<M> {
     pub async fn start(
         config: NetworkConfig,
     ) -> Result<(Self, mpsc::Receiver<PeerTransactions>), NetworkError> {
-        let NetworkConfig { chain_id, key, listen, peers, validators, fault_model, verifier } =
-            config;
+        let NetworkConfig { chain_id, key, listen, peers, validators, .. } = config;
+        let NetworkConfig { fault_model, verifier, access, .. } = config;
         let addresses = peers.into_iter().map(with_peer_id).collect::<Result<Vec<_>, _>>()?;
         let key = identity::keypair(&key);
         let me = key.public().to_peer_id();
-        let book = Arc::new(Book::new(me, 2 * M::MAX_BYTES));
+        let book = Arc::new(Book::new(me, 2 * M::MAX_BYTES, access));
+        book.set_configured(addresses.iter().map(|(id, _)| *id));
         book.set_members(roster::peer_ids(&validators));
 
-        let mut swarm = behaviour::swarm(&key, &chain_id).map_err(NetworkError::SetUp)?;
+        let mut swarm = behaviour::swarm(&key, &chain_id, &book).map_err(NetworkError::SetUp)?;
         let refused = |reason: String| NetworkError::Listen { address: listen.clone(), reason };
         swarm.listen_on(listen.clone()).map_err(|error| refused(error.to_string()))?;
         let mut control = swarm.behaviour().streams.new_control();
         let incoming = control
             .accept(links::PROTOCOL)
             .map_err(|error| NetworkError::SetUp(error.to_string()))?;
+
+        let streams = Streams { control: control.clone(), protocol: requests::protocol(&chain_id) };
+        let asked = control
+            .accept(streams.protocol.clone())
+            .map_err(|error| NetworkError::SetUp(error.to_string()))?;
+        let (questions, question_receiver) = mpsc::channel(QUESTIONS);
 
         let hello = Hello::new(chain_id);
         let inbox = Arc::new(Inbox::new());
@@ -183,6 +234,7 @@ impl<M: EngineMessage> Network<M> {
         let mut tasks = JoinSet::new();
         let accepting = links::accept_forever(incoming, hello, book.clone(), inbox.clone());
         tasks.spawn(accepting);
+        tasks.spawn(requests::accept_forever(asked, book.clone(), questions));
         let judge = Judge {
             chain_id,
             validators: validators.clone(),
@@ -214,8 +266,9 @@ impl<M: EngineMessage> Network<M> {
             .map_err(|_| refused("no answer from the system".into()))?
             .map_err(|_| refused("the network stopped".into()))?
             .clone();
-        let handle = NetworkHandle { me, book, batcher, validators, best_final, commands };
-        Ok((Self { handle, inbox, addresses, tasks }, transactions))
+        let handle = NetworkHandle { me, book, batcher, validators, best_final, commands, streams };
+        let questions = Some(question_receiver);
+        Ok((Self { handle, inbox, questions, addresses, tasks }, transactions))
     }
 
     /// Waits until one of its tasks ends: only ever by a panic.
@@ -275,6 +328,46 @@ impl NetworkHandle {
         *self.best_final.borrow()
     }
 
+    /// Follows [`best_final`](Self::best_final).
+    pub fn best_final_changes(&self) -> watch::Receiver<Height> {
+        self.best_final.clone()
+    }
+
+    /// Asks a peer, and waits for the answer until `patience` is over.
+    ///
+    /// # Errors
+    /// [`AskError`] where none comes.
+    pub async fn ask(
+        &self,
+        peer: PeerId,
+        question: &[u8],
+        patience: Duration,
+    ) -> Result<Vec<u8>, AskError> {
+        if !self.book.get_allowed(&peer).is_some_and(|peer| peer.queue.is_connected()) {
+            return Err(AskError::NotConnected);
+        }
+        let Streams { control, protocol } = self.streams.clone();
+        requests::ask(control, protocol, peer, question, patience).await
+    }
+
+    /// Everyone who can be asked now.
+    pub fn reachable(&self) -> Vec<Reachable> {
+        let peers = self.book.peers().into_iter();
+        let met = peers
+            .filter(|peer| peer.queue.is_connected() && self.book.get_allowed(&peer.id).is_some());
+        met.map(|peer| Reachable {
+            id: peer.id,
+            member: self.book.is_member(&peer.id),
+            configured: self.book.is_configured(&peer.id),
+        })
+        .collect()
+    }
+
+    /// Notes that a peer answered what no correct node answers.
+    pub fn report_lie(&self, peer: &PeerId, why: &str) {
+        self.book.fault(peer, Misbehaviour::Lie, why);
+    }
+
     /// The members from now on: those of the current set, which is the first, and of those to come,
     /// with those of the one before, who keep answering until the new epoch is under way.
     pub fn set_validators(&self, sets: &[ValidatorSet]) {
@@ -297,12 +390,17 @@ impl NetworkHandle {
         self.book.blocked()
     }
 
-    /// Connections from strangers, or past a limit, that were turned away since the start.
+    /// Connections from peers that are shut out, or past a limit, that were turned away since the start.
     pub fn refused_connections(&self) -> u64 {
         self.book.refused_connections.load(Ordering::Relaxed)
     }
 
-    /// What is known of every other member.
+    /// Looks again who may stay connected, after the chain's word on it changed.
+    pub fn recheck_access(&self) {
+        self.book.recheck();
+    }
+
+    /// What is known of every peer.
     pub fn peers(&self) -> Vec<PeerInfo> {
         self.book.infos()
     }

@@ -19,6 +19,7 @@ pub struct Roster {
     peers: Vec<Option<PeerId>>,
     indices: BTreeMap<PeerId, ValidatorIndex>,
     me: Option<ValidatorIndex>,
+    other: Option<ValidatorIndex>,
 }
 
 /// The ids of all members of a set that can be reached.
@@ -39,7 +40,10 @@ impl Roster {
                 indices.entry(peer).or_insert(index);
             }
         }
-        Self { peers, indices, me: sets.iter().find_map(|set| set.index_of(me)) }
+        let in_force = sets.first().into_iter().flat_map(ValidatorSet::members);
+        let mut others = in_force.filter(|(_, validator)| validator.consensus_key != *me);
+        let other = others.next().map(|(index, _)| index);
+        Self { peers, indices, me: sets.iter().find_map(|set| set.index_of(me)), other }
     }
 
     /// The validator that speaks through a peer.
@@ -50,6 +54,12 @@ impl Roster {
     /// The peer that a validator speaks through.
     pub fn peer(&self, index: ValidatorIndex) -> Option<&PeerId> {
         self.peers.get(index.as_usize())?.as_ref()
+    }
+
+    /// A validator of the current set, but not this node: whose word final blocks are taken on that this node fetched
+    /// by itself.
+    pub const fn any_other(&self) -> Option<ValidatorIndex> {
+        self.other
     }
 
     /// Everybody but this node.

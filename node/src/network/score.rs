@@ -22,6 +22,8 @@ pub(super) enum Misbehaviour {
     Flood,
     /// A message that the consensus engine refused.
     Refused,
+    /// An answer that is not true.
+    Lie,
 }
 
 impl Misbehaviour {
@@ -29,7 +31,7 @@ impl Misbehaviour {
     pub(super) const fn points(self) -> f64 {
         match self {
             Self::Oversized => 60.0,
-            Self::Undecodable | Self::InvalidGossip => 24.0,
+            Self::Undecodable | Self::InvalidGossip | Self::Lie => 24.0,
             Self::Flood => 2.0,
             Self::Refused => 1.0,
         }

@@ -1,4 +1,4 @@
-//! The task that owns the swarm: dials members, keeps strangers out, carries gossip.
+//! The task that owns the swarm: dials peers, sends the refused away, carries gossip.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
 use tokio::sync::{mpsc, watch};
 
 use super::behaviour::{self, Behaviour, BehaviourEvent};
-use super::book::{Book, Peer};
+use super::book::Book;
 use super::gossip::{self, Topic, Topics};
 use super::handshake::Mismatch;
 use super::judge::Delivery;
 use super::links::Senders;
+use super::peer::Peer;
 
-/// First pause before a member is dialled again.
+/// First pause before a peer is dialled again.
 const DIAL_MIN: Duration = Duration::from_millis(100);
-/// Longest pause before a member is dialled again.
+/// Longest pause before a peer is dialled again.
 const DIAL_MAX: Duration = Duration::from_secs(2);
 /// How often what is due is looked for: dialling, bans that end, gossip that waits.
 const TICK: Duration = Duration::from_millis(50);
@@ -53,7 +54,7 @@ pub(super) enum Command {
     },
 }
 
-/// Where and when a member is dialled.
+/// Where and when a peer is dialled.
 #[derive(Debug)]
 struct Dialling {
     addresses: Vec<Multiaddr>,
@@ -120,6 +121,7 @@ impl Service {
                 _ = tick.tick() => {
                     self.reconcile();
                     self.try_dial();
+                    self.part();
                     self.try_unsent();
                     self.try_relay();
                 }
@@ -131,12 +133,11 @@ impl Service {
     fn reconcile(&mut self) {
         let allowed = self.book.allowed();
         if allowed != self.members.allowed {
-            let list = &mut self.swarm.behaviour_mut().allowed;
             for id in self.members.allowed.difference(&allowed) {
-                list.disallow_peer(*id);
+                // Where there is no connection there is nothing to close.
+                let _ = self.swarm.disconnect_peer_id(*id);
             }
             for id in allowed.difference(&self.members.allowed) {
-                list.allow_peer(*id);
                 if let Some(dialling) = self.members.dialling.get_mut(id) {
                     (dialling.next, dialling.pause) = (Instant::now(), DIAL_MIN);
                 }
@@ -145,7 +146,7 @@ impl Service {
         }
         let blocked = self.book.blocked();
         if blocked != self.members.blocked {
-            let gossip = &mut self.swarm.behaviour_mut().gossip;
+            let gossip = &mut self.swarm.behaviour_mut().gossip.behaviour;
             for id in self.members.blocked.difference(&blocked) {
                 gossip.remove_blacklisted_peer(id);
             }
@@ -154,10 +155,18 @@ impl Service {
             }
             self.members.blocked = blocked;
         }
-        self.senders.reconcile(&self.book.members());
+        self.senders.reconcile(&self.book.peers());
     }
 
-    /// Dials every member that is allowed, known by address, not connected, and due.
+    /// Closes the connections of those who were told that they are refused.
+    fn part(&mut self) {
+        for id in self.book.overdue(Instant::now()) {
+            // It may have gone by itself.
+            let _ = self.swarm.disconnect_peer_id(id);
+        }
+    }
+
+    /// Dials every peer that is allowed, known by address, not connected, and due.
     fn try_dial(&mut self) {
         let now = Instant::now();
         for (id, dialling) in &mut self.members.dialling {
@@ -193,7 +202,7 @@ impl Service {
     }
 
     fn report(&mut self, id: &MessageId, relay: &PeerId, acceptance: MessageAcceptance) {
-        let gossip = &mut self.swarm.behaviour_mut().gossip;
+        let gossip = &mut self.swarm.behaviour_mut().gossip.behaviour;
         gossip.report_message_validation_result(id, relay, acceptance);
     }
 
@@ -209,7 +218,7 @@ impl Service {
             return;
         }
         let hash = self.topics.hash(topic);
-        match self.swarm.behaviour_mut().gossip.publish(hash, data.clone()) {
+        match self.swarm.behaviour_mut().gossip.behaviour.publish(hash, data.clone()) {
             Ok(_) | Err(PublishError::Duplicate) => {}
             Err(PublishError::NoPeersSubscribedToTopic | PublishError::AllQueuesFull(_)) => {
                 self.keep_unsent(topic, data);
@@ -250,6 +259,10 @@ impl Service {
             SwarmEvent::Behaviour(event) => self.handle_behaviour_event(event),
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let Some(peer) = self.book.get(&peer_id) else {
+                    // Refused, and about to be told; or sent away since it was let in.
+                    if self.book.refusal(&peer_id).is_none() {
+                        let _ = self.swarm.disconnect_peer_id(peer_id);
+                    }
                     return;
                 };
                 let connections = self.members.connections.entry(peer_id).or_default();
@@ -266,13 +279,16 @@ impl Service {
                         self.members.connections.remove(&peer_id);
                     }
                 }
-                let Some(peer) = self.book.get(&peer_id).filter(|_| num_established == 0) else {
+                if num_established > 0 {
                     return;
-                };
+                }
                 let cause = cause.map_or_else(|| "closed".to_owned(), |cause| cause.to_string());
                 tracing::debug!(peer = %peer_id, cause, "disconnected");
-                peer.set_address(None);
-                self.members.mark(&peer, false);
+                if let Some(peer) = self.book.get(&peer_id) {
+                    peer.set_address(None);
+                    self.members.mark(&peer, false);
+                }
+                self.book.leave(&peer_id);
             }
             SwarmEvent::OutgoingConnectionError { peer_id: Some(peer_id), error, .. } => {
                 tracing::debug!(peer = %peer_id, %error, "cannot connect");

@@ -19,6 +19,7 @@ use super::*;
 
 mod blocked;
 mod garbage;
+mod guests;
 mod members;
 mod speed;
 
@@ -90,6 +91,20 @@ fn validators(n: usize) -> ValidatorSet {
     ValidatorSet::new(Epoch::new(0), View::new(0), ((n - 1) / 3) as u16, (0..n).map(validator))
 }
 
+/// The settings of validator `place` of `n`, which knows these addresses.
+fn config(place: usize, n: usize, peers: Vec<Multiaddr>) -> NetworkConfig {
+    NetworkConfig {
+        chain_id: CHAIN,
+        key: network_key(place),
+        listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
+        peers,
+        validators: validators(n),
+        fault_model: FaultModel::Byzantine,
+        verifier: Arc::new(Ed25519),
+        access: Arc::new(Open),
+    }
+}
+
 /// A network of tests with its outbox.
 struct Node {
     network: Network<Note>,
@@ -110,15 +125,7 @@ impl Node {
         peers: Vec<Multiaddr>,
         listen: Multiaddr,
     ) -> Self {
-        let config = NetworkConfig {
-            chain_id,
-            key: network_key(place),
-            listen,
-            peers,
-            validators: validators(n),
-            fault_model: FaultModel::Byzantine,
-            verifier: Arc::new(Ed25519),
-        };
+        let config = NetworkConfig { chain_id, listen, ..config(place, n, peers) };
         Self::configured(place, n, config).await
     }
 
@@ -201,7 +208,7 @@ fn transaction(nonce: u64) -> SignedTransaction {
     let key = Keypair::from_seed(&[99; 32]);
     let body = Body::Put { key: vec![1], value: vec![2; 100] };
     let expiry = Height::new(9);
-    Payload { chain_id: CHAIN, sender: key.public(), nonce, expiry, body }.sign(&key)
+    Payload { chain_id: CHAIN, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
 }
 
 /// A final certificate of four validators at a height.

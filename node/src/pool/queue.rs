@@ -140,7 +140,8 @@ mod tests {
         let key = Keypair::from_seed(&[1; 32]);
         let body = Body::Put { key: vec![1], value: vec![0; bytes] };
         let (chain_id, expiry) = (Digest::ZERO, Height::new(9));
-        let payload = Payload { chain_id, sender: key.public(), nonce: 0, expiry, body };
+        let payload =
+            Payload { chain_id, account: None, sender: key.public(), nonce: 0, expiry, body };
         let transaction = HashedTransaction::new(payload.sign(&key));
         Waiting { transaction, origin, reply: oneshot::channel().0 }
     }

@@ -27,7 +27,13 @@ fn pool(chain_id: Digest, sender: &Keypair) -> TransactionPool {
     };
     let validators = ValidatorSet::new(Default::default(), Default::default(), 0, vec![validator]);
     let balances = [(sender.public().address(), Amount::new(1))];
-    let state = chain::genesis::genesis_state(balances, validators).unwrap();
+    let state = chain::genesis::genesis_state(
+        balances,
+        validators,
+        chain::governance::Parameters::default(),
+        [],
+    )
+    .unwrap();
     let (gossip, _) = mpsc::channel(1);
     let hooks = PoolHooks { wake: Box::new(|| {}), gossip };
     let limits = MempoolLimits::default();
@@ -41,7 +47,8 @@ async fn a_verifying_thread_that_dies_is_noticed_and_leaves_nobody_waiting() {
     let pool = pool(chain_id, &alice);
     let body = Body::Put { key: b"a".to_vec(), value: b"b".to_vec() };
     let (sender, expiry) = (alice.public(), Height::new(9));
-    let transaction = Payload { chain_id, sender, nonce: 0, expiry, body }.sign(&alice);
+    let transaction =
+        Payload { chain_id, account: None, sender, nonce: 0, expiry, body }.sign(&alice);
     assert_eq!(pool.submit(transaction.clone()).await, Err(SubmitError::Closed));
     pool.failed().await;
     assert_eq!(pool.submit(transaction).await, Err(SubmitError::Closed));

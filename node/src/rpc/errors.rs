@@ -5,6 +5,7 @@ use chain::mempool::RejectReason;
 use chain::transaction::MalformedTransaction;
 use node_api::{ApiError, ErrorCode};
 
+use crate::consensus_host::ReadError;
 use crate::pool::SubmitError;
 use crate::storage::StoreError;
 
@@ -20,8 +21,12 @@ pub(super) fn overloaded(problem: impl Into<String>) -> ApiError {
     ApiError::new(ErrorCode::Overloaded, problem)
 }
 
-/// The store failed under a reader. Details are for the log: they are about this machine.
+/// The store failed under a reader. Details are for the log: they are about this machine. What is
+/// pruned is no failure.
 pub(super) fn store(error: &StoreError) -> ApiError {
+    if matches!(error, StoreError::Pruned { .. }) {
+        return ApiError::new(ErrorCode::Pruned, error.to_string());
+    }
     tracing::error!(%error, "reading the store for a client failed");
     ApiError::new(ErrorCode::Internal, "the node cannot read its store; its log says why")
 }
@@ -48,12 +53,25 @@ pub(super) fn submit(error: &SubmitError) -> ApiError {
     ApiError::new(code, error.to_string())
 }
 
+pub(super) fn read(error: &ReadError) -> ApiError {
+    let code = match error {
+        ReadError::Overloaded => ErrorCode::Overloaded,
+        ReadError::NotAValidator | ReadError::Unconfirmed(_) | ReadError::Stopping => {
+            ErrorCode::Unavailable
+        }
+    };
+    ApiError::new(code, error.to_string())
+}
+
 const fn refused(reason: &RejectReason) -> ErrorCode {
     match reason {
         RejectReason::Malformed(malformed) => match malformed {
             MalformedTransaction::OtherChain(_) => ErrorCode::OtherChain,
             MalformedTransaction::TooLong { .. } => ErrorCode::TooLarge,
-            MalformedTransaction::EmptyKey => ErrorCode::Malformed,
+            MalformedTransaction::EmptyKey
+            | MalformedTransaction::RedundantAccount
+            | MalformedTransaction::NamespaceName
+            | MalformedTransaction::TooManyAccounts(_) => ErrorCode::Malformed,
             MalformedTransaction::BadSignature => ErrorCode::BadSignature,
         },
         RejectReason::Expired { .. } => ErrorCode::Expired,
@@ -61,6 +79,8 @@ const fn refused(reason: &RejectReason) -> ErrorCode {
         RejectReason::Duplicate => ErrorCode::Duplicate,
         RejectReason::NonceUsed { .. } | RejectReason::NonceWaiting { .. } => ErrorCode::BadNonce,
         RejectReason::NonceGap { .. } => ErrorCode::NonceGap,
+        RejectReason::WrongKey => ErrorCode::WrongKey,
+        RejectReason::NotAMember => ErrorCode::NotAMember,
         RejectReason::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
         RejectReason::SenderFull { .. } => ErrorCode::SenderLimit,
         RejectReason::PoolFull => ErrorCode::Overloaded,

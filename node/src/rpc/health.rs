@@ -109,11 +109,13 @@ impl Context {
                 stuck.as_secs()
             ));
         }
-        if !synced {
+        let progress = self.progress();
+        if progress.heard < progress.needed {
+            problems.push("too few validators were heard of to know how far the chain is".into());
+        } else if !synced {
             problems.push(format!(
-                "catching up: at height {} of {}",
-                head.height,
-                self.peers.best_final()
+                "catching up: at height {} of {}, from {} peers",
+                head.height, progress.target, progress.peers
             ));
         }
         Health {

@@ -31,6 +31,8 @@ pub(super) const IDENTITY_KEY: &[u8] = b"identity";
 pub(super) const RECORD_KEY: &[u8] = b"record";
 /// Key of the final marker in [`CHAIN`].
 pub(super) const MARKER_KEY: &[u8] = b"marker";
+/// Key of the lowest height whose block is here in [`CHAIN`]; 1 where it is missing.
+pub(super) const BASE_KEY: &[u8] = b"base";
 
 /// What a key of [`CHAIN`] leads to. The first byte of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(super) enum ByHeight {
     Receipts = b'r' as isize,
     ModeChange = b'c' as isize,
     Evidence = b'e' as isize,
+    /// The header of a block below the first one that is here, as far as a snapshot told.
+    Header = b'd' as isize,
 }
 
 impl ByHeight {
@@ -52,7 +56,7 @@ impl ByHeight {
     }
 }
 
-/// First byte of the keys in [`CHAIN`] that lead from an epoch to its [`super::EpochStart`].
+/// First byte of the keys in [`CHAIN`] that lead from an epoch to its [`super::EpochOpening`].
 pub(super) const EPOCH_PREFIX: u8 = b'v';
 
 pub(super) fn epoch_key(epoch: Epoch) -> [u8; 9] {

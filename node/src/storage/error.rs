@@ -55,6 +55,10 @@ pub enum StoreError {
     )]
     Damaged { what: String },
     #[error(
+        "block {height} is pruned here: the lowest one is {lowest}; ask a node that keeps more"
+    )]
+    Pruned { height: Height, lowest: Height },
+    #[error(
         "executing block {height} again gives another result than it had ({what}): run the \
          version of the program that it was executed with; if that was this one, the machine \
          cannot be trusted, and the validator must stay stopped"

@@ -13,6 +13,7 @@ use super::error::{OpenError, StoreError};
 use super::lock::DirectoryLock;
 use super::open;
 use super::records::{self, Marker, SCHEMA};
+use super::recover::base_of;
 
 /// How much a column family holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +32,8 @@ pub struct Contents<R> {
     /// The chain id where the chain has no block yet.
     pub final_hash: Digest,
     pub epoch: Epoch,
+    /// The lowest height whose block is here.
+    pub base: Height,
     /// Height of the block whose state is on disk: a start executes what is above it again.
     pub checkpoint: Height,
     /// Proposed blocks above the last final one.
@@ -49,7 +52,7 @@ pub fn inspect<R: Decode<()> + Bounded>(
     directory: &Path,
     chain_id: Digest,
 ) -> Result<Contents<R>, OpenError> {
-    if !directory.join(open::DATABASE).exists() {
+    if !open::is_there(directory) {
         return Err(OpenError::Missing { path: directory.into() });
     }
     let _lock = DirectoryLock::acquire(directory)?;
@@ -69,7 +72,8 @@ fn contents<R: Decode<()> + Bounded>(db: &DB, chain_id: Digest) -> Result<Conten
         Some(bytes) => records::decode(&bytes, || "the final marker".into())?,
         None => none,
     };
-    check_chain(db, &marker)?;
+    let base = base_of(db, &marker)?;
+    check_chain(db, base, &marker)?;
     let record = get(SAFETY, RECORD_KEY)?
         .map(|bytes| records::decode(&bytes, || "the safety record".into()))
         .transpose()?;
@@ -81,6 +85,7 @@ fn contents<R: Decode<()> + Bounded>(db: &DB, chain_id: Digest) -> Result<Conten
         final_height: marker.height,
         final_hash: marker.hash,
         epoch: marker.epoch,
+        base,
         checkpoint: marker.checkpoint,
         proposals: proposals.map_or(0, |column| column.entries),
         record,
@@ -88,9 +93,10 @@ fn contents<R: Decode<()> + Bounded>(db: &DB, chain_id: Digest) -> Result<Conten
     })
 }
 
-/// Every height up to the last final one has a hash whose block is there.
-fn check_chain(db: &DB, marker: &Marker) -> Result<(), StoreError> {
-    for height in 1..=marker.height.get() {
+/// Every height from the lowest to the last final one has a hash whose block is there; the last one
+/// in any case.
+fn check_chain(db: &DB, base: Height, marker: &Marker) -> Result<(), StoreError> {
+    for height in base.min(marker.height).get().max(1)..=marker.height.get() {
         let height = Height::new(height);
         let missing = |what: &str| StoreError::damaged(format!("height {height}: {what}"));
         let hash = db

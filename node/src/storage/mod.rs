@@ -8,8 +8,10 @@ mod columns;
 mod error;
 mod finals;
 pub mod inspect;
+pub mod install;
 pub mod lock;
 mod open;
+mod prune;
 mod read;
 mod recent;
 mod records;
@@ -19,6 +21,7 @@ mod tx_index;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chain::block::{Mode, SealedBlock};
@@ -30,8 +33,9 @@ use consensus::registry::EngineName;
 use rocksdb::{ColumnFamily, DB};
 
 pub use error::{OpenError, StoreError};
+pub use prune::MIN_RETAINED;
 pub use read::TxLocation;
-pub use records::{EpochStart, EvidenceOnChain, ModeChange, SCHEMA};
+pub use records::{EpochOpening, EpochStart, EvidenceOnChain, ModeChange, SCHEMA};
 pub use recover::{GenesisState, Opened};
 pub use tx_index::TxPlace;
 pub use write::{CheckpointPolicy, FinalBlock};
@@ -51,6 +55,8 @@ struct Inner {
     genesis: EpochStart,
     engine: EngineName,
     policy: CheckpointPolicy,
+    /// The lowest height whose block is here. Rises before blocks go.
+    base: AtomicU64,
     writer: Mutex<Writer>,
     recent: RwLock<Recent>,
     /// Last, so that it is released after the database is closed.
@@ -113,11 +119,18 @@ impl<R: bincode::Encode> Storage<R> for Store {
     }
 
     fn finals(&self, from: Height, max_bytes: usize) -> Result<Option<Finals>, StorageError> {
-        self.final_run(from, max_bytes).map_err(|error| error.fatal("reading final blocks"))
+        match self.final_run(from, max_bytes) {
+            // Who asks from so far behind needs a snapshot.
+            Err(StoreError::Pruned { .. }) => Ok(None),
+            run => run.map_err(|error| error.fatal("reading final blocks")),
+        }
     }
 
     fn final_hash(&self, height: Height) -> Result<Option<Digest>, StorageError> {
-        Store::final_hash(self, height).map_err(|error| error.fatal("reading the final chain"))
+        match Store::final_hash(self, height) {
+            Err(StoreError::Pruned { .. }) => Ok(None),
+            hash => hash.map_err(|error| error.fatal("reading the final chain")),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opening the database and making sure whose it is.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chain::types::Digest;
 use rocksdb::{DB, Options, WriteOptions};
@@ -15,17 +15,25 @@ use super::records::{Identity, SCHEMA};
 pub(super) const DATABASE: &str = "db";
 /// A database that is being made: not valid yet.
 pub(super) const UNFINISHED: &str = "db.new";
+/// A database whose place another one takes. Where this is, the other one is finished.
+pub(super) const REPLACED: &str = "db.old";
 /// Every database of RocksDB has this file.
 const CURRENT: &str = "CURRENT";
 /// How the names of write-ahead logs end.
 const LOG: &str = "log";
 
+/// Whether a data directory holds a database.
+pub(super) fn is_there(directory: &Path) -> bool {
+    [DATABASE, REPLACED].iter().any(|name| directory.join(name).exists())
+}
+
 /// Opens the database of a data directory for writing; makes it where there is none.
 pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
     let path = directory.join(DATABASE);
+    finish_replacing(directory)?;
     // Anything there is a store, whole or damaged: it is never made again.
     if !path.exists() {
-        create(directory, chain_id)?;
+        create(directory, chain_id, |_| Ok(()))?;
     }
     check_files(&path)?;
     check_columns(&path, chain_id)?;
@@ -38,6 +46,7 @@ pub(super) fn open_database(directory: &Path, chain_id: Digest) -> Result<DB, Op
 /// Opens the database of a data directory without changing it.
 pub(super) fn open_read_only(directory: &Path, chain_id: Digest) -> Result<DB, OpenError> {
     let path = directory.join(DATABASE);
+    finish_replacing(directory)?;
     if !path.exists() {
         return Err(OpenError::Missing { path: directory.into() });
     }
@@ -50,30 +59,66 @@ pub(super) fn open_read_only(directory: &Path, chain_id: Digest) -> Result<DB, O
     Ok(db)
 }
 
-/// Makes a database under another name and renames it once its identity is on disk, so a crash
-/// in between leaves nothing that looks like a store.
-fn create(directory: &Path, chain_id: Digest) -> Result<(), OpenError> {
+/// Makes a database under another name, with the content that `fill` gives it, and renames it once
+/// that is on disk, so a crash in between leaves nothing that looks like a store. One that is there
+/// is replaced.
+pub(super) fn create(
+    directory: &Path,
+    chain_id: Digest,
+    fill: impl FnOnce(&DB) -> Result<(), StoreError>,
+) -> Result<(), OpenError> {
     let unfinished = directory.join(UNFINISHED);
-    let failed = |path: &PathBuf| {
-        let path = path.clone();
-        move |source| OpenError::Io { path, source }
-    };
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(failed(&unfinished))?;
-    }
+    remove(&unfinished)?;
     let mut options = columns::database_options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     let db = DB::open_cf_descriptors(&options, &unfinished, columns::descriptors())
         .map_err(StoreError::from)?;
+    fill(&db)?;
     let mut synced = WriteOptions::default();
     synced.set_sync(true);
     let identity = Identity { schema: SCHEMA, chain_id };
     db.put_opt(IDENTITY_KEY, identity.to_bytes(), &synced).map_err(StoreError::from)?;
     drop(db);
     let path = directory.join(DATABASE);
-    fs::rename(&unfinished, &path).map_err(failed(&path))?;
-    fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed(&path))
+    if path.exists() {
+        rename(&path, &directory.join(REPLACED))?;
+        sync(directory)?;
+    }
+    rename(&unfinished, &path)?;
+    sync(directory)?;
+    remove(&directory.join(REPLACED))
+}
+
+/// Finishes the replacement of a database that was interrupted between its two renames or after
+/// them. Only whoever holds the directory's lock calls this.
+pub(super) fn finish_replacing(directory: &Path) -> Result<(), OpenError> {
+    let (path, replaced) = (directory.join(DATABASE), directory.join(REPLACED));
+    if !replaced.exists() {
+        return Ok(());
+    }
+    if !path.exists() {
+        rename(&directory.join(UNFINISHED), &path)?;
+        sync(directory)?;
+    }
+    remove(&replaced)
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.to_owned();
+    |source| OpenError::Io { path, source }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), OpenError> {
+    fs::rename(from, to).map_err(failed(to))
+}
+
+fn remove(path: &Path) -> Result<(), OpenError> {
+    if path.exists() { fs::remove_dir_all(path).map_err(failed(path)) } else { Ok(()) }
+}
+
+fn sync(directory: &Path) -> Result<(), OpenError> {
+    fs::File::open(directory).and_then(|opened| opened.sync_all()).map_err(failed(directory))
 }
 
 /// Looks for what every database has that was ever opened for writing. RocksDB itself does not miss
@@ -85,9 +130,8 @@ fn check_files(path: &Path) -> Result<(), OpenError> {
     if !path.join(CURRENT).exists() {
         return missing(CURRENT);
     }
-    let failed = |source| OpenError::Io { path: path.into(), source };
-    for entry in fs::read_dir(path).map_err(failed)? {
-        if entry.map_err(failed)?.path().extension().is_some_and(|found| found == LOG) {
+    for entry in fs::read_dir(path).map_err(failed(path))? {
+        if entry.map_err(failed(path))?.path().extension().is_some_and(|found| found == LOG) {
             return Ok(());
         }
     }

@@ -1,7 +1,10 @@
 //! Reading the chain back.
 
-use chain::block::SealedBlock;
+use std::sync::atomic::Ordering;
+
+use chain::block::{Header, SealedBlock};
 use chain::finality::FinalityProof;
+use chain::light::{EpochChange, Lineage};
 use chain::receipt::Receipt;
 use chain::types::{Digest, Epoch, Height};
 use rocksdb::{Direction, IteratorMode};
@@ -10,7 +13,7 @@ use super::Store;
 use super::columns::{self, BLOCKS, ByHeight, CHAIN, TX_INDEX};
 use super::error::StoreError;
 use super::records::{
-    self, EpochStart, EvidenceList, EvidenceOnChain, ModeChange, ModeChangeRecord,
+    self, EpochOpening, EpochStart, EvidenceList, EvidenceOnChain, ModeChange, ModeChangeRecord,
 };
 use super::tx_index::{self, TxPlace};
 use super::write::Receipts;
@@ -31,16 +34,31 @@ impl Store {
         self.recent().tip
     }
 
-    /// The hash of the final block at a height; the chain id at height 0.
+    /// The lowest height whose block is here: what is below was pruned, or the store began with a
+    /// snapshot.
+    pub fn base(&self) -> Height {
+        Height::new(self.0.base.load(Ordering::Acquire))
+    }
+
+    /// # Errors
+    /// [`StoreError::Pruned`] for a height below [`base`](Self::base).
+    pub(super) fn check_kept(&self, height: Height) -> Result<(), StoreError> {
+        let lowest = self.base();
+        if height < lowest { Err(StoreError::Pruned { height, lowest }) } else { Ok(()) }
+    }
+
+    /// The hash of the final block at a height; the chain id at height 0. The hashes of pruned blocks
+    /// stay.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails.
+    /// [`StoreError`] where the database fails; [`StoreError::Pruned`] where the store began with a
+    /// snapshot above.
     pub fn final_hash(&self, height: Height) -> Result<Option<Digest>, StoreError> {
         if height == self.0.genesis.height {
             return Ok(Some(self.0.genesis.hash));
         }
         let Some(bytes) = self.by_height(ByHeight::Hash, height)? else {
-            return Ok(None);
+            return self.check_kept(height).map(|()| None);
         };
         let hash = bytes.try_into().map_err(|_| at(height, "its hash"))?;
         Ok(Some(Digest(hash)))
@@ -62,11 +80,33 @@ impl Store {
     /// The final block at a height that is known to have one.
     ///
     /// # Errors
-    /// [`StoreError`] where the database fails or the block is not there.
+    /// [`StoreError`] where the database fails or the block is not there; [`StoreError::Pruned`]
+    /// where it is not kept. The last block of the snapshot that a store began with is.
     pub fn final_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
+        // Where it is pruned, also meanwhile, it is not damaged.
+        self.stored_block(height).map_err(|error| self.check_kept(height).err().unwrap_or(error))
+    }
+
+    fn stored_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
         let hash = self.final_hash(height)?.ok_or_else(|| at(height, "its hash"))?;
         let block = self.block(&hash)?.ok_or_else(|| at(height, "its block"))?;
         if block.header.height == height { Ok(block) } else { Err(at(height, "another block")) }
+    }
+
+    /// The header of the final block at a height, also of some below the lowest block; `None` where
+    /// it is not kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or the block is not there.
+    pub fn final_header(&self, height: Height) -> Result<Option<Header>, StoreError> {
+        match self.final_block(height) {
+            Ok(block) => Ok(Some(block.header.clone())),
+            Err(StoreError::Pruned { .. }) => self
+                .by_height(ByHeight::Header, height)?
+                .map(|bytes| records::decode(&bytes, || format!("height {height}: its header")))
+                .transpose(),
+            Err(error) => Err(error),
+        }
     }
 
     /// The proof stored with a final block, where there is one: see
@@ -116,7 +156,8 @@ impl Store {
             return Ok(Some(block.executed.receipts.clone()));
         }
         let Some(bytes) = self.by_height(ByHeight::Receipts, height)? else {
-            return Ok(None);
+            let is_block = height != self.0.genesis.height;
+            return if is_block { self.check_kept(height).map(|()| None) } else { Ok(None) };
         };
         let receipts: Receipts =
             records::decode(&bytes, || format!("height {height}: its receipts"))?;
@@ -143,7 +184,11 @@ impl Store {
             tx_index::candidates(&self.0.db, self.column(TX_INDEX), hash)?
         {
             let damaged = || at(height, "what the transaction index says of it");
-            let receipts = self.receipts(height)?.ok_or_else(damaged)?;
+            let receipts = match self.receipts(height) {
+                // A segment of the index goes as a whole, after its blocks.
+                Err(StoreError::Pruned { .. }) => continue,
+                receipts => receipts?.ok_or_else(damaged)?,
+            };
             let receipt = receipts.get(index as usize).ok_or_else(damaged)?.clone();
             if receipt.transaction == *hash {
                 let block = self.final_hash(height)?.ok_or_else(damaged)?;
@@ -161,11 +206,52 @@ impl Store {
         if epoch == Epoch::default() {
             return Ok(Some(self.0.genesis));
         }
+        Ok(self.epoch_opening(epoch)?.map(|opening| opening.start(&self.0.chain_id)))
+    }
+
+    /// How an epoch after the first began, if it did.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails.
+    pub fn epoch_opening(&self, epoch: Epoch) -> Result<Option<EpochOpening>, StoreError> {
         self.0
             .db
             .get_cf(self.column(CHAIN), columns::epoch_key(epoch))?
             .map(|bytes| records::decode(&bytes, || format!("the start of epoch {epoch}")))
             .transpose()
+    }
+
+    /// How the epochs 1 to `last` began.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or one is missing.
+    pub fn epoch_openings(&self, last: Epoch) -> Result<Vec<EpochOpening>, StoreError> {
+        (1..=last.get())
+            .map(|epoch| {
+                let missing = || StoreError::damaged(format!("the start of epoch {epoch}"));
+                self.epoch_opening(Epoch::new(epoch))?.ok_or_else(missing)
+            })
+            .collect()
+    }
+
+    /// Every change of the validator set from genesis to an epoch, with its proof; `None` on a chain
+    /// without proofs.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database fails or a change is missing.
+    pub fn lineage(&self, last: Epoch) -> Result<Option<Lineage>, StoreError> {
+        if !self.has_proofs() {
+            return Ok(None);
+        }
+        let change = |opening: EpochOpening| {
+            let EpochOpening { barrier, finality, validators } = opening;
+            let missing = || at(barrier.height, "its proof, which a barrier has");
+            let finality = finality.ok_or_else(missing)?;
+            Ok(EpochChange { barrier, finality, validators })
+        };
+        let changes: Result<_, StoreError> =
+            self.epoch_openings(last)?.into_iter().map(change).collect();
+        Ok(Some(Lineage(changes?)))
     }
 
     /// All evidence in the final chain, oldest first. There are few: each costs its author the

@@ -1,16 +1,18 @@
 //! Small records of the store's own, and how values are read back.
 
 use bincode::{Decode, Encode};
-use chain::block::Mode;
+use chain::block::{Header, Mode};
 use chain::codec::{self, Bounded};
 use chain::evidence::Evidence;
+use chain::light::{EpochChange, FinalityPath};
 use chain::types::{Digest, Epoch, Height, View};
+use chain::validator::ValidatorSet;
 use consensus::engine::Reason;
 
 use super::error::StoreError;
 
 /// The schema that this program writes. A change of any key or value needs the next number.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Says whose data this is. Its bytes mean the same in every schema: the schema's number, big
 /// endian, then the chain id.
@@ -49,8 +51,16 @@ impl Bounded for Marker {
     const MAX_BYTES: usize = 64;
 }
 
-/// The block that an epoch stands on.
+/// The lowest height whose block is here, if it is not 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Base(pub(super) Height);
+
+impl Bounded for Base {
+    const MAX_BYTES: usize = 8;
+}
+
+/// The block that an epoch stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochStart {
     /// Genesis (0) or the barrier.
     pub height: Height,
@@ -59,8 +69,27 @@ pub struct EpochStart {
     pub mode: Mode,
 }
 
-impl Bounded for EpochStart {
-    const MAX_BYTES: usize = 64;
+/// How an epoch after the first began. Kept for ever: whoever has only the genesis follows the chain
+/// from one of these to the next.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct EpochOpening {
+    /// Header of the last block of the epoch before.
+    pub barrier: Header,
+    /// Proof that it is final; `None` on a chain without proofs.
+    pub finality: Option<FinalityPath>,
+    /// The set of the epoch.
+    pub validators: ValidatorSet,
+}
+
+impl Bounded for EpochOpening {
+    const MAX_BYTES: usize = 8 + EpochChange::MAX_BYTES;
+}
+
+impl EpochOpening {
+    pub(super) fn start(&self, chain_id: &Digest) -> EpochStart {
+        let Header { height, mode, .. } = self.barrier;
+        EpochStart { height, hash: self.barrier.hash(chain_id), mode }
+    }
 }
 
 /// A final block that was ordered under another mode than its parent.

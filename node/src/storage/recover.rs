@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use bincode::Decode;
@@ -16,11 +17,11 @@ use consensus::registry::EngineName;
 use rocksdb::{DB, IteratorMode};
 use tokio_util::sync::CancellationToken;
 
-use super::columns::{self, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
+use super::columns::{self, BASE_KEY, CHAIN, MARKER_KEY, PROPOSALS, RECORD_KEY, SAFETY, STATE};
 use super::error::{OpenError, StoreError};
 use super::lock::DirectoryLock;
 use super::recent::Recent;
-use super::records::{self, EpochStart, Marker};
+use super::records::{self, Base, EpochStart, Marker};
 use super::write::CheckpointPolicy;
 use super::{Inner, Store, Writer, open};
 
@@ -122,6 +123,7 @@ impl Store {
             }
             None => fresh,
         };
+        let base = base_of(&db, &end)?;
         // The first checkpoint holds the whole state, a later one what changed since.
         let dirty = if end.checkpoint == start.height {
             let all = genesis.state.records();
@@ -144,6 +146,7 @@ impl Store {
             genesis: start,
             engine: genesis.engine,
             policy,
+            base: AtomicU64::new(base.get()),
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),
             _lock: lock,
@@ -258,7 +261,7 @@ impl Store {
         }
         let oldest = final_height.get().saturating_sub(RECENT_HEADERS as u64);
         let recent = (oldest + 1..=final_height.get())
-            .map(|height| Ok(self.final_block(Height::new(height))?.header.clone()))
+            .filter_map(|height| self.final_header(Height::new(height)).transpose())
             .collect::<Result<_, StoreError>>()?;
         let record = self
             .0
@@ -291,4 +294,19 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// The lowest height whose block is in a store whose final chain ends with `end`.
+pub(super) fn base_of(db: &DB, end: &Marker) -> Result<Height, StoreError> {
+    let chain = db.cf_handle(CHAIN).expect("every column family is opened with the store");
+    let damaged = || "the lowest height".to_owned();
+    let base = match db.get_cf(chain, BASE_KEY)? {
+        Some(bytes) => records::decode::<Base>(&bytes, damaged)?.0,
+        None => Height::new(1),
+    };
+    // A start reads the block of the checkpoint.
+    if base > end.checkpoint.next() {
+        return Err(StoreError::damaged(damaged()));
+    }
+    Ok(base)
 }

@@ -30,7 +30,7 @@ pub struct Kept {
 /// [`OpenError`] where a node runs on the directory, or the store is missing, damaged, or of
 /// another chain: its votes cannot be saved then.
 pub fn keep_votes(directory: &Path, chain_id: Digest) -> Result<Kept, OpenError> {
-    if !directory.join(open::DATABASE).exists() {
+    if !open::is_there(directory) {
         return Ok(Kept { record: false, blocks: 0 });
     }
     let _lock = DirectoryLock::acquire(directory)?;
@@ -73,7 +73,7 @@ pub fn forget(directory: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let _lock = DirectoryLock::acquire(directory)?;
-    for name in [open::DATABASE, open::UNFINISHED] {
+    for name in [open::DATABASE, open::UNFINISHED, open::REPLACED] {
         let path = directory.join(name);
         if path.exists() {
             std::fs::remove_dir_all(&path).map_err(|source| OpenError::Io { path, source })?;

@@ -5,5 +5,8 @@ mod fixture;
 mod log;
 mod offline;
 mod opening;
+mod prune;
 mod reading;
 mod restart;
+mod snapshot;
+mod snapshot_file;

@@ -30,6 +30,12 @@ fn key(bucket: u8, segment: Height) -> [u8; 9] {
     key
 }
 
+/// The keys of a bucket, from the first up to, without, the second, of the segments that lead only
+/// to blocks below a height.
+pub(super) fn segments_below(bucket: u8, height: Height) -> ([u8; 9], [u8; 9]) {
+    (key(bucket, Height::new(0)), key(bucket, height))
+}
+
 /// The keys and values of a new segment. Buckets without entries are left out.
 pub(super) fn segment<'a>(
     number: Height,

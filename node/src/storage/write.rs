@@ -7,9 +7,12 @@ use chain::block::{BlockKind, SealedBlock};
 use chain::codec::{self, Bounded};
 use chain::finality::FinalityProof;
 use chain::ledger::Executed;
+use chain::light::FinalityPath;
 use chain::receipt::Receipt;
+use chain::state::{RecordKey, RecordValue};
 use chain::transaction::Transaction;
 use chain::types::{Height, View};
+use chain::validator::ValidatorSet;
 use genesis::config::StorageConfig;
 use rocksdb::{WriteBatch, WriteOptions};
 
@@ -18,7 +21,7 @@ use super::columns::{
 };
 use super::error::StoreError;
 use super::recent::places;
-use super::records::{EpochStart, EvidenceList, ModeChangeRecord};
+use super::records::{EpochOpening, EvidenceList, ModeChangeRecord};
 use super::{Store, Writer, tx_index};
 
 /// How much may be committed before the state is written out: bounds what a start must replay.
@@ -195,8 +198,12 @@ impl Store {
             batch.put_cf(chain, ByHeight::Evidence.key(height), list);
         }
         if header.kind == BlockKind::Barrier {
-            let start = EpochStart { height, hash, mode: header.mode };
-            batch.put_cf(chain, columns::epoch_key(header.epoch.next()), codec::encode(&start));
+            let opening = EpochOpening {
+                barrier: header.clone(),
+                finality: proof.clone().map(FinalityPath::from),
+                validators: next_set(block, executed),
+            };
+            batch.put_cf(chain, columns::epoch_key(header.epoch.next()), codec::encode(&opening));
         }
         writer.note(block, executed);
     }
@@ -254,6 +261,16 @@ fn mode_change(writer: &Writer, block: &SealedBlock) -> Option<ModeChangeRecord>
         // A parent of an earlier epoch: every view of this one so far was left.
         since: if writer.position.0 == header.epoch { writer.position.1 } else { View::default() },
     })
+}
+
+/// The set that a barrier makes.
+fn next_set(barrier: &SealedBlock, executed: &Executed) -> ValidatorSet {
+    let key = RecordKey::Validators(barrier.header.epoch.next());
+    let set = executed.changes.iter().find_map(|change| match change {
+        (changed, Some(RecordValue::Validators(set))) if *changed == key => Some((**set).clone()),
+        _ => None,
+    });
+    set.unwrap_or_else(|| panic!("a barrier makes a validator set: {barrier:?}"))
 }
 
 fn evidence_in(block: &SealedBlock) -> Vec<chain::evidence::Evidence> {

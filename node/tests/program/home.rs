@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use chain::access::AccessMode;
 use chain::types::{Amount, Digest};
 use consensus::registry::EngineName;
 use genesis::network::{DerivedAccounts, Plan, Ports};
@@ -64,6 +65,7 @@ impl Home {
             time_ms: 1_700_000_000_000,
             consensus: ConsensusParameters::default(),
             limits: Limits::default(),
+            access: AccessMode::Open,
             // Not used: the flags of a run ask for free ones.
             ports: vec![Ports { p2p: 1, rpc: 2 }],
             accounts: 0,

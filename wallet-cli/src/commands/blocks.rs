@@ -8,8 +8,10 @@ use crate::args::{Global, Watch};
 use crate::connection::Node;
 use crate::failure::Outcome;
 use crate::output::{Output, facts, table, text_or_hex};
+use crate::verification::warn_unproven;
 
 pub(super) async fn show(global: &Global, block: BlockRef) -> Outcome<()> {
+    warn_unproven(global, "the block is what the node says");
     let block = Node::choose(global.rpc.as_deref())?.block(block).await?;
     Output { json: global.json }.result(&block, || describe(&block));
     Ok(())
@@ -73,12 +75,16 @@ fn action(content: &TxContent) -> String {
             TxBody::CompareAndSwap { key, .. } => {
                 format!("{sender} swaps {}", text_or_hex(&key.0))
             }
-            TxBody::Governance { .. } => format!("{sender} proposes a governance action"),
+            TxBody::Hidden { namespace } => format!("{sender} writes to {namespace}"),
+            TxBody::Namespace { name, .. } => format!("{sender} changes the namespace {name}"),
+            TxBody::RotateKey { .. } => format!("{sender} changes its key"),
+            TxBody::Governance { .. } => format!("{sender} takes part in governance"),
         },
     }
 }
 
 pub(super) async fn watch(global: &Global, watch: &Watch) -> Outcome<()> {
+    warn_unproven(global, "the blocks are what the node says");
     let output = Output { json: global.json };
     let node = Node::choose(global.rpc.as_deref())?;
     let (_client, mut blocks) = node.watch(watch.status.into()).await?;

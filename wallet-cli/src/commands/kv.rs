@@ -1,6 +1,6 @@
 //! `kv`: the key-value store.
 
-use chain::transaction::Body;
+use chain::transaction::{Body, Expected};
 use node_api::HexBytes;
 use node_api::kv::{KvEntry, KvPage};
 use node_api::limits::MAX_SCAN;
@@ -11,6 +11,7 @@ use crate::connection::Node;
 use crate::failure::{Failure, Outcome};
 use crate::output::{Output, table, text_or_hex};
 use crate::submission;
+use crate::verification::{Proven, Verification, warn_unproven};
 
 pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
     match command {
@@ -35,7 +36,11 @@ pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
                     format!("is {}", text_or_hex(expected))
                 })
             );
-            let body = Body::CompareAndSwap { key, expected, value };
+            let body = Body::CompareAndSwap {
+                key,
+                expected: expected.map_or(Expected::Absent, Expected::Value),
+                value,
+            };
             submission::run(global, &sending, body, &summary).await
         }
         KvCommand::Get { key, form } => get(global, bytes(&key, form)?, form).await,
@@ -46,7 +51,7 @@ pub(super) async fn run(global: &Global, command: KvCommand) -> Outcome<()> {
     }
 }
 
-fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
+pub(super) fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
     if !form.hex {
         return Ok(text.as_bytes().to_vec());
     }
@@ -56,19 +61,35 @@ fn bytes(text: &str, form: Form) -> Outcome<Vec<u8>> {
 }
 
 async fn get(global: &Global, key: Vec<u8>, form: Form) -> Outcome<()> {
-    let answer = Node::choose(global.rpc.as_deref())?.kv_get(key).await?;
+    let verification = Verification::from(global)?;
+    let node = Node::choose(global.rpc.as_deref())?;
+    let mut answer = node.kv_get(key.clone()).await?;
+    let mut proven = None;
+    if let Some(verification) = &verification {
+        let (said, height) = (answer.value.as_ref(), answer.height);
+        let key = HexBytes(key);
+        let Proven { value, block } = verification.entry(&node, &key, said, height).await?;
+        let (value, version) = value.map(|entry| (HexBytes(entry.value), entry.version)).unzip();
+        (answer.key, answer.value, answer.version) = (key, value, version);
+        (answer.height, answer.block) = (block.height, block.hash);
+        proven = Some(block);
+    }
     let Some(value) = &answer.value else {
         let message = format!("there is no key {}", text_or_hex(&answer.key.0));
         return Err(Failure::refused(Some("not_found".to_owned()), message)
             .with("key", &answer.key)
             .with("height", answer.height));
     };
-    let object = json!({
+    let mut object = json!({
         "key": answer.key,
         "value": value,
         "text": as_text(value),
+        "version": answer.version,
         "height": answer.height,
     });
+    if let Some(block) = proven {
+        object["proven"] = json!(block);
+    }
     Output { json: global.json }
         .result(&object, || if form.hex { value.to_string() } else { text_or_hex(&value.0) });
     Ok(())
@@ -86,7 +107,7 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
     let height = loop {
         let left = limit.saturating_sub(entries.len() as u32);
         let page = node.kv_scan(prefix.clone(), next.take(), left.clamp(1, MAX_SCAN)).await?;
-        let KvPage { entries: more, next: following, height } = page;
+        let KvPage { entries: more, next: following, height, .. } = page;
         let empty = more.is_empty();
         entries.extend(more);
         next = following;
@@ -94,12 +115,17 @@ async fn list(global: &Global, prefix: Vec<u8>, start: Option<Vec<u8>>, limit: u
             break height;
         }
     };
+    if let Some(verification) = Verification::from(global)? {
+        entries = verification.entries(&node, &prefix, entries, height).await?;
+        warn_unproven(global, "that no other key begins like this is what the node says");
+    }
     let object = json!({
         "entries": entries
             .iter()
             .map(|entry| json!({
                 "key": entry.key,
                 "value": entry.value,
+                "version": entry.version,
                 "key_text": as_text(&entry.key),
                 "value_text": as_text(&entry.value),
             }))

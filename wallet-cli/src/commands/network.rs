@@ -1,6 +1,7 @@
 //! `status` and `validators`: who leads, in which mode, and why.
 
 use chain::block::Mode;
+use chain::light::ProvenBlock;
 use chain::types::{Height, ValidatorIndex};
 use node_api::chain::{ChainStatus, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
@@ -10,6 +11,7 @@ use crate::args::Global;
 use crate::connection::Node;
 use crate::failure::Outcome;
 use crate::output::{Output, facts, printable, table, worth, yes_no};
+use crate::verification::{Verification, describe, warn_unproven};
 
 /// What `status` prints.
 #[derive(Serialize)]
@@ -31,9 +33,12 @@ struct ValidatorsReport {
     leader_name: Option<String>,
     mode: Option<Mode>,
     height_final: Height,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proven: Option<ProvenBlock>,
 }
 
 pub(super) async fn status(global: &Global) -> Outcome<()> {
+    warn_unproven(global, "all of this is what the node says");
     let node = Node::choose(global.rpc.as_deref())?;
     let (chain, consensus, list) =
         tokio::try_join!(node.status(), node.consensus(), node.validators())?;
@@ -87,10 +92,17 @@ fn mode(mode: Option<Mode>, reason: &str) -> String {
 
 pub(super) async fn validators(global: &Global) -> Outcome<()> {
     let node = Node::choose(global.rpc.as_deref())?;
+    let verification = Verification::from(global)?;
     let (chain, list) = tokio::try_join!(node.status(), node.validators())?;
+    let proven = match &verification {
+        Some(verification) => Some(verification.validators(&node, &list).await?),
+        None => None,
+    };
+    let names = "names, who leads, who signed last and who is connected are what the node says";
+    warn_unproven(global, names);
     let leader_name = list.leader.map(|leader| name(&list, leader));
-    let report =
-        ValidatorsReport { leader_name, mode: chain.mode, height_final: chain.height_final, list };
+    let (mode, height_final) = (chain.mode, chain.height_final);
+    let report = ValidatorsReport { leader_name, mode, height_final, proven, list };
     Output { json: global.json }.result(&report, || describe_validators(&report));
     Ok(())
 }
@@ -110,8 +122,10 @@ fn describe_validators(report: &ValidatorsReport) -> String {
         ]
     });
     let titles = ["index", "name", "leads", "jailed", "signed last", "connected", "consensus key"];
+    let proven = report.proven.as_ref();
+    let proven = proven.map_or_else(String::new, |block| format!("\nproven {}", describe(block)));
     format!(
-        "epoch {}, {}final height {}; n = {}, f = {}, quorum {}, fast quorum {}\n{}",
+        "epoch {}, {}final height {}; n = {}, f = {}, quorum {}, fast quorum {}\n{}{proven}",
         list.epoch,
         report.mode.map_or_else(String::new, |mode| format!("mode {mode}, ")),
         report.height_final,

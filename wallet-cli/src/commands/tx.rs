@@ -1,18 +1,20 @@
 //! `tx`: what became of a transaction.
 
-use node_api::transaction::TxStatus;
-
 use crate::args::{Global, TxCommand};
-use crate::connection::Node;
 use crate::failure::Outcome;
 use crate::output::{Output, facts, worth};
-use crate::submission::{settle, state_name};
+use crate::submission::{Known, Pursuit, state_name};
+use crate::verification;
 
 pub(super) async fn run(global: &Global, command: TxCommand) -> Outcome<()> {
-    let node = Node::choose(global.rpc.as_deref())?;
+    let pursuit = Pursuit::new(global)?;
     let status = match command {
-        TxCommand::Status { hash } => node.tx_status(hash, None).await?,
-        TxCommand::Wait { hash, until, timeout } => settle(&node, hash, until, timeout, None)
+        TxCommand::Status { hash } => {
+            let status = pursuit.node.tx_status(hash, None).await?;
+            pursuit.believe(hash, status).await?
+        }
+        TxCommand::Wait { hash, until, timeout } => pursuit
+            .settle(hash, until, timeout, None)
             .await
             .map_err(|failure| failure.with("hash", hash))?,
     };
@@ -20,7 +22,8 @@ pub(super) async fn run(global: &Global, command: TxCommand) -> Outcome<()> {
     Ok(())
 }
 
-fn describe(status: &TxStatus) -> String {
+fn describe(known: &Known) -> String {
+    let status = &known.status;
     let mut rows = vec![
         ("transaction", status.hash.to_string()),
         ("status", state_name(status.status).to_owned()),
@@ -38,5 +41,6 @@ fn describe(status: &TxStatus) -> String {
     if let Some(reason) = reason {
         rows.push(("reason", reason));
     }
+    rows.extend(known.proven.as_ref().map(|block| ("proven", verification::describe(block))));
     facts(rows)
 }

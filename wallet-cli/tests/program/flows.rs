@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use crate::fake_node::{CHAIN, FakeNode, Fate, address};
 use crate::wallet::{Wallet, finish};
-use chain::transaction::Body;
+use chain::transaction::{Body, Expected};
 use chain::types::Amount;
 
 fn start() -> (FakeNode, Wallet) {
@@ -146,10 +146,10 @@ fn the_key_value_store_is_written_and_read() {
         [
             Body::CompareAndSwap {
                 key: b"colour".to_vec(),
-                expected: Some(b"blue".to_vec()),
+                expected: Expected::Value(b"blue".to_vec()),
                 value: b"red".to_vec()
             },
-            Body::CompareAndSwap { key: vec![0, 0xff], expected: None, value: vec![1] },
+            Body::CompareAndSwap { key: vec![0, 0xff], expected: Expected::Absent, value: vec![1] },
             Body::Delete { key: b"colour".to_vec() },
         ]
     );

@@ -7,6 +7,7 @@ use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::Verifier;
 use chain::evidence::Evidence;
 use chain::genesis::genesis_state;
+use chain::governance::Parameters;
 use chain::ledger::{self, BuildLimits, BuildTask, Ledger, MAX_CLOCK_LEAD_MS, Tip};
 use chain::mempool::{Mempool, MempoolLimits, VerifiedTransaction};
 use chain::state::{RecordValue, State};
@@ -36,7 +37,8 @@ impl LedgerState {
     /// Every client has the same wealth.
     pub fn genesis(validators: ValidatorSet, clients: impl IntoIterator<Item = Address>) -> Self {
         let balances = clients.into_iter().map(|client| (client, Amount::new(WEALTH)));
-        let state = genesis_state(balances, validators).expect("clients have different keys");
+        let state = genesis_state(balances, validators, Parameters::default(), [])
+            .expect("clients have different keys");
         Self { tip: None, state }
     }
 

@@ -240,7 +240,7 @@ pub(crate) fn signed(
     body: Body,
 ) -> SignedTransaction {
     let expiry = Height::new(MempoolLimits::LIFETIME);
-    Payload { chain_id, sender: signer.public(), nonce, expiry, body }.sign(signer)
+    Payload { chain_id, account: None, sender: signer.public(), nonce, expiry, body }.sign(signer)
 }
 
 /// A client's transaction: a write of one sender.

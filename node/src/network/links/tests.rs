@@ -11,7 +11,7 @@ use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::*;
-use crate::network::Waited;
+use crate::network::{Open, Waited};
 
 const CASES: usize = 10_000;
 
@@ -33,6 +33,7 @@ fn certificate() -> Certificate {
 fn block() -> SealedBlock {
     let payload = Payload {
         chain_id: Digest([1; 32]),
+        account: None,
         sender: PublicKey([2; 32]),
         nonce: 3,
         expiry: Height::new(4),
@@ -122,7 +123,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let id = PeerId::random();
-        let book = Book::new(PeerId::random(), 1024);
+        let book = Book::new(PeerId::random(), 1024, Arc::new(Open));
         book.set_members([id]);
         let peer = book.get(&id).unwrap();
         Self { book, inbox: Inbox::new(), peer }

@@ -8,7 +8,7 @@ fn transaction(nonce: u64, value: usize) -> SignedTransaction {
     let key = Keypair::from_seed(&[3; 32]);
     let body = Body::Put { key: vec![1], value: vec![0; value] };
     let (chain_id, expiry) = (Digest([1; 32]), Height::new(9));
-    Payload { chain_id, sender: key.public(), nonce, expiry, body }.sign(&key)
+    Payload { chain_id, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
 }
 
 fn batches(batcher: &Batcher) -> Vec<Batch> {

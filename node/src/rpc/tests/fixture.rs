@@ -4,12 +4,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::chain::access::AccessMode;
 use ::chain::block::{Block, Header, Justification, Mode, SealedBlock, proposal_digest};
 use ::chain::certificate::{Ballot, Certificate, Signatures, VoteKind};
 use ::chain::codec;
 use ::chain::crypto::{Ed25519, Keypair, Signer as _};
 use ::chain::finality::FinalityProof;
-use ::chain::ledger::BuildLimits;
 use ::chain::mempool::MempoolLimits;
 use ::chain::transaction::{Body, Payload, SignedTransaction};
 use ::chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
@@ -17,15 +17,16 @@ use ::consensus::application::{Application as _, BuildKind, BuildRequest, Commit
 use ::consensus::engine::{Event, Role, Status};
 use ::consensus::registry::EngineName;
 use genesis::Genesis;
-use genesis::spec::{GenesisBalance, GenesisValidator};
+use genesis::spec::{GenesisBalance, GenesisValidator, GovernanceParameters};
 use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use node_api::HexBytes;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use super::super::*;
 use crate::application::NodeApplication;
 use crate::pool::PoolHooks;
+use crate::snapshot::UpkeepHandle;
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 
 /// Somebody with money.
@@ -63,7 +64,11 @@ pub(super) struct Fixture {
     pub(super) view: ChainView,
     pub(super) status: watch::Sender<Status>,
     pub(super) events: broadcast::Sender<Event>,
+    pub(super) consensus: ConsensusHandle,
+    /// Notified when a read waits for a quorum.
+    pub(super) reading: Arc<Notify>,
     pub(super) peers: Arc<FakePeers>,
+    pub(super) sync: watch::Sender<SyncProgress>,
     /// Of the next block.
     pub(super) mode: Mode,
     validator: Keypair,
@@ -73,13 +78,13 @@ pub(super) struct Fixture {
     _directory: tempfile::TempDir,
 }
 
-fn genesis_of(validator: &Keypair) -> Genesis {
+fn genesis_of(validator: &Keypair, engine: EngineName) -> Genesis {
     let key = |seed| Keypair::from_seed(&[seed; 32]).public();
     Genesis {
         format_version: Genesis::FORMAT_VERSION,
         chain: "test".into(),
         time_ms: 1_700_000_000_000,
-        engine: EngineName::Hybrid,
+        engine,
         consensus: Default::default(),
         limits: Default::default(),
         validators: vec![GenesisValidator {
@@ -88,6 +93,9 @@ fn genesis_of(validator: &Keypair) -> Genesis {
             network_key: key(102),
             governance_key: key(103),
         }],
+        access: AccessMode::Open,
+        governance: GovernanceParameters::default(),
+        roles: Vec::new(),
         balances: vec![GenesisBalance {
             address: alice().public().address(),
             amount: Amount::new(RICHES),
@@ -101,8 +109,12 @@ impl Fixture {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut RpcConfig)) -> Self {
+        Self::of(EngineName::Hybrid, change).await
+    }
+
+    pub(super) async fn of(engine: EngineName, change: impl FnOnce(&mut RpcConfig)) -> Self {
         let validator = Keypair::from_seed(&[101; 32]);
-        let genesis = genesis_of(&validator);
+        let genesis = genesis_of(&validator, engine);
         genesis.validate().unwrap();
         let start = GenesisState::new(&genesis).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -131,7 +143,7 @@ impl Fixture {
             opened.store,
             pool.clone(),
             view.clone(),
-            BuildLimits::default(),
+            UpkeepHandle::idle(),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
@@ -143,12 +155,19 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
         });
+        let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
+        let (sync_sender, sync) = watch::channel(heard);
+        let reading = Arc::new(Notify::new());
+        let asked = Arc::clone(&reading);
+        let consensus =
+            ConsensusHandle::fake(status_receiver, events.clone(), move || asked.notify_one());
         let context = Context {
             identity: Identity::new(&genesis, "tester", &genesis.validators[0].network_key),
             view: view.clone(),
             pool,
-            consensus: ConsensusHandle::fake(status_receiver, events.clone()),
+            consensus: consensus.clone(),
             peers: peers.clone(),
+            sync,
             metrics,
         };
         let mut config =
@@ -164,7 +183,10 @@ impl Fixture {
             view,
             status,
             events,
+            consensus,
+            reading,
             peers,
+            sync: sync_sender,
             mode: Mode::Fast,
             validator,
             _gossip: gossiped,
@@ -189,7 +211,8 @@ impl Fixture {
 
     pub(super) fn signed(&self, nonce: u64, body: Body) -> SignedTransaction {
         let (sender, expiry) = (alice().public(), Height::new(1000));
-        Payload { chain_id: self.genesis.hash(), sender, nonce, expiry, body }.sign(&alice())
+        Payload { chain_id: self.genesis.hash(), account: None, sender, nonce, expiry, body }
+            .sign(&alice())
     }
 
     pub(super) fn transfer(&self, nonce: u64, amount: u128) -> (Digest, HexBytes) {

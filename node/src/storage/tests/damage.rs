@@ -93,7 +93,7 @@ fn a_damaged_proof_of_the_last_block() {
 fn a_damaged_state_record() {
     let root = "the state: not what block 4 left behind";
     let richer = |db: &Tampering, _: &[SealedBlock]| {
-        let account = Account { balance: Amount::new(7), nonce: 4 };
+        let account = Account { balance: Amount::new(7), nonce: 4, key: None };
         let key = RecordKey::Account(chain::types::Address([3; 20]));
         db.put(STATE, codec::encode(&key), codec::encode(&RecordValue::Account(account)));
     };

@@ -11,6 +11,7 @@ use chain::crypto::{Ed25519, Keypair, Signer as _};
 use chain::evidence::Evidence;
 use chain::finality::FinalityProof;
 use chain::genesis::genesis_state;
+use chain::governance::Parameters;
 use chain::ledger::{BuildKind, BuildLimits, BuildTask, Ledger};
 use chain::mempool::VerifiedTransaction;
 use chain::transaction::{Body, Payload, SignedTransaction};
@@ -78,7 +79,7 @@ pub(super) fn genesis(chain_id: Digest) -> GenesisState {
     };
     let validators = ValidatorSet::new(Epoch::new(0), View::new(0), 0, [validator]);
     let balances = [(sender().public().address(), Amount::new(1_000_000))];
-    let state = genesis_state(balances, validators).unwrap();
+    let state = genesis_state(balances, validators, Parameters::default(), []).unwrap();
     GenesisState { chain_id, time_ms: 1_700_000_000_000, engine: EngineName::Hybrid, state }
 }
 
@@ -106,8 +107,14 @@ impl Chain {
 
     /// What a crash at this moment leaves behind: the files as they are, closed by nobody.
     pub(super) fn crashed(&self) -> Self {
+        let copied = self.elsewhere(|directory| copy(self.path(), directory));
+        Self { proposals: self.proposals.clone(), record: self.record, ..copied }
+    }
+
+    /// The same chain, its store made by `make` in another directory.
+    pub(super) fn elsewhere(&self, make: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        copy(self.path(), directory.path());
+        make(directory.path());
         Self {
             directory,
             genesis: self.genesis.clone(),
@@ -115,8 +122,8 @@ impl Chain {
             open: None,
             nonce: self.nonce,
             blocks: self.blocks.clone(),
-            proposals: self.proposals.clone(),
-            record: self.record,
+            proposals: Vec::new(),
+            record: None,
         }
     }
 
@@ -224,7 +231,8 @@ impl Chain {
         self.nonce += 1;
         let (chain_id, expiry) = (self.genesis.chain_id, Height::new(1_000_000));
         let body = Body::Put { key: nonce.to_be_bytes().to_vec(), value: vec![nonce as u8; bytes] };
-        Payload { chain_id, sender: sender().public(), nonce, expiry, body }.sign(&sender())
+        Payload { chain_id, account: None, sender: sender().public(), nonce, expiry, body }
+            .sign(&sender())
     }
 
     /// The executed block of a draft.
@@ -387,7 +395,7 @@ impl Tampering {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::crypto::Keypair;
+use chain::governance::Parameters;
 use chain::quorum::Quorums;
 use chain::transaction::Transaction;
 use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
@@ -12,18 +13,19 @@ use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
 use jsonrpsee::{PendingSubscriptionSink, RpcModule};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
-use node_api::chain::{ChainStatus, EvidenceRecord, ValidatorInfo, ValidatorList};
+use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
-use node_api::kv::{KvEntry, KvPage, KvValue};
+use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
 use node_api::{
-    AccountApiServer, ChainApiServer, ConsensusApiServer, ErrorCode, HexBytes, KvApiServer,
-    TxApiServer,
+    AccountApiServer, ChainApiServer, ConsensusApiServer, ErrorCode, GovernanceApiServer, HexBytes,
+    KvApiServer, TxApiServer,
 };
 
-use super::CHAIN;
+use super::governance::QUORUM;
 use super::ledger::{Ledger, refuse};
+use super::{CHAIN, validator as validator_seed};
 
 #[derive(Clone)]
 pub(super) struct Api(pub(super) Arc<Mutex<Ledger>>);
@@ -33,13 +35,14 @@ impl Api {
         let mut module = RpcModule::new(());
         module.merge(ChainApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(AccountApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(GovernanceApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(KvApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(TxApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(ConsensusApiServer::into_rpc(self.clone())).expect("distinct names");
         module
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().expect("no panic in the server")
     }
 }
@@ -57,6 +60,7 @@ impl ChainApiServer for Api {
             moniker: "node1".into(),
             peer_id: "12D3KooWfake".into(),
             validator: Some(ValidatorIndex::new(1)),
+            height_lowest: Height::new(1),
             height_final: height,
             hash: Digest([1; 32]),
             state_root: Digest([0xaa; 32]),
@@ -70,6 +74,7 @@ impl ChainApiServer for Api {
             peers: 3,
             pending: 0,
             synced: true,
+            sync: SyncStatus { fetching: false, target: height, peers: 3, heard: 4 },
         })
     }
 
@@ -105,7 +110,7 @@ impl ChainApiServer for Api {
 
     async fn validators(&self, _: Option<Epoch>) -> RpcResult<ValidatorList> {
         let validator = |index: u16| {
-            let key = Keypair::from_seed(&[200 + index as u8; 32]).public();
+            let key = Keypair::from_seed(&[validator_seed(index as u8); 32]).public();
             ValidatorInfo {
                 index: ValidatorIndex::new(index),
                 name: Some(format!("node{index}")),
@@ -117,6 +122,7 @@ impl ChainApiServer for Api {
                 accused: index == 2,
                 since: Epoch::new(0),
                 signed_last: Some(true),
+                took_part: Some(Height::new(9)),
                 connected: true,
             }
         };
@@ -178,39 +184,39 @@ impl AccountApiServer for Api {
             balance: Amount::new(ledger.balances.get(&address).copied().unwrap_or(0)),
             nonce,
             next_nonce: nonce,
+            key: ledger.keys.get(&address).copied(),
+            roles: ledger.governance.roles(&address),
             height: Height::new(ledger.height),
         })
     }
 }
 
 #[async_trait]
-impl KvApiServer for Api {
-    async fn get(&self, key: HexBytes) -> RpcResult<KvValue> {
+impl GovernanceApiServer for Api {
+    async fn proposals(&self, status: Option<ProposalFilter>) -> RpcResult<ProposalList> {
         let ledger = self.ledger();
-        let value = ledger.store.get(&key.0).cloned().map(HexBytes);
-        Ok(KvValue { key, value, height: Height::new(ledger.height) })
+        let all = status == Some(ProposalFilter::All);
+        let mut proposals = ledger.governance.proposals(ledger.height);
+        proposals.retain(|proposal| all || proposal.status.is_pending());
+        Ok(ProposalList { proposals, height: Height::new(ledger.height) })
     }
 
-    async fn scan(
-        &self,
-        prefix: HexBytes,
-        start: Option<HexBytes>,
-        limit: Option<u32>,
-    ) -> RpcResult<KvPage> {
+    async fn proposal(&self, id: u64) -> RpcResult<ProposalInfo> {
         let ledger = self.ledger();
-        let start = start.unwrap_or_else(|| prefix.clone()).0;
-        // Small pages, so that clients must ask again.
-        let limit = limit.unwrap_or(2).min(2) as usize;
-        let mut found =
-            ledger.store.range(start..).filter(|(key, _)| key.starts_with(&prefix.0)).map(
-                |(key, value)| KvEntry {
-                    key: HexBytes(key.clone()),
-                    value: HexBytes(value.clone()),
-                },
-            );
-        let entries = found.by_ref().take(limit).collect();
-        let next = found.next().map(|entry| entry.key);
-        Ok(KvPage { entries, next, height: Height::new(ledger.height) })
+        let mut proposals = ledger.governance.proposals(ledger.height);
+        proposals.retain(|proposal| proposal.id == id);
+        let missing = || refuse(ErrorCode::NotFound, &format!("there is no proposal {id}"));
+        Ok(proposals.pop().ok_or_else(missing)?)
+    }
+
+    async fn parameters(&self) -> RpcResult<GovernanceParameters> {
+        Ok(GovernanceParameters {
+            parameters: Parameters::default(),
+            epoch: Epoch::new(0),
+            validators: 4,
+            quorum: QUORUM,
+            height: Height::new(self.ledger().height),
+        })
     }
 }
 

@@ -1,0 +1,5 @@
+//! Proofs that hold, and everything that must not.
+
+mod files;
+mod lineages;
+mod maker;

@@ -1,0 +1,64 @@
+//! Answers what peers ask, from the store.
+
+use std::sync::Arc;
+
+use chain::codec;
+use chain::types::Height;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::protocol::{Request, Response, Status};
+use crate::network::Question;
+use crate::storage::{Store, StoreError};
+
+/// Questions that read the store at one time: the consensus thread needs it too.
+const READS: usize = 2;
+/// Bytes of blocks in one answer, about; a single block may have more.
+const RUN_BYTES: usize = 1024 * 1024;
+
+/// Lets so many questions read the store at one time.
+pub(super) fn reads() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(READS))
+}
+
+/// Waits until nothing reads any more, for ever.
+pub(super) async fn close(reads: &Semaphore) {
+    if let Ok(all) = reads.acquire_many(READS as u32).await {
+        all.forget();
+    }
+}
+
+/// Answers for ever.
+pub(super) async fn serve_forever(
+    mut questions: mpsc::Receiver<Question>,
+    store: Store,
+    reads: Arc<Semaphore>,
+) {
+    while let Some(question) = questions.recv().await {
+        let Ok(request) = codec::decode(&question.bytes) else {
+            continue;
+        };
+        let permit = Arc::clone(&reads).acquire_owned().await;
+        let permit = permit.expect("nobody closes this semaphore");
+        let store = store.clone();
+        // The answer is on its own; reading ends by itself.
+        drop(tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            match answer(&store, request) {
+                Ok(response) => question.answer(codec::encode(&response)),
+                Err(error) => tracing::error!(%error, "cannot answer a peer"),
+            }
+        }));
+    }
+}
+
+fn answer(store: &Store, request: Request) -> Result<Response, StoreError> {
+    Ok(match request {
+        Request::Status => {
+            let (height, hash) = store.final_tip();
+            Response::Status(Status { height, hash, lowest: Height::new(1) })
+        }
+        Request::Finals { from, until } => {
+            Response::Finals(store.final_run_until(from, until, RUN_BYTES)?)
+        }
+    })
+}

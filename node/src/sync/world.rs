@@ -1,0 +1,128 @@
+//! What catching up needs of the node around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chain::codec;
+use chain::types::{Digest, Height};
+use chain::validator::ValidatorSet;
+use consensus::application::Finals;
+use consensus::engine::{Engine, Status};
+use tokio::sync::{Mutex, watch};
+
+use super::protocol::{Request, Response};
+use crate::chain_view::ChainView;
+use crate::network::{AskError, Inbox, NetworkHandle, PeerId, Reachable};
+
+/// Where this node stands.
+#[derive(Clone, Debug)]
+pub(super) struct Here {
+    pub(super) height: Height,
+    pub(super) hash: Digest,
+    /// The set in force above.
+    pub(super) set: ValidatorSet,
+    /// Whether this node is in it, by the keys it runs with.
+    pub(super) is_member: bool,
+}
+
+/// Why a peer's answer is no use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error("an answer that is none: {0}")]
+    Malformed(String),
+}
+
+/// The node around the catching up.
+pub(super) trait World: Send + Sync + 'static {
+    fn here(&self) -> Here;
+    /// The greatest final height that gossip showed.
+    fn best_final(&self) -> Height;
+    fn reachable(&self) -> Vec<Reachable>;
+    /// Asks a peer; also how long the answer was.
+    fn ask(
+        &self,
+        peer: PeerId,
+        request: Request,
+        patience: Duration,
+    ) -> impl Future<Output = Result<(Response, usize), Failed>> + Send;
+    /// Gives a run of so many bytes to the engine.
+    fn feed(&self, finals: Finals, bytes: usize) -> impl Future<Output = ()> + Send;
+    /// Notes that a peer lied.
+    fn blame(&self, peer: &PeerId, why: &str);
+    /// Ends when something above may have changed.
+    fn changed(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// A running node.
+pub(super) struct NodeWorld<E: Engine> {
+    view: ChainView,
+    network: NetworkHandle,
+    inbox: Arc<Inbox<E::Message>>,
+    status: watch::Receiver<Status>,
+    /// What was seen of the engine's status and of gossip so far.
+    changes: Mutex<(watch::Receiver<Status>, watch::Receiver<Height>)>,
+}
+
+impl<E: Engine> NodeWorld<E> {
+    pub(super) fn new(
+        view: ChainView,
+        network: NetworkHandle,
+        inbox: Arc<Inbox<E::Message>>,
+        status: watch::Receiver<Status>,
+    ) -> Self {
+        let changes = Mutex::new((status.clone(), network.best_final_changes()));
+        Self { view, network, inbox, status, changes }
+    }
+}
+
+impl<E: Engine> World for NodeWorld<E> {
+    fn here(&self) -> Here {
+        let head = self.view.head();
+        let is_member = self.status.borrow().me.is_some();
+        let set = head.state.validators().clone();
+        Here { height: head.height, hash: head.hash, set, is_member }
+    }
+
+    fn best_final(&self) -> Height {
+        self.network.best_final()
+    }
+
+    fn reachable(&self) -> Vec<Reachable> {
+        self.network.reachable()
+    }
+
+    async fn ask(
+        &self,
+        peer: PeerId,
+        request: Request,
+        patience: Duration,
+    ) -> Result<(Response, usize), Failed> {
+        let bytes = self.network.ask(peer, &codec::encode(&request), patience).await?;
+        let len = bytes.len();
+        let decoded = tokio::task::spawn_blocking(move || codec::decode(&bytes)).await;
+        let decoded = decoded.map_err(|error| Failed::Malformed(error.to_string()))?;
+        decoded.map(|it| (it, len)).map_err(|error| Failed::Malformed(error.to_string()))
+    }
+
+    async fn feed(&self, finals: Finals, bytes: usize) {
+        let message = E::finals_message(finals);
+        self.inbox.put(self.network.me(), message, bytes).await;
+    }
+
+    fn blame(&self, peer: &PeerId, why: &str) {
+        self.network.report_lie(peer, why);
+    }
+
+    async fn changed(&self) {
+        let mut changes = self.changes.lock().await;
+        let (status, best) = &mut *changes;
+        // A part that ended will never change again.
+        tokio::select! {
+            Ok(()) = status.changed() => {}
+            Ok(()) = best.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+}
