@@ -11,9 +11,9 @@ use crate::access::{Role, Roles};
 use crate::crypto::PublicKey;
 use crate::execute::Executor;
 use crate::governance::{
-    Change, GovernanceAction, Parameters, Proposal, ProposalId, ProposalStatus,
+    Change, GovernanceAction, Parameter, Parameters, Proposal, ProposalId, ProposalStatus,
+    RECENT_BLOCKS,
 };
-use crate::governance::{Parameter, RECENT_BLOCKS};
 use crate::receipt::GovernanceRefusal;
 use crate::state::{RecordKey, RecordValue};
 use crate::types::{Address, Digest, Height};
