@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{self, ChainAccess};
+use super::begin;
 use super::gossip;
 use super::layer::{LayerContext, OutboxLayer};
 use super::observer::ChainObserver;
@@ -74,6 +75,7 @@ impl<E: Engine> Node<E> {
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
+        begin::begin::<E>(&home, &config, &keys, &genesis, &stop).await?;
         let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
@@ -132,6 +134,7 @@ impl<E: Engine> Node<E> {
         let sync = SyncService::start::<E>(sync::Parts {
             view: view.clone(),
             store,
+            snapshots: upkeep.source.clone(),
             network: network.handle.clone(),
             inbox: Arc::clone(&network.inbox),
             status: consensus.handle.status(),
@@ -242,6 +245,13 @@ fn own_place(validators: &ValidatorSet, keys: &Keys) -> Result<Option<ValidatorI
     }
 }
 
+/// # Errors
+/// [`NodeError::Address`].
+pub(super) fn parse_address(text: &str) -> Result<Multiaddr, NodeError> {
+    text.parse()
+        .map_err(|error| NodeError::Address { what: text.to_owned(), error: format!("{error}") })
+}
+
 async fn start_network<M: EngineMessage>(
     config: &NodeConfig,
     chain_id: Digest,
@@ -251,15 +261,11 @@ async fn start_network<M: EngineMessage>(
     verifier: Arc<dyn Verifier>,
     access: Arc<dyn AccessPolicy>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
-    let parse = |text: &String| {
-        text.parse::<Multiaddr>()
-            .map_err(|error| NodeError::Address { what: text.clone(), error: error.to_string() })
-    };
     let network = NetworkConfig {
         chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
-        listen: parse(&config.p2p.listen)?,
-        peers: config.p2p.peers.iter().map(parse).collect::<Result<_, _>>()?,
+        listen: parse_address(&config.p2p.listen)?,
+        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
         validators: validators.clone(),
         fault_model,
         verifier,

@@ -41,6 +41,8 @@ const FAR: u64 = 2 * Finals::MAX_BLOCKS as u64;
 const STUCK: Duration = Duration::from_secs(3);
 /// Runs that the engine has and did not commit yet, at most.
 const MAX_FED: usize = 2;
+/// How often it is said that nobody keeps the blocks that are missing.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// An engine that does not commit what it has for so long is given it again.
 const UNMOVED: Duration = Duration::from_secs(20);
 
@@ -83,6 +85,8 @@ pub(super) struct Fetcher<W> {
     moved: (Height, Instant),
     progress: watch::Sender<SyncProgress>,
     meter: Meter,
+    /// When it was said last that nobody keeps the blocks that are missing.
+    complained: Option<Instant>,
 }
 
 /// The chain does not have the block that it must have: nothing more can be done.
@@ -111,6 +115,7 @@ impl<W: World> Fetcher<W> {
             moved: (root, Instant::now()),
             progress,
             meter: Meter::new(),
+            complained: None,
         }
     }
 
@@ -149,6 +154,7 @@ impl<W: World> Fetcher<W> {
             self.ask_for_runs(now);
             self.feed(&here).await?;
             self.meter.note(here.height, &progress, now);
+            self.complain_of_pruned(here.height.next(), now);
         } else if !self.window.is_empty() {
             self.start_over(here.height);
             self.meter.rest();
@@ -169,6 +175,17 @@ impl<W: World> Fetcher<W> {
             tracing::warn!(%height, "the engine took no final blocks: they are fetched again");
             self.moved.1 = now;
             self.start_over(height);
+        }
+    }
+
+    fn complain_of_pruned(&mut self, next: Height, now: Instant) {
+        let lately = self.complained.is_some_and(|at| now < at + COMPLAIN_EVERY);
+        if !lately && self.peers.have_pruned(next) {
+            self.complained = Some(now);
+            tracing::warn!(
+                height = %next,
+                "every peer has deleted the next block: begin with a snapshot (node run --sync snapshot)"
+            );
         }
     }
 
@@ -352,7 +369,7 @@ async fn ask_for_run<W: World>(
     let (finals, bytes) = match world.ask(peer, request, RUN_PATIENCE).await {
         Ok((Response::Finals(Some(finals)), bytes)) => (finals, bytes),
         Ok((Response::Finals(None), _)) => return Answer::Empty,
-        Ok((Response::Status(_), _)) => return Answer::Lie(Lie("an answer to another question")),
+        Ok(_) => return Answer::Lie(Lie("an answer to another question")),
         Err(error) => return Answer::Failed(error),
     };
     let checking = tokio::task::spawn_blocking(move || {

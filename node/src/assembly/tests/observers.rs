@@ -9,7 +9,8 @@ use consensus::hybrid::Message;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::network::{Multiaddr, Network, NetworkConfig, Open, PeerId};
+use crate::config::SyncMode;
+use crate::network::{MAX_ANSWER, Multiaddr, Network, NetworkConfig, Open, PeerId};
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 use crate::testing::signed_chain::Chain;
 
@@ -51,6 +52,16 @@ impl Cluster {
     fn observer(&self, peers: Vec<String>) -> Options {
         let home = Home::new(self._directory.path().join("observer"));
         home.create("observer", Some(&self.genesis())).unwrap();
+        Self::observer_in(home, peers)
+    }
+
+    /// The same home again, with the validators that run as its peers.
+    fn observer_again(&self) -> Options {
+        let home = Home::new(self._directory.path().join("observer"));
+        Self::observer_in(home, (0..3).map(|place| self.address(place)).collect())
+    }
+
+    fn observer_in(home: Home, peers: Vec<String>) -> Options {
         let mut config = home.config(&Overrides::default()).unwrap();
         config.p2p.listen = "/ip4/127.0.0.1/tcp/0".into();
         config.p2p.peers = peers;
@@ -87,7 +98,8 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
         let honest = handle.peers().into_iter().find(|peer| honest.to_string().contains(&peer.id));
         let honest: PeerId = honest.unwrap().id.parse().unwrap();
         while let Some(question) = questions.recv().await {
-            let Ok(mut answer) = handle.ask(honest, &question.bytes, PATIENCE).await else {
+            let Ok(mut answer) = handle.ask(honest, &question.bytes, MAX_ANSWER, PATIENCE).await
+            else {
                 continue;
             };
             // The first byte says what is asked: 0 is how far the other is.
@@ -140,6 +152,39 @@ async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_
     let height = observer.view.head().height;
     let synced = progress.wait_for(|progress| progress.is_synced(height, 0));
     tokio::time::timeout(PATIENCE, synced).await.unwrap().unwrap();
+    cluster.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_begins_with_a_snapshot_although_a_peer_gives_wrong_pieces() {
+    let mut cluster = Cluster::new();
+    cluster.give_history(BEFORE);
+    for place in 0..3 {
+        cluster.run(place).await;
+    }
+    let genesis = cluster.genesis();
+    let third = Home::new(&cluster.homes[3]);
+    let (liar, _lying) = lie(&third, &genesis, cluster.address(0)).await;
+    let mut peers: Vec<String> = (0..3).map(|place| cluster.address(place)).collect();
+    peers.push(format!("{}/p2p/{}", liar.addresses[0], liar.handle.me()));
+    let mut options = cluster.observer(peers);
+    options.config.sync.mode = SyncMode::Snapshot;
+    let began = Instant::now();
+    let observer = start(options).await.unwrap();
+    println!("{BEFORE} blocks by snapshot in {:.2} s", began.elapsed().as_secs_f64());
+    assert!(observer.view.head().height.get() >= BEFORE as u64);
+    assert!(observer.view.block_at(Height::new(1)).is_err(), "it never had the blocks below");
+
+    cluster.nodes.push(Some(observer));
+    let hashes = cluster.submit_transfers().await;
+    cluster.wait_final(&hashes).await;
+    cluster.wait_equal().await;
+    // And starts again from there, without looking for another snapshot for long.
+    let mut options = cluster.observer_again();
+    options.config.sync.mode = SyncMode::Snapshot;
+    cluster.stop(4).await;
+    cluster.nodes[4] = Some(start(options).await.unwrap());
+    cluster.wait_equal().await;
     cluster.stop_all().await;
 }
 
