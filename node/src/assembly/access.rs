@@ -1,5 +1,6 @@
 //! Who may connect, by the final state of the chain.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chain::access::{AccessMode, Role};
@@ -14,18 +15,19 @@ use crate::network::{AccessPolicy, NetworkHandle};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Lets the chain decide: anyone where its access is open, else the holders of the role observer.
-#[derive(Clone, Debug)]
-pub(super) struct ChainAccess(ChainView);
+/// The network outlives the store by a moment, so it has the state alone.
+#[derive(Debug)]
+pub(super) struct ChainAccess(RwLock<State>);
 
 impl ChainAccess {
-    pub(super) const fn new(view: ChainView) -> Self {
-        Self(view)
+    pub(super) const fn new(state: State) -> Self {
+        Self(RwLock::new(state))
     }
 }
 
 impl AccessPolicy for ChainAccess {
     fn admits(&self, node: &Address) -> bool {
-        admits(&self.0.head().state, node)
+        admits(&self.0.read().unwrap_or_else(PoisonError::into_inner), node)
     }
 }
 
@@ -34,16 +36,17 @@ fn admits(state: &State, node: &Address) -> bool {
     access == AccessMode::Open || state.roles(node).has(Role::Observer)
 }
 
-/// Sends guests away, for ever, once the chain admits them no more.
-pub(super) async fn recheck(view: ChainView, network: NetworkHandle) {
+/// Follows the final state for ever, and sends guests away once the chain admits them no more.
+pub(super) async fn follow(access: Arc<ChainAccess>, view: ChainView, network: NetworkHandle) {
     let mut tick = tokio::time::interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seen = view.head().state.root();
     loop {
         tick.tick().await;
-        let root = view.head().state.root();
-        if root != seen {
-            seen = root;
+        let head = view.head();
+        if head.state.root() != seen {
+            seen = head.state.root();
+            *access.0.write().unwrap_or_else(PoisonError::into_inner) = head.state.clone();
             network.recheck_access();
         }
     }

@@ -86,6 +86,7 @@ impl<E: Engine> Node<E> {
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
+        let access = Arc::new(ChainAccess::new(ledger.state().clone()));
         let (mut network, peers_transactions) = start_network(
             &config,
             chain_id,
@@ -93,7 +94,7 @@ impl<E: Engine> Node<E> {
             &validators,
             E::FAULT_MODEL,
             Arc::clone(&verifier),
-            Arc::new(ChainAccess::new(view.clone())),
+            Arc::clone(&access) as Arc<dyn AccessPolicy>,
         )
         .await?;
         let policy = UpkeepPolicy::from(&config.storage);
@@ -148,7 +149,7 @@ impl<E: Engine> Node<E> {
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
         gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
         gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
-        gossip.spawn(access::recheck(view.clone(), network.handle.clone()));
+        gossip.spawn(access::follow(access, view.clone(), network.handle.clone()));
         let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
         let status = consensus.handle.status();
         metrics.add_sources(Sources {
@@ -206,13 +207,13 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, mut gossip } = self;
         drop(admin);
         rpc.stop().await;
-        drop(gossip);
+        gossip.shutdown().await;
         sync.stop().await;
         consensus.stop().await;
-        drop(network);
+        network.stop().await;
         drop(upkeep);
         drop((pool, view));
     }

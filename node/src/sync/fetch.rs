@@ -12,8 +12,10 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::FaultModel;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::Counters;
 use super::check::{self, Lie};
@@ -76,7 +78,7 @@ pub(super) struct Fetcher<W> {
     counters: Counters,
     peers: Peers,
     window: Window,
-    asking: JoinSet<Outcome>,
+    asking: FuturesUnordered<BoxFuture<'static, Outcome>>,
     /// Last heights of the runs that the engine has and did not commit yet.
     fed: VecDeque<Height>,
     /// Height and hash of the last block that the engine was given.
@@ -109,7 +111,7 @@ impl<W: World> Fetcher<W> {
             counters,
             peers: Peers::default(),
             window: Window::new(root),
-            asking: JoinSet::new(),
+            asking: FuturesUnordered::new(),
             fed: VecDeque::new(),
             fed_tip: None,
             moved: (root, Instant::now()),
@@ -128,12 +130,7 @@ impl<W: World> Fetcher<W> {
             tokio::select! {
                 _ = tick.tick() => {}
                 () = world.changed() => {}
-                Some(outcome) = self.asking.join_next() => {
-                    // One that panicked said so; its peer is asked again when that is due.
-                    if let Ok(outcome) = outcome {
-                        self.take(outcome);
-                    }
-                }
+                Some(outcome) = self.asking.next() => self.take(outcome),
             }
             if let Err(wrong) = self.step().await {
                 return wrong;
@@ -230,14 +227,14 @@ impl<W: World> Fetcher<W> {
         let pause = if enough && !nobody_has_it { STATUS_EVERY } else { STATUS_SOON };
         for peer in self.peers.due_status(pause, now) {
             let world = Arc::clone(&self.world);
-            self.asking.spawn(async move {
+            self.asking.push(Box::pin(async move {
                 let answer = world.ask(peer, Request::Status, STATUS_PATIENCE).await;
                 let status = match answer {
                     Ok((Response::Status(status), _)) => Some(status),
                     _ => None,
                 };
                 Outcome::Status { peer, status }
-            });
+            }));
         }
     }
 
@@ -251,11 +248,11 @@ impl<W: World> Fetcher<W> {
             self.window.asked(wanted.piece, peer, now);
             self.peers.asked(&peer);
             let (world, rules, set) = (Arc::clone(&self.world), self.rules.clone(), set.clone());
-            self.asking.spawn(async move {
+            self.asking.push(Box::pin(async move {
                 let began = Instant::now();
                 let answer = ask_for_run(world.as_ref(), peer, wanted, rules, set).await;
                 Outcome::Run { peer, wanted, took: began.elapsed(), answer }
-            });
+            }));
         }
     }
 

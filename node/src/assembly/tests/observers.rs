@@ -38,7 +38,9 @@ impl Cluster {
                 &CancellationToken::new(),
             );
             let store = opened.unwrap().store;
-            chain.blocks.chunks(100).for_each(|blocks| store.commit_blocks(blocks).unwrap());
+            for proven in chain.blocks.split_inclusive(|item| item.proof.is_some()) {
+                store.commit_blocks(proven).unwrap();
+            }
         }
     }
 
