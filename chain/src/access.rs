@@ -68,6 +68,11 @@ pub enum Role {
     Reader,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Member, Self::Observer, Self::Reader];
+}
+
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -134,6 +139,15 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether an account may pass that `has` the roles it has.
+    pub fn lets_through(&self, account: &Address, has: impl FnOnce(Role) -> bool) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Role(role) => has(*role),
+            Self::Accounts(accounts) => accounts.contains(account),
+        }
+    }
+
     /// Most accounts in one rule.
     pub const MAX_ACCOUNTS: usize = 64;
 }

@@ -151,6 +151,32 @@ impl Bounded for Certificate {
     const MAX_BYTES: usize = 16 * 1024;
 }
 
+/// Who signed a certificate, without the signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+pub struct Signers {
+    /// Whose set the indices are of.
+    pub epoch: Epoch,
+    bitmap: [u8; Signers::BYTES],
+}
+
+impl Signers {
+    const BYTES: usize = ValidatorSet::MAX_SEATS.div_ceil(8);
+
+    /// Those of a certificate that was verified.
+    pub fn of(certificate: &Certificate) -> Self {
+        let mut bitmap = [0; Self::BYTES];
+        for (byte, claimed) in bitmap.iter_mut().zip(&certificate.signatures.bitmap) {
+            *byte = *claimed;
+        }
+        Self { epoch: certificate.ballot.position.epoch, bitmap }
+    }
+
+    pub fn contains(&self, index: ValidatorIndex) -> bool {
+        let place = index.as_usize();
+        self.bitmap.get(place / 8).is_some_and(|byte| byte & (1 << (place % 8)) != 0)
+    }
+}
+
 /// What a certificate is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

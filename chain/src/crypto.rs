@@ -61,6 +61,7 @@ pub enum Domain {
     Receipt,
     Evidence,
     Handshake,
+    ReadToken,
     Snapshot,
 }
 
@@ -90,6 +91,7 @@ impl Domain {
             Self::Receipt => b"catamaran/receipt/1",
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
+            Self::ReadToken => b"catamaran/read-token/1",
             Self::Snapshot => b"catamaran/snapshot/1",
         }
     }
@@ -175,6 +177,12 @@ impl Signer for Keypair {
 pub trait Verifier: Send + Sync {
     fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool;
 
+    /// Whether a key is one that a holder can sign with, and nobody else. True for every key of a
+    /// scheme that has no others.
+    fn is_usable(&self, _key: &PublicKey) -> bool {
+        true
+    }
+
     /// Verifies many: `result[i]` is what [`verify`](Self::verify) says of `items[i]`.
     fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {
         items.iter().map(|(key, digest, signature)| self.verify(key, digest, signature)).collect()
@@ -197,6 +205,11 @@ impl Verifier for Ed25519 {
             return false;
         };
         key.verify(&ed25519_zebra::Signature::from(signature.0), &digest.0).is_ok()
+    }
+
+    /// A point of the curve, and none of small order: everybody can sign for those.
+    fn is_usable(&self, key: &PublicKey) -> bool {
+        ed25519_dalek::VerifyingKey::from_bytes(&key.0).is_ok_and(|key| !key.is_weak())
     }
 
     fn verify_batch(&self, items: &[SignatureItem<'_>]) -> Vec<bool> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::{AccessMode, Role};
 use crate::block::Block;
+use crate::certificate::Signers;
 use crate::crypto::PublicKey;
 use crate::transaction::MAX_VALUE_BYTES;
 use crate::types::{Address, Digest, Height};
@@ -75,6 +76,17 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The consensus key that is admitted by this, with its own `Ready`.
+    pub const fn joiner(&self) -> Option<&PublicKey> {
+        match self {
+            Self::AddValidator { candidate } => Some(&candidate.consensus_key),
+            Self::RotateKey { key: KeyKind::Consensus, new_key, .. } => Some(new_key),
+            _ => None,
+        }
+    }
+}
+
 /// Who wants to become a validator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Candidate {
@@ -108,9 +120,12 @@ pub enum Parameter {
     BlockBytes(u32),
 }
 
-/// The rules that [`Parameter`] changes.
+/// The rules of a chain. [`Parameter`] names those that governance may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct Parameters {
+    /// Whether the engine tolerates crashes and nothing worse, for ever: no set claims to tolerate
+    /// Byzantine validators then, and no certificate tells who takes part.
+    pub crash_only: bool,
     pub access: AccessMode,
     pub proposal_lifetime: u32,
     pub block_transactions: u32,
@@ -120,6 +135,7 @@ pub struct Parameters {
 impl Default for Parameters {
     fn default() -> Self {
         Self {
+            crash_only: false,
             access: AccessMode::Open,
             proposal_lifetime: 10_000,
             block_transactions: Block::MAX_TRANSACTIONS as u32,
@@ -182,6 +198,13 @@ pub struct Proposal {
     pub status: ProposalStatus,
 }
 
+impl Proposal {
+    /// Whether it may still pass at this height.
+    pub fn is_open(&self, height: Height) -> bool {
+        self.status.is_open() && height <= self.expires
+    }
+}
+
 /// What became of a proposal. One that is open past its expiry has expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "status")]
@@ -192,28 +215,41 @@ pub enum ProposalStatus {
     Executed {
         height: Height,
     },
+    /// By its proposer, or because its proposer is no validator any more.
     Withdrawn {
         height: Height,
     },
 }
 
+impl ProposalStatus {
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::AwaitsReady)
+    }
+}
+
 /// Where governance stands: which proposals have a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct GovernanceRecord {
     /// Number of the newest proposal; 0: there was none.
     pub newest: ProposalId,
-    /// The oldest that still has a record.
-    pub oldest: ProposalId,
+    /// Those that may still pass, and expired ones that nobody swept up yet. Ascending; at most
+    /// one of each validator.
+    pub open: Vec<ProposalId>,
+    /// The last [`CLOSED_PROPOSALS`] others, in the order in which they were closed.
+    pub closed: Vec<ProposalId>,
 }
+
+/// How many proposals keep their record after they were closed.
+pub const CLOSED_PROPOSALS: usize = 64;
 
 /// What the state remembers of one of the last blocks: proof for joiners that they are at the tip,
 /// and who takes part.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 pub struct RecentBlock {
     pub height: Height,
     pub hash: Digest,
-    /// Consensus keys of those who signed the certificate that the block carries.
-    pub signers: Vec<PublicKey>,
+    /// Who signed the certificate that the block carries, if it carries one.
+    pub signers: Option<Signers>,
 }
 
 /// How many of the last blocks the state remembers.

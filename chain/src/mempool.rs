@@ -6,7 +6,8 @@
 //! those that could not, else from whoever fills most of it.
 //!
 //! The pool holds the last committed state itself, so that no check uses another one than the queues
-//! are kept by. Everything is ordered and cheap: no operation walks the pool.
+//! are kept by. Everything is ordered and cheap: no operation walks the pool, but for a change of who
+//! may submit.
 
 mod limits;
 mod queue;
@@ -20,8 +21,9 @@ pub use limits::MempoolLimits;
 pub use reject::RejectReason;
 pub use verified::{HashedTransaction, VerifiedTransaction};
 
+use crate::access::AccessMode;
 use crate::codec::{self, Bounded};
-use crate::state::{Change, RecordKey, RecordValue, State};
+use crate::state::{Account, Change, RecordKey, RecordValue, State};
 use crate::transaction::{Body, SignedTransaction};
 use crate::types::{Address, Digest, Height};
 use queue::{Queue, Waiting};
@@ -141,6 +143,7 @@ impl Mempool {
         let sender = transaction.sender();
         let queue = self.queues.get(&sender);
         let account = self.state.account(&sender);
+        self.check_standing(&account, transaction)?;
         if payload.nonce < account.nonce {
             return Err(RejectReason::NonceUsed { nonce: payload.nonce, next: account.nonce });
         }
@@ -166,6 +169,23 @@ impl Mempool {
             });
         }
         self.room_for(&sender, transaction).map(|_| ())
+    }
+
+    /// What the state may take back at any time: that the key signs for the account, and that the
+    /// account may submit.
+    fn check_standing(
+        &self,
+        account: &Account,
+        transaction: &SignedTransaction,
+    ) -> Result<(), RejectReason> {
+        let payload = &transaction.payload;
+        if !account.is_signed_by(payload) {
+            return Err(RejectReason::WrongKey);
+        }
+        if !self.state.may_submit(&transaction.sender(), &payload.body, self.height.next()) {
+            return Err(RejectReason::NotAMember);
+        }
+        Ok(())
     }
 
     /// Takes a transaction in. Answers with the transactions that had to make room for it.
@@ -285,19 +305,51 @@ impl Mempool {
     ) {
         self.state = state;
         self.height = height;
+        let mut doubtful = BTreeSet::new();
+        let mut all_doubtful = false;
         for (key, value) in changes {
-            if let (RecordKey::Account(sender), Some(RecordValue::Account(account))) = (key, value)
-                && self.queues.contains_key(sender)
-            {
-                let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce));
-                for waiting in gone {
-                    self.forget(&waiting.transaction);
+            match (key, value) {
+                (RecordKey::Account(sender), Some(RecordValue::Account(account)))
+                    if self.queues.contains_key(sender) =>
+                {
+                    let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce));
+                    for waiting in gone {
+                        self.forget(&waiting.transaction);
+                    }
+                    if account.key.is_some() {
+                        doubtful.insert(*sender);
+                    }
                 }
+                (RecordKey::Roles(address), _) => drop(doubtful.insert(*address)),
+                (RecordKey::Parameters | RecordKey::Validators(_) | RecordKey::Proposal(_), _) => {
+                    all_doubtful = true;
+                }
+                _ => {}
             }
+        }
+        if all_doubtful && self.state.parameters().access == AccessMode::Members {
+            doubtful.extend(self.queues.keys());
+        }
+        for sender in doubtful {
+            self.drop_inadmissible(&sender);
         }
         while let Some((expiry, hash)) = self.by_expiry.first().copied()
             && expiry <= height
         {
+            self.remove(&hash);
+        }
+    }
+
+    /// Drops what a sender may not submit any more.
+    fn drop_inadmissible(&mut self, sender: &Address) {
+        let Some(queue) = self.queues.get(sender) else { return };
+        let account = self.state.account(sender);
+        let inadmissible: Vec<Digest> = queue
+            .last_first()
+            .filter(|waiting| self.check_standing(&account, waiting.transaction()).is_err())
+            .map(|waiting| waiting.hash())
+            .collect();
+        for hash in inadmissible {
             self.remove(&hash);
         }
     }

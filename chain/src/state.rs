@@ -4,6 +4,8 @@
 //! makes a new one that shares what did not change, and abandoning one is dropping it. Everything
 //! is in memory; a node stores changes and rebuilds the state with [`State::from_records`].
 
+mod access;
+mod activity;
 mod draft;
 mod proof;
 mod record;
@@ -203,9 +205,17 @@ impl State {
     /// Where governance stands.
     pub fn governance(&self) -> GovernanceRecord {
         match self.get(&RecordKey::Governance) {
-            Some(RecordValue::Governance(record)) => *record,
+            Some(RecordValue::Governance(record)) => record.clone(),
             _ => GovernanceRecord::default(),
         }
+    }
+
+    /// Every proposal that has a record, the newest first.
+    pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
+        let GovernanceRecord { mut open, closed, .. } = self.governance();
+        open.extend(closed);
+        open.sort_unstable();
+        open.into_iter().rev().filter_map(|id| self.proposal(id))
     }
 
     /// A proposal that still has a record.

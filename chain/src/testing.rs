@@ -5,11 +5,12 @@ use std::sync::Arc;
 use proptest::prelude::ProptestConfig;
 
 use crate::block::{Block, Header, Justification, Mode, SealedBlock, SignedHeader};
-use crate::certificate::{Ballot, Position, Vote, VoteKind};
-use crate::crypto::{Ed25519, Keypair, PublicKey, Signature, Signer, Verifier};
+use crate::certificate::{Ballot, Certificate, Position, Vote, VoteKind};
+use crate::crypto::{Domain, Ed25519, Hasher, Keypair, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
+use crate::execute::BlockContext;
 use crate::genesis::genesis_state;
-use crate::governance::Parameters;
+use crate::governance::{Parameters, RecentBlock};
 use crate::ledger::{BuildKind, BuildLimits, BuildTask, Built, Ledger, Tip};
 use crate::mempool::VerifiedTransaction;
 use crate::state::State;
@@ -32,6 +33,10 @@ pub(crate) struct Cheap;
 impl Verifier for Cheap {
     fn verify(&self, key: &PublicKey, digest: &Digest, signature: &Signature) -> bool {
         *signature == cheap_signature(key, digest)
+    }
+
+    fn is_usable(&self, key: &PublicKey) -> bool {
+        key.0 != [0; 32]
     }
 }
 
@@ -123,6 +128,18 @@ pub(crate) fn verified(transaction: SignedTransaction) -> Arc<VerifiedTransactio
     VerifiedTransaction::check(transaction, &Cheap).unwrap()
 }
 
+/// What a block at this height on a parent without a certificate executes in.
+pub(crate) fn context(height: u64) -> BlockContext<'static> {
+    let height = Height::new(height).previous();
+    let parent = RecentBlock { height, hash: block_hash(height), signers: None };
+    BlockContext { chain_id: CHAIN, parent, view: View::new(40), verifier: &Cheap }
+}
+
+/// The hash that the block at a height has where there are no blocks.
+pub(crate) fn block_hash(height: Height) -> Digest {
+    Hasher::new(Domain::BlockHash).value(&height).finish()
+}
+
 /// Proof that the validator at this place voted twice in an epoch.
 pub(crate) fn double_vote(epoch: u64, voter: u16, salt: u8) -> Evidence {
     let position =
@@ -168,6 +185,8 @@ pub(crate) struct Proposal {
     pub(crate) kind: BuildKind,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) transactions: Vec<SignedTransaction>,
+    /// The one that the block carries.
+    pub(crate) certificate: Option<Certificate>,
 }
 
 impl Proposal {
@@ -178,6 +197,7 @@ impl Proposal {
             kind: BuildKind::Ordinary,
             evidence: Vec::new(),
             transactions: Vec::new(),
+            certificate: None,
         }
     }
 
@@ -202,7 +222,8 @@ impl Proposal {
             BuildKind::Seal => (parent.epoch, parent.validators_hash),
             BuildKind::Ordinary => (state.chain().epoch, state.validators().hash(&CHAIN)),
         };
-        let justification = Justification::default();
+        let justification =
+            Justification { certificate: self.certificate.clone(), view_certificate: None };
         let header = Header {
             chain_id: CHAIN,
             epoch,

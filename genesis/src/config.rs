@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 pub struct NodeConfig {
     /// Name of the node in logs and status.
     pub moniker: String,
+    /// What the node does once it is no validator any more.
+    #[serde(default)]
+    pub on_retire: OnRetire,
     #[serde(default)]
     pub p2p: P2pConfig,
     #[serde(default)]
@@ -27,6 +30,17 @@ pub struct NodeConfig {
     pub sync: SyncConfig,
     #[serde(default)]
     pub mempool: MempoolConfig,
+}
+
+/// What a node does once the chain does without its vote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRetire {
+    /// Goes on as an observer: follows the chain and serves reads.
+    #[default]
+    Observe,
+    /// Stops.
+    Stop,
 }
 
 /// How the node meets others.
@@ -181,6 +195,7 @@ impl NodeConfig {
     pub fn new(moniker: &str) -> Self {
         Self {
             moniker: moniker.into(),
+            on_retire: OnRetire::default(),
             p2p: P2pConfig::default(),
             rpc: RpcConfig::default(),
             log: LogConfig::default(),
@@ -198,11 +213,17 @@ impl NodeConfig {
 
     /// The file with an explanation of every setting.
     pub fn to_commented_toml(&self) -> String {
-        let Self { moniker, p2p, rpc, log, storage, sync, mempool } = self;
+        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool } = self;
         let mut page = Page::default();
         page.text("Settings of one Catamaran node. NODE_* variables override this file,");
         page.text("flags override both. What all validators share is in genesis.json.");
         page.setting("Name of this node in logs and status.", "moniker", moniker);
+
+        page.setting(
+            "Once it is no validator any more: observe (follow the chain, serve reads) or stop.",
+            "on_retire",
+            on_retire,
+        );
 
         page.section("p2p", "The network of nodes: TCP, encrypted.");
         page.setting("Multiaddress to listen on.", "listen", &p2p.listen);

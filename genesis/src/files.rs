@@ -55,6 +55,36 @@ pub fn create(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
     sync_directory(path)
 }
 
+/// Gives a file another name, which must be free. It is on disk under the new name when this returns;
+/// a crash leaves it under one name or both.
+///
+/// # Errors
+/// [`FileError::Exists`], or what the system said.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    also_name(from, to)?;
+    fs::remove_file(from).map_err(|source| FileError::io(from, source))?;
+    sync_directory(from)
+}
+
+/// Gives a file a second name, which must be free. It is on disk under both when this returns.
+///
+/// # Errors
+/// [`FileError::Exists`], or what the system said.
+pub fn also_name(file: &Path, name: &Path) -> Result<(), FileError> {
+    // Fails where the name is taken, which a rename would silently replace.
+    fs::hard_link(file, name).map_err(|source| FileError::io(name, source))?;
+    sync_directory(name)
+}
+
+/// Puts a file in the place of another, which is gone then. A crash leaves one of the two.
+///
+/// # Errors
+/// What the system said.
+pub fn replace(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(|source| FileError::io(to, source))?;
+    sync_directory(to)
+}
+
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

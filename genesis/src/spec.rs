@@ -211,6 +211,7 @@ impl Genesis {
     /// The rules that governance may change, as they are at the start.
     pub fn parameters(&self) -> Parameters {
         Parameters {
+            crash_only: self.engine.fault_model() == FaultModel::Crash,
             access: self.access,
             proposal_lifetime: self.governance.proposal_lifetime,
             block_transactions: self.limits.block_transactions,

@@ -55,7 +55,6 @@ pub struct NodeApplication {
     pool: TransactionPool,
     view: ChainView,
     upkeep: UpkeepHandle,
-    limits: BuildLimits,
     counters: Arc<ExecutionCounters>,
     /// Executed blocks above the last committed one: parent and number of transactions.
     above: BTreeMap<Digest, (Digest, usize)>,
@@ -71,12 +70,11 @@ impl NodeApplication {
         pool: TransactionPool,
         view: ChainView,
         upkeep: UpkeepHandle,
-        limits: BuildLimits,
     ) -> Self {
         let newest = ledger.tip().hash;
         let counters = Arc::default();
         let above = BTreeMap::new();
-        Self { ledger, store, pool, view, upkeep, limits, counters, above, newest }
+        Self { ledger, store, pool, view, upkeep, counters, above, newest }
     }
 
     /// What execution did so far; goes on counting.
@@ -131,10 +129,10 @@ impl NodeApplication {
 impl Application for NodeApplication {
     fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
         let start = Instant::now();
-        let candidates = match (request.kind, self.ledger.state_at(&request.parent)) {
-            (BuildKind::Ordinary, Some(state)) => {
-                self.pool.candidates(state, self.limits.transactions)
-            }
+        let state = self.ledger.state_at(&request.parent);
+        let limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
+        let candidates = match (request.kind, state) {
+            (BuildKind::Ordinary, Some(state)) => self.pool.candidates(state, limits.transactions),
             _ => Vec::new(),
         };
         let task = BuildTask {
@@ -152,7 +150,7 @@ impl Application for NodeApplication {
         };
         let built = self
             .ledger
-            .build(&task, candidates, &self.limits)
+            .build(&task, candidates, &limits)
             .unwrap_or_else(|error| panic!("the engine asked for {request:?}: {error}"));
         add(&self.counters.blocks_built, 1);
         add_time(&self.counters.build_nanos, start);

@@ -23,17 +23,20 @@ use genesis::config::NodeConfig;
 use tokio_util::sync::CancellationToken;
 
 pub use layer::{LayerContext, MessageOutbox, OutboxLayer, Untouched};
+pub(crate) use node::Ended;
 pub use node::Node;
 
 use crate::admin::AdminError;
 use crate::consensus_host::HostError;
 use crate::home::{Home, HomeError};
+use crate::joining::Turn;
 use crate::network::NetworkError;
 use crate::rpc::RpcError;
 use crate::storage::{OpenError, StoreError};
 use crate::sync::{BeginError, CheckpointError};
 
 /// What a node runs with.
+#[derive(Clone)]
 pub struct Options<L = Untouched> {
     pub home: Home,
     pub config: NodeConfig,
@@ -129,35 +132,49 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), NodeError> {
     let mut shutdown = pin!(shutdown);
+    loop {
+        let starting = start_until::<E, L>(options.clone(), genesis.clone(), shutdown.as_mut());
+        let Some(mut node) = starting.await? else {
+            return Ok(());
+        };
+        let ended = tokio::select! {
+            () = shutdown.as_mut() => None,
+            ended = node.ended() => Some(ended),
+        };
+        if let Some(Ended::Failed(error)) = &ended {
+            tracing::error!(%error, "the node stops: it cannot go on");
+        } else {
+            tracing::info!("shutting down");
+        }
+        node.stop().await;
+        match ended {
+            Some(Ended::Turn(Turn::NewKeys)) => {}
+            Some(Ended::Failed(error)) => return Err(error),
+            None | Some(Ended::Turn(Turn::Retired)) => return Ok(()),
+        }
+    }
+}
+
+/// Starts a node; `None` where it was shut down meanwhile.
+async fn start_until<E: Engine, L: OutboxLayer>(
+    options: Options<L>,
+    genesis: Genesis,
+    shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,
+) -> Result<Option<Node<E>>, NodeError> {
     let stop = CancellationToken::new();
     let mut starting = pin!(Node::<E>::start(options, genesis, stop.clone()));
-    let started = tokio::select! {
-        started = &mut starting => started,
-        () = &mut shutdown => {
-            stop.cancel();
-            // To its end: what was started is not to be left behind.
-            return match starting.await {
-                Ok(node) => {
-                    node.stop().await;
-                    Ok(())
-                }
-                Err(NodeError::Open(OpenError::Stopped)) => Ok(()),
-                Err(error) => Err(error),
-            };
-        }
-    };
-    let mut node = started?;
     tokio::select! {
-        () = shutdown => {
-            tracing::info!("shutting down");
+        started = &mut starting => return started.map(Some),
+        () = shutdown => stop.cancel(),
+    }
+    // To its end: what was started is not to be left behind.
+    match starting.await {
+        Ok(node) => {
             node.stop().await;
-            Ok(())
+            Ok(None)
         }
-        error = node.failed() => {
-            tracing::error!(%error, "the node stops: it cannot go on");
-            node.stop().await;
-            Err(error)
-        }
+        Err(NodeError::Open(OpenError::Stopped)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

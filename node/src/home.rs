@@ -5,12 +5,16 @@
 //! genesis.json          what all validators agreed on
 //! keys/validator.json   signs proposals and votes     (mode 0600)
 //! keys/network.json     identity among the peers      (mode 0600)
+//! keys/governance.json  signs approvals; never read by the node, may be kept elsewhere
+//! keys/next-….json      waits for the chain to name it
+//! keys/old-….json       replaced
 //! data/                 the database
 //! ```
 
 use std::path::{Path, PathBuf};
 
 use chain::crypto::Keypair;
+use chain::governance::KeyKind;
 use genesis::Genesis;
 use genesis::config::NodeConfig;
 use genesis::files::{self, FileError};
@@ -79,6 +83,25 @@ impl Home {
         self.0.join("keys").join("network.json")
     }
 
+    /// The key in force.
+    pub fn key_path(&self, kind: KeyKind) -> PathBuf {
+        match kind {
+            KeyKind::Consensus => self.validator_key_path(),
+            KeyKind::Network => self.network_key_path(),
+            KeyKind::Governance => self.0.join("keys").join("governance.json"),
+        }
+    }
+
+    /// The key that is to replace it once the chain names it.
+    pub fn next_key_path(&self, kind: KeyKind) -> PathBuf {
+        self.0.join("keys").join(format!("next-{}.json", key_name(kind)))
+    }
+
+    /// Where a replaced key is kept.
+    pub(crate) fn old_key_path(&self, kind: KeyKind, mark: &str) -> PathBuf {
+        self.0.join("keys").join(format!("old-{}-{mark}.json", key_name(kind)))
+    }
+
     pub fn data_path(&self) -> PathBuf {
         self.0.join("data")
     }
@@ -99,6 +122,7 @@ impl Home {
             validator: key_at(&self.validator_key_path())?,
             network: key_at(&self.network_key_path())?,
         };
+        key_at(&self.key_path(KeyKind::Governance))?;
         if let Some(genesis) = genesis {
             self.add_genesis(genesis)?;
         }
@@ -152,6 +176,15 @@ impl Home {
     }
 }
 
+/// What the files of a key are called after.
+const fn key_name(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Consensus => "validator",
+        KeyKind::Network => "network",
+        KeyKind::Governance => "governance",
+    }
+}
+
 /// Reads a genesis file and checks that it makes a chain.
 ///
 /// # Errors
@@ -166,7 +199,10 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, HomeError> {
 }
 
 /// The key in a file; makes it where there is none.
-fn key_at(path: &Path) -> Result<Keypair, HomeError> {
+///
+/// # Errors
+/// [`HomeError::Key`] where it cannot be read or written.
+pub fn key_at(path: &Path) -> Result<Keypair, HomeError> {
     if path.exists() {
         return Ok(keyfile::read(path)?);
     }

@@ -13,6 +13,7 @@ pub mod chain_view;
 pub mod config;
 pub mod consensus_host;
 pub mod home;
+mod joining;
 pub mod logging;
 pub mod metrics;
 pub mod network;

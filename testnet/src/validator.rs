@@ -35,6 +35,7 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
 }
 
 /// Puts the fault layer around the outbox of a validator.
+#[derive(Clone)]
 struct Faulty(Control);
 
 impl OutboxLayer for Faulty {

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod govern;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use node_api::block::{BlockRef, BlockStatus};
 use node_api::tx::Wait;
 
+pub(crate) use self::govern::{CandidateArgs, GovernCommand, ProposeCommand, parameter};
 use crate::keystore::KeyName;
 
 /// Keys and transactions of a Catamaran chain.
@@ -49,6 +52,11 @@ pub(crate) struct Global {
     /// UNSAFE: use the unencrypted key in this file, like an account of a local testnet.
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "key_name")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Account to act for, where it is not the key's own: after a rotation of its key [default:
+    /// the one that the key remembers].
+    // Named apart from the accounts of commands.
+    #[arg(id = "acting_account", long = "account", global = true, value_name = "ADDR")]
+    pub(crate) account: Option<Address>,
     /// File whose first line is the password of the key.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
@@ -68,6 +76,9 @@ pub(crate) enum Command {
     /// Create, import, export and list keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look at an account.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// What an account owns [default: that of the key].
     Balance {
         /// Account to ask for, like cat1…
@@ -81,6 +92,9 @@ pub(crate) enum Command {
     /// Follow a transaction.
     #[command(subcommand)]
     Tx(TxCommand),
+    /// Change the validators, the rules and the roles of the chain, together with the others.
+    #[command(subcommand)]
+    Govern(GovernCommand),
     /// Proofs that convince anyone who has the genesis file.
     #[command(subcommand)]
     Proof(ProofCommand),
@@ -124,12 +138,39 @@ pub(crate) enum KeyCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Give the account of --key another key: the old one can sign nothing any more.
+    ///
+    /// The new key is stored, and its words are shown, before anything is sent. Once the change is
+    /// final it takes the name of the old one, whose file is kept aside. Interrupted, the command goes
+    /// on where it was when it is given again.
+    Rotate(Rotate),
     /// Names and addresses of all keys.
     List,
     /// Address and public key of one key [default: that of --key].
     Show {
         /// Key to show
         name: Option<KeyName>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Name of the new key, if it is not to take the old one's.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) new: Option<KeyName>,
+    /// Write the words to a new file, readable by its owner only, instead of showing them.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mnemonic_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Balance, nonce, signing key and roles of an account [default: that of the key].
+    Show {
+        /// Account to show, like cat1…
+        address: Option<Address>,
     },
 }
 
@@ -282,9 +323,6 @@ Examples:
     /// Check a proof file, without any node, and say what it proves.
     ///
     /// Exit code 0: it proves what the sentence says. 1: it proves nothing, and the line says why.
-    #[command(after_help = "\
-Example:
-  wallet-cli proof verify receipt.json --genesis genesis.json")]
     Verify {
         /// The proof file
         file: PathBuf,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chain::governance::ProposalId;
 use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest};
 use jsonrpsee::core::ClientError;
@@ -15,14 +16,15 @@ use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail};
 use node_api::chain::{ChainStatus, ValidatorList};
 use node_api::consensus::ConsensusState;
+use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
 use node_api::kv::{KvPage, KvValue};
 use node_api::limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use node_api::proof::Subject;
 use node_api::transaction::TxStatus;
 use node_api::tx::{Submitted, Wait};
 use node_api::{
-    AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, KvApiClient, ProofApiClient,
-    TxApiClient,
+    AccountApiClient, ChainApiClient, ConsensusApiClient, GovernanceApiClient, HexBytes,
+    KvApiClient, ProofApiClient, TxApiClient,
 };
 use serde::Deserialize;
 
@@ -85,8 +87,20 @@ impl Node {
         self.call(AccountApiClient::get(&self.client, address)).await
     }
 
+    pub(crate) async fn proposals(&self, filter: Option<ProposalFilter>) -> Outcome<ProposalList> {
+        self.call(GovernanceApiClient::proposals(&self.client, filter)).await
+    }
+
+    pub(crate) async fn proposal(&self, id: ProposalId) -> Outcome<ProposalInfo> {
+        self.call(GovernanceApiClient::proposal(&self.client, id)).await
+    }
+
+    pub(crate) async fn parameters(&self) -> Outcome<GovernanceParameters> {
+        self.call(GovernanceApiClient::parameters(&self.client)).await
+    }
+
     pub(crate) async fn kv_get(&self, key: Vec<u8>) -> Outcome<KvValue> {
-        self.call(KvApiClient::get(&self.client, HexBytes(key), None)).await
+        self.call(KvApiClient::get(&self.client, HexBytes(key), None, None)).await
     }
 
     pub(crate) async fn kv_scan(
@@ -95,12 +109,13 @@ impl Node {
         start: Option<HexBytes>,
         limit: u32,
     ) -> Outcome<KvPage> {
-        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None)).await
+        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None, None))
+            .await
     }
 
     /// The text of a proof file. Says nothing of whether the proof holds.
     pub(crate) async fn proof(&self, subject: Subject) -> Outcome<String> {
-        Ok(self.call(ProofApiClient::get(&self.client, subject)).await?.file)
+        Ok(self.call(ProofApiClient::get(&self.client, subject, None)).await?.file)
     }
 
     pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {

@@ -6,24 +6,26 @@ mod args;
 mod commands;
 mod connection;
 mod failure;
+mod help;
 mod keystore;
 mod mnemonic;
 mod output;
 mod passwords;
 mod signing;
 mod submission;
+mod validators;
 mod verification;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 use crate::args::Arguments;
 use crate::failure::{Failure, Outcome};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match arguments() {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
@@ -32,6 +34,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure, json),
     }
+}
+
+fn arguments() -> Result<Arguments, clap::Error> {
+    let mut command = help::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 fn run(arguments: Arguments) -> Outcome<()> {

@@ -66,11 +66,12 @@ impl Selected {
         store.get(&name).map(Self::Locked).map_err(Failure::bad_arguments)
     }
 
-    pub(crate) fn address(&self) -> Address {
-        match self {
-            Self::Locked(locked) => locked.public().address(),
+    /// The account that the key acts for: that of `--account`, else the one it remembers.
+    pub(crate) fn account(&self, global: &Global) -> Address {
+        global.account.unwrap_or_else(|| match self {
+            Self::Locked(locked) => locked.account(),
             Self::Plain(key) => key.public().address(),
-        }
+        })
     }
 
     /// The key, ready to sign. Asks for the password where there is one.

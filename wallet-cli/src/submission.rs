@@ -32,6 +32,27 @@ pub(crate) struct Sent {
     elapsed_ms: u64,
 }
 
+impl Sent {
+    /// The height of its block, once it is in one.
+    pub(crate) const fn height(&self) -> Option<Height> {
+        self.known.status.height
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.known.status.status == TxState::Final
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        let status = &self.known.status;
+        let (state, place) = (state_name(status.status), place(status));
+        let finality = status
+            .finality
+            .map_or_else(String::new, |finality| format!(" ({finality}: {})", worth(finality)));
+        let proven = if self.known.proven.is_some() { ", proven" } else { "" };
+        format!("{state}{place} after {} ms{proven}{finality}", self.elapsed_ms)
+    }
+}
+
 /// What is known of a transaction, and the block that proves it where that was asked for.
 #[derive(Debug, Serialize)]
 pub(crate) struct Known {
@@ -55,11 +76,23 @@ pub(crate) async fn run(
     body: Body,
     summary: &str,
 ) -> Outcome<()> {
+    let sent = send(global, sending, body, summary).await?;
+    Output { json: global.json }.result(&sent, || sent.describe());
+    Ok(())
+}
+
+/// Signs, hands in and waits.
+pub(crate) async fn send(
+    global: &Global,
+    sending: &Sending,
+    body: Body,
+    summary: &str,
+) -> Outcome<Sent> {
     let output = Output { json: global.json };
     let selected = Selected::from(global)?;
     let pursuit = Pursuit::new(global)?;
     let node = &pursuit.node;
-    let from = selected.address();
+    let from = selected.account(global);
     let (chain, account) = tokio::try_join!(node.status(), node.account(from))?;
     pursuit.check_chain(&chain)?;
     confirm(global, sending, node, &chain, from, summary)?;
@@ -69,7 +102,7 @@ pub(crate) async fn run(
     let nonce = sending.nonce.unwrap_or(account.next_nonce);
     let payload = Payload {
         chain_id: chain.chain_id,
-        account: None,
+        account: (from != key.public().address()).then_some(from),
         sender: key.public(),
         nonce,
         expiry,
@@ -102,17 +135,7 @@ pub(crate) async fn run(
     };
     let known = outcome.await.map_err(|failure| failure.with("hash", hash))?;
     let elapsed_ms = start.elapsed().as_millis() as u64;
-    let sent = Sent { known, chain_id: chain.chain_id, from, nonce, expiry, elapsed_ms };
-    output.result(&sent, || {
-        let status = &sent.known.status;
-        let (place, state) = (place(status), state_name(status.status));
-        let finality = status
-            .finality
-            .map_or_else(String::new, |finality| format!(" ({finality}: {})", worth(finality)));
-        let proven = if sent.known.proven.is_some() { ", proven" } else { "" };
-        format!("{state}{place} after {} ms{proven}{finality}", sent.elapsed_ms)
-    });
-    Ok(())
+    Ok(Sent { known, chain_id: chain.chain_id, from, nonce, expiry, elapsed_ms })
 }
 
 impl Pursuit {
@@ -216,8 +239,12 @@ async fn expired(node: &Node, expiry: Option<Height>) -> Outcome<bool> {
 
 /// The failure of a transaction that execution refused.
 fn failed(status: &TxStatus) -> Failure {
-    let Receipt { code, reason, .. } =
-        status.receipt.clone().unwrap_or(Receipt { ok: false, code: None, reason: None });
+    let Receipt { code, reason, .. } = status.receipt.clone().unwrap_or(Receipt {
+        ok: false,
+        version: None,
+        code: None,
+        reason: None,
+    });
     let why = reason.or_else(|| code.clone()).unwrap_or_else(|| "no reason given".to_owned());
     let message = format!("transaction {}{} failed: {why}", status.hash, place(status));
     let mut failure = Failure::refused(code, message).with("status", status.status);

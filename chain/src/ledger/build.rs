@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::block::{Block, BlockKind};
 use crate::evidence::Evidence;
 use crate::execute::{BlockContext, Executor};
+use crate::governance::Parameters;
 use crate::ledger::overlay::{Outcome, Overlay};
 use crate::ledger::{InvalidBlock, Ledger};
 use crate::mempool::VerifiedTransaction;
@@ -47,6 +48,15 @@ impl Default for BuildLimits {
         Self {
             transaction_bytes: Block::MAX_TRANSACTION_BYTES,
             transactions: Block::MAX_TRANSACTIONS,
+        }
+    }
+}
+
+impl From<Parameters> for BuildLimits {
+    fn from(rules: Parameters) -> Self {
+        Self {
+            transaction_bytes: rules.block_bytes as usize,
+            transactions: rules.block_transactions as usize,
         }
     }
 }
@@ -154,7 +164,7 @@ impl Ledger {
     ) -> Memo {
         let context = BlockContext {
             chain_id: self.chain_id,
-            height: parent.tip.height.next(),
+            parent: (&parent.tip).into(),
             view: task.view,
             verifier: self.verifier.as_ref(),
         };

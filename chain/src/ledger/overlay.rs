@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::block::{BlockKind, SealedBlock};
+use crate::certificate::Signers;
 use crate::execute::Execution;
+use crate::governance::RecentBlock;
 use crate::receipt::Receipt;
 use crate::state::{Change, State};
 use crate::types::{Digest, Epoch, Height};
@@ -20,6 +22,8 @@ pub struct Tip {
     pub kind: BlockKind,
     /// Hash of the set that votes on the block.
     pub validators_hash: Digest,
+    /// Who signed the certificate that the block carries, if it carries one.
+    pub signers: Option<Signers>,
 }
 
 impl Tip {
@@ -33,6 +37,7 @@ impl Tip {
             epoch: Epoch::new(0),
             kind: BlockKind::Ordinary,
             validators_hash,
+            signers: None,
         }
     }
 }
@@ -46,7 +51,14 @@ impl From<&SealedBlock> for Tip {
             epoch: block.header.epoch,
             kind: block.header.kind,
             validators_hash: block.header.validators_hash,
+            signers: block.justification.certificate.as_ref().map(Signers::of),
         }
+    }
+}
+
+impl From<&Tip> for RecentBlock {
+    fn from(tip: &Tip) -> Self {
+        Self { height: tip.height, hash: tip.hash, signers: tip.signers }
     }
 }
 

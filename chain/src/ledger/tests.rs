@@ -1,11 +1,14 @@
+mod governance;
+
 use std::cell::RefCell;
 
 use super::*;
 use crate::block::Block;
 use crate::crypto::Signature;
 use crate::execute::{InvalidReason, InvalidTransaction};
+use crate::governance::RecentBlock;
 use crate::receipt::Outcome;
-use crate::state::RecordKey;
+use crate::state::{RecordKey, RecordValue};
 use crate::testing::{
     CHAIN, NOW_MS, Proposal, address, double_vote, ed25519, keypair, ledger, ledger_with, put,
     received, state_with, transfer, validators, verified,
@@ -80,10 +83,14 @@ fn leader_block_again(leader: &mut Ledger, parent: Digest) -> SealedBlock {
 }
 
 #[test]
-fn an_empty_block_keeps_the_state() {
+fn an_empty_block_changes_nothing_but_what_the_state_remembers_of_the_last_blocks() {
     let mut leader = ledger(&state_with(&[7]));
     let block = lead(&mut leader, &Proposal::on(CHAIN));
-    assert_eq!(block.header.state_root, leader.state().root());
+    let genesis = RecentBlock { height: Height::new(0), hash: CHAIN, signers: None };
+    let executed = leader.executed(&block.hash()).unwrap();
+    let expected = (RecordKey::recent(genesis.height), Some(RecordValue::Recent(genesis)));
+    assert_eq!(executed.changes, [expected]);
+    assert_eq!(block.header.state_root, leader.state_at(&block.hash()).unwrap().root());
     assert_eq!(block.header.receipts_root, crate::merkle::receipts_root(&[]));
     assert_eq!(block.header.kind, BlockKind::Ordinary);
 }

@@ -166,7 +166,7 @@ impl Ledger {
         self.check_signatures(transactions, hashes, known)?;
         let context = BlockContext {
             chain_id: self.chain_id,
-            height: header.height,
+            parent: (&parent.tip).into(),
             view: header.view,
             verifier: self.verifier.as_ref(),
         };

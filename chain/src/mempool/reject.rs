@@ -20,6 +20,10 @@ pub enum RejectReason {
     NonceGap { nonce: u64, next: u64, max: u64 },
     #[error("another transaction with nonce {nonce} is waiting")]
     NonceWaiting { nonce: u64 },
+    #[error("it is not signed with the key of its account")]
+    WrongKey,
+    #[error("its sender has not the role of a member, which this chain asks for")]
+    NotAMember,
     #[error("balance {balance} is below {amount}")]
     InsufficientBalance { balance: Amount, amount: Amount },
     #[error("{max} transactions of this sender are waiting already")]
@@ -45,6 +49,8 @@ impl RejectReason {
             Self::NonceUsed { .. } => "nonce_used",
             Self::NonceGap { .. } => "nonce_gap",
             Self::NonceWaiting { .. } => "nonce_waiting",
+            Self::WrongKey => "wrong_key",
+            Self::NotAMember => "not_a_member",
             Self::InsufficientBalance { .. } => "insufficient_balance",
             Self::SenderFull { .. } => "sender_full",
             Self::PoolFull => "pool_full",

@@ -3,13 +3,16 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::execute::{BlockContext, Execution, execute};
+use crate::access::Role;
+use crate::crypto::Signer;
+use crate::execute::{Execution, execute};
+use crate::governance::{Change, GovernanceAction, Parameter};
 use crate::testing::{
-    CHAIN, Cheap, account, address, cases, ed25519, expiring, put, signed, state_with, transfer,
-    transfer_body, verified,
+    CHAIN, Cheap, account, address, cases, context, ed25519, expiring, put, signed, signer,
+    state_with, transfer, transfer_body, verified,
 };
-use crate::transaction::{MalformedTransaction, Payload, Transaction};
-use crate::types::{Amount, View};
+use crate::transaction::{MalformedTransaction, Payload, Transaction, key_rotation_digest};
+use crate::types::Amount;
 
 fn limits() -> MempoolLimits {
     MempoolLimits {
@@ -50,13 +53,7 @@ fn candidates(pool: &Mempool, state: &State, max: usize, senders: u16) -> Vec<(u
 /// Executes transactions in a block at a height and lets the pool follow.
 fn commit(pool: &mut Mempool, height: u64, list: &[SignedTransaction]) -> Execution {
     let transactions: Vec<_> = list.iter().cloned().map(Transaction::Signed).collect();
-    let context = BlockContext {
-        chain_id: CHAIN,
-        height: Height::new(height),
-        view: View::new(0),
-        verifier: &Cheap,
-    };
-    let execution = execute(&pool.state, &context, &transactions).unwrap();
+    let execution = execute(&pool.state, &context(height), &transactions).unwrap();
     pool.advance(execution.state.clone(), Height::new(height), &execution.changes);
     check(pool);
     execution
@@ -496,4 +493,82 @@ fn amounts_in_reasons_are_those_of_the_account() {
     let reason = reject(&pool, &transfer(0, 0, 1, 50));
     let (balance, amount) = (Amount::new(10), Amount::new(50));
     assert_eq!(reason, RejectReason::InsufficientBalance { balance, amount });
+}
+
+/// A transaction of account 0 signed with the key of account 50.
+fn with_new_key(nonce: u64) -> SignedTransaction {
+    let key = account(50);
+    Payload {
+        chain_id: CHAIN,
+        account: Some(address(0)),
+        sender: key.public(),
+        nonce,
+        expiry: Height::new(100),
+        body: transfer_body(1, 1),
+    }
+    .sign(&key)
+}
+
+#[test]
+fn what_a_rotated_key_signed_is_dropped_and_refused() {
+    let mut pool = pool(&state_with(&[10]));
+    assert_eq!(reject(&pool, &with_new_key(0)), RejectReason::WrongKey);
+    let possession = account(50).sign(&key_rotation_digest(&CHAIN, &address(0)));
+    let body = Body::RotateKey { new_key: account(50).public(), possession };
+    let rotation = signed(0, 0, body);
+    add(&mut pool, rotation.clone());
+    let late = add(&mut pool, transfer(0, 1, 1, 1));
+    let gapped = add(&mut pool, transfer(0, 3, 1, 1));
+    let other = add(&mut pool, put(1, 0, "k", "v"));
+    commit(&mut pool, 6, &[rotation]);
+    assert!(!pool.contains(&late) && !pool.contains(&gapped) && pool.contains(&other));
+    assert_eq!(reject(&pool, &transfer(0, 1, 1, 1)), RejectReason::WrongKey);
+    let waiting = add(&mut pool, with_new_key(1));
+    add(&mut pool, with_new_key(2));
+    commit(&mut pool, 7, &[with_new_key(1)]);
+    assert_eq!((pool.contains(&waiting), pool.len()), (false, 2), "the next one may stay");
+    check(&pool);
+}
+
+/// From the governance key of a validator, which owns nothing.
+fn govern(number: u16, nonce: u64, action: GovernanceAction) -> SignedTransaction {
+    let key = signer(400 + number);
+    let (sender, expiry) = (key.public(), Height::new(100));
+    let body = Body::Governance(action);
+    Payload { chain_id: CHAIN, account: None, sender, nonce, expiry, body }.sign(&key)
+}
+
+/// Lets the validators 0 to 2 pass a change in the block at this height.
+fn pass(pool: &mut Mempool, height: u64, round: u64, change: Change) {
+    let approve = || GovernanceAction::Approve { proposal: round + 1 };
+    let list = [
+        govern(0, round, GovernanceAction::Propose { change }),
+        govern(1, round, approve()),
+        govern(2, round, approve()),
+    ];
+    for transaction in &list {
+        add(pool, transaction.clone());
+    }
+    let execution = commit(pool, height, &list);
+    assert!(execution.receipts.iter().all(|receipt| receipt.outcome.is_success()));
+}
+
+#[test]
+fn the_pool_follows_who_may_submit() {
+    let mut pool = pool(&state_with(&[]));
+    let before = add(&mut pool, put(0, 0, "k", "v"));
+    let grant = |number| Change::Grant { account: address(number), role: Role::Member };
+    pass(&mut pool, 6, 0, grant(1));
+    let member = add(&mut pool, put(1, 0, "k", "v"));
+    let parameter = Parameter::Access(AccessMode::Members);
+    pass(&mut pool, 7, 1, Change::SetParameter { parameter });
+    assert!(!pool.contains(&before) && pool.contains(&member));
+    assert_eq!(reject(&pool, &put(0, 0, "k", "v")), RejectReason::NotAMember);
+    pass(&mut pool, 8, 2, grant(0));
+    let granted = add(&mut pool, put(0, 0, "k", "v"));
+    let revoke = Change::Revoke { account: address(1), role: Role::Member };
+    pass(&mut pool, 9, 3, revoke);
+    assert!(pool.contains(&granted) && !pool.contains(&member));
+    assert_eq!(reject(&pool, &put(1, 0, "k", "v")), RejectReason::NotAMember);
+    check(&pool);
 }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::access::Roles;
+use crate::governance::{GovernanceRecord, Parameters, Proposal, ProposalId, RecentBlock};
+use crate::namespace::Namespace;
 use crate::state::State;
 use crate::state::record::{Account, Change, Entry, RecordKey, RecordValue};
-use crate::types::{Address, Digest};
+use crate::types::{Address, Digest, Height};
 
 /// A record's key with its place in the tree, hashed once.
 #[derive(Clone, Debug)]
@@ -63,6 +66,47 @@ impl<'a> Draft<'a> {
         }
     }
 
+    fn read(&self, key: RecordKey) -> Option<&RecordValue> {
+        self.get(&Slot::new(key))
+    }
+
+    /// The rules as they are now.
+    pub(crate) fn parameters(&self) -> Parameters {
+        match self.read(RecordKey::Parameters) {
+            Some(RecordValue::Parameters(parameters)) => *parameters,
+            _ => unreachable!("every state has parameters, and none are removed"),
+        }
+    }
+
+    pub(crate) fn roles(&self, address: Address) -> Roles {
+        match self.read(RecordKey::Roles(address)) {
+            Some(RecordValue::Roles(roles)) => *roles,
+            _ => Roles::default(),
+        }
+    }
+
+    pub(crate) fn governance(&self) -> GovernanceRecord {
+        match self.read(RecordKey::Governance) {
+            Some(RecordValue::Governance(record)) => record.clone(),
+            _ => GovernanceRecord::default(),
+        }
+    }
+
+    pub(crate) fn proposal(&self, id: ProposalId) -> Option<&Proposal> {
+        match self.read(RecordKey::Proposal(id)) {
+            Some(RecordValue::Proposal(proposal)) => Some(proposal),
+            _ => None,
+        }
+    }
+
+    /// One of the last blocks, below the one that is being executed.
+    pub(crate) fn recent(&self, height: Height) -> Option<&RecentBlock> {
+        match self.read(RecordKey::recent(height)) {
+            Some(RecordValue::Recent(block)) if block.height == height => Some(block),
+            _ => None,
+        }
+    }
+
     pub(crate) fn entry_at(&self, slot: &Slot) -> Option<&Entry> {
         match self.get(slot) {
             Some(RecordValue::Entry(entry)) => Some(entry),
@@ -70,9 +114,26 @@ impl<'a> Draft<'a> {
         }
     }
 
+    pub(crate) fn namespace_at(&self, slot: &Slot) -> Option<&Namespace> {
+        match self.get(slot) {
+            Some(RecordValue::Namespace(namespace)) => Some(namespace),
+            _ => None,
+        }
+    }
+
     pub(crate) fn set(&mut self, slot: Slot, value: RecordValue) {
         debug_assert!(slot.key.fits(&value), "{:?} cannot hold {value:?}", slot.key);
         self.writes.insert(slot.hash, (slot.key, Some(value)));
+    }
+
+    /// Writes a record that no slot was made for before.
+    pub(crate) fn put(&mut self, key: RecordKey, value: RecordValue) {
+        self.set(Slot::new(key), value);
+    }
+
+    /// Removes such a record.
+    pub(crate) fn erase(&mut self, key: RecordKey) {
+        self.remove(Slot::new(key));
     }
 
     pub(crate) fn remove(&mut self, slot: Slot) {

@@ -10,7 +10,7 @@ use crate::governance::{
 };
 use crate::namespace::Namespace;
 use crate::transaction::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use crate::types::{Address, Amount, Digest, Epoch};
+use crate::types::{Address, Amount, Digest, Epoch, Height};
 use crate::validator::ValidatorSet;
 
 /// Names one record of the state.
@@ -32,7 +32,7 @@ pub enum RecordKey {
     Roles(Address),
     /// A namespace of the key-value store, by name.
     Namespace(Vec<u8>),
-    /// One of the last blocks, by its height modulo [`RECENT_BLOCKS`](crate::governance::RECENT_BLOCKS).
+    /// One of the last blocks, by its height modulo [`RECENT_BLOCKS`].
     Recent(u64),
 }
 
@@ -41,6 +41,11 @@ impl Bounded for RecordKey {
 }
 
 impl RecordKey {
+    /// The record of the last block whose height this is, and of the one [`RECENT_BLOCKS`] above.
+    pub const fn recent(height: Height) -> Self {
+        Self::Recent(height.get() % RECENT_BLOCKS)
+    }
+
     /// Where the record stands in the tree.
     pub fn hash(&self) -> Digest {
         Hasher::new(Domain::StateKey).value(self).finish()
@@ -54,9 +59,7 @@ impl RecordKey {
             | (Self::Entry(_), RecordValue::Entry(_)) => true,
             (Self::Validators(epoch), RecordValue::Validators(set)) => set.epoch == *epoch,
             (Self::Proposal(id), RecordValue::Proposal(proposal)) => proposal.id == *id,
-            (Self::Recent(slot), RecordValue::Recent(block)) => {
-                block.height.get() % RECENT_BLOCKS == *slot
-            }
+            (Self::Recent(_), RecordValue::Recent(block)) => *self == Self::recent(block.height),
             (Self::Parameters, RecordValue::Parameters(_))
             | (Self::Governance, RecordValue::Governance(_))
             | (Self::Roles(_), RecordValue::Roles(_))

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::codec;
-use crate::crypto::{Domain, Hasher};
+use crate::crypto::{Domain, Hasher, PublicKey};
+use crate::governance::{CLOSED_PROPOSALS, ProposalStatus};
 use crate::testing::{address, cases, state_with, validators};
-use crate::types::Amount;
+use crate::types::{Amount, Height};
 
 /// The definition of the root, without a tree: the hash over the records whose key hashes share
 /// their first `depth` bits.
@@ -239,12 +240,16 @@ fn records_that_are_no_state_are_refused() {
                 RecordValue::Validators(Box::new(validators(4))),
             ),
             (RecordKey::Account(address(0)), RecordValue::Account(account)),
+            (RecordKey::Parameters, RecordValue::Parameters(Parameters::default())),
         ]
     };
     let error = |records| State::from_records(records).map(|state| state.root()).unwrap_err();
     assert!(State::from_records(good()).is_ok());
     assert_eq!(error(good().split_off(1)), StateError::NoChainRecord);
-    assert_eq!(error(good()[..2].to_vec()), StateError::Supply);
+    assert_eq!(error(good()[..3].to_vec()), StateError::NoParameters);
+    let mut nobody = good();
+    nobody.remove(2);
+    assert_eq!(error(nobody), StateError::Supply);
     let mut no_set = good();
     no_set.remove(1);
     assert_eq!(error(no_set), StateError::NoValidators(Epoch::new(0)));
@@ -268,9 +273,28 @@ fn the_largest_records_fit_their_bounds() {
     let key = RecordKey::Entry(vec![0xff; MAX_KEY_BYTES]);
     assert!(codec::encode(&key).len() <= RecordKey::MAX_BYTES);
     let entry = Entry { value: vec![0xff; MAX_VALUE_BYTES], version: u64::MAX };
+    let full = validators(ValidatorSet::MAX as u16);
+    let approvals: Vec<PublicKey> =
+        full.members().map(|(_, member)| member.consensus_key).collect();
+    let proposal = Proposal {
+        id: u64::MAX,
+        change: crate::governance::Change::RemoveValidator { validator: approvals[0] },
+        proposer: approvals[0],
+        proposed_at: Height::new(u64::MAX),
+        expires: Height::new(u64::MAX),
+        approvals,
+        status: ProposalStatus::Open,
+    };
+    let record = GovernanceRecord {
+        newest: u64::MAX,
+        open: vec![u64::MAX; ValidatorSet::MAX],
+        closed: vec![u64::MAX; CLOSED_PROPOSALS],
+    };
     for value in [
         RecordValue::Entry(entry),
         RecordValue::Validators(Box::new(validators(ValidatorSet::MAX as u16))),
+        RecordValue::Proposal(Box::new(proposal)),
+        RecordValue::Governance(record),
     ] {
         let encoded = codec::encode(&value);
         assert!(encoded.len() <= RecordValue::MAX_BYTES);

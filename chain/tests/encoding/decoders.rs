@@ -7,6 +7,7 @@ use chain::codec::{self, Bounded, CodecError};
 use chain::crypto::Ed25519;
 use chain::evidence::Evidence;
 use chain::execute::{BlockContext, execute};
+use chain::governance::RecentBlock;
 use chain::ledger::{InvalidBlock, Ledger, Tip};
 use chain::merkle::MerkleProof;
 use chain::receipt::Receipt;
@@ -99,7 +100,7 @@ fn every_decoder_survives_nonsense() {
     feed::<ValidatorSet>("validator set", &encoded([samples.validators()]));
     let context = BlockContext {
         chain_id: CHAIN,
-        height: Height::new(1),
+        parent: RecentBlock { height: Height::new(0), hash: CHAIN, signers: None },
         view: View::new(0),
         verifier: &Ed25519,
     };

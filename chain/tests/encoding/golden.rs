@@ -8,6 +8,7 @@ use std::path::Path;
 
 use chain::codec::{self, Bounded, CodecError};
 use chain::execute::{BlockContext, execute};
+use chain::governance::RecentBlock;
 use chain::ledger::Tip;
 use chain::merkle::{List, receipts_root};
 use chain::state::{RecordKey, State};
@@ -128,7 +129,7 @@ fn execution(golden: &mut Golden, samples: &Samples) {
     golden.line("state-genesis", None, Some(genesis.root()));
     let context = BlockContext {
         chain_id: CHAIN,
-        height: Height::new(1),
+        parent: RecentBlock { height: Height::new(0), hash: CHAIN, signers: None },
         view: View::new(9),
         verifier: &chain::crypto::Ed25519,
     };
@@ -136,6 +137,9 @@ fn execution(golden: &mut Golden, samples: &Samples) {
         samples.executable().into_iter().map(|(_, transaction)| transaction).collect();
     let hashes: Vec<Digest> = transactions.iter().map(|item| item.hash(&CHAIN)).collect();
     let execution = execute(&genesis, &context, &transactions).unwrap();
+    let succeeded =
+        execution.receipts.iter().filter(|receipt| receipt.outcome.is_success()).count();
+    assert_eq!(succeeded, 12, "each body does its work once");
     for (place, receipt) in execution.receipts.iter().enumerate() {
         golden.value(&format!("receipt-{place}"), receipt, Some(receipt.hash()));
     }

@@ -1,5 +1,7 @@
 //! Namespace `account`.
 
+use chain::access::Role;
+use chain::crypto::PublicKey;
 use chain::types::{Address, Amount, Height};
 use jsonrpsee::core::RpcResult;
 use jsonrpsee::proc_macros::rpc;
@@ -15,13 +17,17 @@ pub struct Account {
     pub nonce: u64,
     /// The nonce for its next transaction, those pending here counted.
     pub next_nonce: u64,
+    /// The key that signs for the account; `null`: the one that its address is made from.
+    pub key: Option<PublicKey>,
+    /// What governance granted to the address. Validators may do all of it by nature.
+    pub roles: Vec<Role>,
     /// The final block that this is the state after.
     pub height: Height,
 }
 
 #[rpc(server, client, namespace = "account")]
 pub trait AccountApi {
-    /// Balance and nonce of an address.
+    /// Balance, nonce, key and roles of an address.
     #[method(name = "get")]
     async fn get(&self, address: Address) -> RpcResult<Account>;
 }

@@ -105,6 +105,10 @@ pub struct ValidatorInfo {
     pub since: Epoch,
     /// Whether it signed the newest final certificate; `null` for another epoch.
     pub signed_last: Option<bool>,
+    /// Height of the newest final block whose certificate of its ancestor it signed, among the
+    /// last [`RECENT_BLOCKS`](chain::governance::RECENT_BLOCKS); `null`: of none of them, or the
+    /// engine has no certificates.
+    pub took_part: Option<Height>,
     /// Whether this node is connected to it; its own entry is `true`.
     pub connected: bool,
 }

@@ -16,6 +16,9 @@ pub const OVERLOADED: i32 = -32052;
 /// The node is stopping or not able to answer.
 pub const UNAVAILABLE: i32 = -32053;
 
+/// The caller may not have what it asks for.
+pub const FORBIDDEN: i32 = -32054;
+
 /// What went wrong, as programs tell it apart. The text form is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +37,10 @@ pub enum ErrorCode {
     TooLarge,
     /// The signature does not match.
     BadSignature,
+    /// The signing key is not the one that signs for the account now.
+    WrongKey,
+    /// The chain is for members, and the sender is none.
+    NotAMember,
     /// The nonce was used before: the transaction is a replay or was overtaken.
     BadNonce,
     /// The nonce is too far above the next one.
@@ -52,13 +59,15 @@ pub enum ErrorCode {
     Overloaded,
     /// The node is stopping.
     Unavailable,
+    /// The rules of the chain do not let the caller read this.
+    Forbidden,
     /// A fault of the node.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Pruned,
@@ -66,6 +75,8 @@ impl ErrorCode {
         Self::OtherChain,
         Self::TooLarge,
         Self::BadSignature,
+        Self::WrongKey,
+        Self::NotAMember,
         Self::BadNonce,
         Self::NonceGap,
         Self::InsufficientBalance,
@@ -75,6 +86,7 @@ impl ErrorCode {
         Self::SenderLimit,
         Self::Overloaded,
         Self::Unavailable,
+        Self::Forbidden,
         Self::Internal,
     ];
 
@@ -88,6 +100,8 @@ impl ErrorCode {
             Self::OtherChain => "other_chain",
             Self::TooLarge => "too_large",
             Self::BadSignature => "bad_signature",
+            Self::WrongKey => "wrong_key",
+            Self::NotAMember => "not_a_member",
             Self::BadNonce => "bad_nonce",
             Self::NonceGap => "nonce_gap",
             Self::InsufficientBalance => "insufficient_balance",
@@ -97,6 +111,7 @@ impl ErrorCode {
             Self::SenderLimit => "sender_limit",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
+            Self::Forbidden => "forbidden",
             Self::Internal => "internal",
         }
     }
@@ -110,6 +125,8 @@ impl ErrorCode {
             | Self::OtherChain
             | Self::TooLarge
             | Self::BadSignature
+            | Self::WrongKey
+            | Self::NotAMember
             | Self::BadNonce
             | Self::NonceGap
             | Self::InsufficientBalance
@@ -118,6 +135,7 @@ impl ErrorCode {
             | Self::Duplicate => REFUSED,
             Self::SenderLimit | Self::Overloaded => OVERLOADED,
             Self::Unavailable => UNAVAILABLE,
+            Self::Forbidden => FORBIDDEN,
             Self::Internal => INTERNAL_ERROR_CODE,
         }
     }

@@ -18,6 +18,8 @@ pub const MAX_SCAN: u32 = 256;
 pub const DEFAULT_SCAN: u32 = 64;
 /// Most entries in one `chain_evidence` answer.
 pub const MAX_EVIDENCE: u32 = 256;
+/// Most proposals in one `governance_proposals` answer.
+pub const MAX_PROPOSALS: usize = 256;
 /// Longest time that a linearizable read waits for a quorum of the validators.
 pub const READ_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest time that `tx_status` waits.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::ErrorCode;
 use crate::limits::{
-    DEFAULT_SCAN, DEFAULT_WAIT, MAX_EVIDENCE, MAX_SCAN, MAX_SUBMIT_BATCH, MAX_WAIT,
+    DEFAULT_SCAN, DEFAULT_WAIT, MAX_EVIDENCE, MAX_PROPOSALS, MAX_SCAN, MAX_SUBMIT_BATCH, MAX_WAIT,
 };
 
 /// Version of the OpenRPC specification that the document follows.
@@ -49,7 +49,15 @@ pub fn method_names() -> Vec<String> {
 }
 
 fn methods() -> Vec<Value> {
-    [chain_methods(), tx_methods(), state_methods(), proof_methods(), consensus_methods()].concat()
+    [
+        chain_methods(),
+        tx_methods(),
+        state_methods(),
+        governance_methods(),
+        proof_methods(),
+        consensus_methods(),
+    ]
+    .concat()
 }
 
 fn chain_methods() -> Vec<Value> {
@@ -72,7 +80,8 @@ fn chain_methods() -> Vec<Value> {
         ),
         method(
             "chain_validators",
-            "The validators of an epoch, by default the current one, with the quorums",
+            "The validators of an epoch, by default the current one, with the quorums and when each \
+             took part last",
             &[Param("epoch", Optional, epoch())],
             object(),
         ),
@@ -140,14 +149,15 @@ fn state_methods() -> Vec<Value> {
     vec![
         method(
             "account_get",
-            "Balance and nonce of an address after the last final block",
+            "Balance, nonce, signing key (null: its own) and roles of an address after the last final \
+             block",
             &[Param("address", Required, reference("Address"))],
             object(),
         ),
         method(
             "kv_get",
             "The value of a key, or null, with its version and the block that it is the state after",
-            &[Param("key", Required, reference("Bytes")), read_level()],
+            &[Param("key", Required, reference("Bytes")), read_level(), token()],
             object(),
         ),
         method(
@@ -165,10 +175,60 @@ fn state_methods() -> Vec<Value> {
                     json!({ "type": "integer", "minimum": 1, "maximum": MAX_SCAN }),
                 ),
                 read_level(),
+                token(),
             ],
             object(),
         ),
+        method(
+            "kv_namespace",
+            "Owner, writers and readers of a namespace of the key-value store",
+            &[Param("name", Required, reference("Bytes"))],
+            object(),
+        ),
+        subscription(
+            "kv_subscribe",
+            "Changes of the keys with a prefix in final blocks, in order and without gaps, from a \
+             cursor on or from now on, as notifications kv_event; ends with an event that names \
+             the cursor to go on from",
+            &[
+                Param("prefix", Required, reference("Bytes")),
+                Param("from", Optional, json!({ "type": "string", "pattern": "^[0-9]+.[0-9]+$" })),
+                token(),
+            ],
+        ),
+        unsubscription("kv_unsubscribe"),
     ]
+}
+
+fn governance_methods() -> Vec<Value> {
+    vec![
+        method(
+            "governance_proposals",
+            &format!(
+                "Proposals, newest first, at most {MAX_PROPOSALS}: who approved, how many must, \
+                 what each waits for; pending ones where status is left out"
+            ),
+            &[Param("status", Optional, one_of(&["pending", "all"]))],
+            object(),
+        ),
+        method(
+            "governance_proposal",
+            "One proposal by its number",
+            &[Param("id", Required, json!({ "type": "integer", "minimum": 1 }))],
+            object(),
+        ),
+        method(
+            "governance_parameters",
+            "The rules that governance may change, and how many validators it takes",
+            &[],
+            object(),
+        ),
+    ]
+}
+
+/// What opens namespaces that are not open to everybody.
+fn token() -> Param {
+    Param("auth", Optional, reference("Bytes"))
 }
 
 /// How new an answer must be: by default final on this node.
@@ -193,7 +253,7 @@ fn proof_methods() -> Vec<Value> {
         "proof_get",
         "A self-contained proof file, checked with the genesis alone: a transaction is final with \
          its receipt, the state after the last final block holds this, a validator equivocated",
-        &[Param("subject", Required, json!({ "oneOf": subjects }))],
+        &[Param("subject", Required, json!({ "oneOf": subjects })), token()],
         json!({
             "type": "object",
             "properties": { "file": { "type": "string" } },

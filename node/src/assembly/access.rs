@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use chain::access::{AccessMode, Role};
-use chain::governance::Parameters;
+use chain::governance::{Change, Parameters, ProposalStatus};
 use chain::state::State;
 use chain::types::Address;
 
@@ -14,7 +14,8 @@ use crate::network::{AccessPolicy, NetworkHandle};
 /// How often it is looked at whether the chain's word on it changed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Lets the chain decide: anyone where its access is open, else the holders of the role observer.
+/// Lets the chain decide: anyone where its access is open, else the holders of the role observer, and
+/// a node that is to become a validator.
 /// The network outlives the store by a moment, so it has the state alone.
 #[derive(Debug)]
 pub(super) struct ChainAccess(RwLock<State>);
@@ -33,7 +34,20 @@ impl AccessPolicy for ChainAccess {
 
 fn admits(state: &State, node: &Address) -> bool {
     let Parameters { access, .. } = state.parameters();
-    access == AccessMode::Open || state.roles(node).has(Role::Observer)
+    access == AccessMode::Open || state.roles(node).has(Role::Observer) || is_awaited(state, node)
+}
+
+/// Whether a quorum wants the node for a validator: it has to come to the tip first.
+fn is_awaited(state: &State, node: &Address) -> bool {
+    let open = state.governance().open;
+    let mut proposals = open.iter().filter_map(|id| state.proposal(*id));
+    proposals.any(|proposal| match proposal.change {
+        Change::AddValidator { candidate } => {
+            proposal.status == ProposalStatus::AwaitsReady
+                && candidate.network_key.address() == *node
+        }
+        _ => false,
+    })
 }
 
 /// Follows the final state for ever, and sends guests away once the chain admits them no more.

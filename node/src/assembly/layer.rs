@@ -10,7 +10,8 @@ use consensus::message::EngineMessage;
 pub type MessageOutbox<M> = Box<dyn Outbox<M> + Send>;
 
 /// Wraps the outbox of a node, whatever its engine.
-pub trait OutboxLayer: Send {
+/// A node that begins anew, with other keys, wraps its new outbox with a clone.
+pub trait OutboxLayer: Clone + Send {
     fn wrap<M: EngineMessage>(
         self,
         inner: MessageOutbox<M>,

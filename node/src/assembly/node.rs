@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chain::crypto::{Ed25519, Keypair, Verifier};
-use chain::ledger::{BuildLimits, Ledger};
+use chain::ledger::Ledger;
 use chain::mempool::{MempoolLimits, VerifiedTransaction};
 use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
@@ -27,6 +27,7 @@ use crate::application::NodeApplication;
 use crate::chain_view::ChainView;
 use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
+use crate::joining::{self, Attendant, ReadySigner, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
     AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
@@ -53,6 +54,15 @@ pub struct Node<E: Engine> {
     pub(super) sync: SyncService,
     /// Gossip between the pool and the network.
     pub(super) gossip: JoinSet<()>,
+    /// Looks after the node's place in the validator set.
+    joining: JoinSet<Turn>,
+}
+
+/// Why a node does not run on.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Failed(NodeError),
+    Turn(Turn),
 }
 
 impl<E: Engine> Node<E> {
@@ -71,15 +81,18 @@ impl<E: Engine> Node<E> {
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
         let Options { home, config, outbox_layer } = options;
-        let keys = home.keys()?;
+        let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
-        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         begin::begin::<E>(&home, &config, &keys, &genesis, &stop).await?;
         let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
+        if joining::promote_due(&home, &keys.validator.public(), &validators)? {
+            keys = home.keys()?;
+        }
+        let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
@@ -115,13 +128,12 @@ impl<E: Engine> Node<E> {
             pool.clone(),
             view.clone(),
             upkeep.handle.clone(),
-            build_limits(&genesis),
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
             config: engine_config(&genesis, &keys, verifier),
             recovered,
-            signer: Box::new(keys.validator),
+            signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
             storage: metrics.timed(store.clone()),
             outbox,
@@ -168,8 +180,12 @@ impl<E: Engine> Node<E> {
             sync: sync.progress(),
             metrics,
         };
+        let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
-        let node = Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip };
+        let mut joining = JoinSet::new();
+        joining.spawn(attendant.run());
+        let node =
+            Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, joining };
         node.log_start(height, replayed, me);
         Ok(node)
     }
@@ -188,9 +204,14 @@ impl<E: Engine> Node<E> {
         tracing::info!(replayed, "listening p2p {p2p} rpc {rpc}, {chain}, {role}");
     }
 
-    /// Waits until a part ends that should not: the rest is worth little without it.
-    pub(super) async fn failed(&mut self) -> NodeError {
-        tokio::select! {
+    /// Waits until a part ends that should not (the rest is worth little without it), or the chain
+    /// turns the node to something else.
+    pub(super) async fn ended(&mut self) -> Ended {
+        let error = tokio::select! {
+            turn = self.joining.join_next() => match turn {
+                Some(Ok(turn)) => return Ended::Turn(turn),
+                _ => NodeError::Ended("the look-out for changes of the validators"),
+            },
             error = self.consensus.failed() => error.into(),
             () = self.network.failed() => NodeError::Ended("the network"),
             () = self.pool.failed() => NodeError::Ended("the verification of transactions"),
@@ -202,13 +223,17 @@ impl<E: Engine> Node<E> {
                 None => NodeError::Ended("catching up"),
             },
             _ = self.gossip.join_next() => NodeError::Ended("the gossip of transactions"),
-        }
+        };
+        Ended::Failed(error)
     }
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, mut gossip } = self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, .. } = self;
+        let Self { mut gossip, mut joining, .. } = self;
         drop(admin);
+        // They hold the store: whoever opens it next must not find it in use.
+        joining.shutdown().await;
         rpc.stop().await;
         gossip.shutdown().await;
         sync.stop().await;
@@ -233,6 +258,19 @@ async fn open<E: Engine>(
     let opening =
         tokio::task::spawn_blocking(move || Store::open(&data, &state, verifier, policy, &stop));
     Ok(opening.await.expect("opening a store does not panic and nobody cancels it")?)
+}
+
+/// What looks after the node's place in the validator set.
+fn attendant(home: &Home, config: &NodeConfig, keys: &Keys, context: &rpc::Context) -> Attendant {
+    let (sync, peers) = (context.sync.clone(), Arc::clone(&context.peers));
+    Attendant {
+        view: context.view.clone(),
+        pool: context.pool.clone(),
+        at_tip: Box::new(move |height| rpc::is_synced(&sync, peers.as_ref(), height)),
+        home: home.clone(),
+        signer: ReadySigner::new(Keypair::from_seed(&keys.validator.seed())),
+        on_retire: config.on_retire,
+    }
 }
 
 /// Where the node stands in the validator set; `None` for an observer.
@@ -294,13 +332,6 @@ fn start_pool<M: EngineMessage>(
     let (state, height) = (ledger.state().clone(), ledger.tip().height);
     TransactionPool::start(*ledger.chain_id(), limits, state, height, verifier, hooks)
         .map_err(NodeError::Thread)
-}
-
-fn build_limits(genesis: &Genesis) -> BuildLimits {
-    BuildLimits {
-        transaction_bytes: genesis.limits.block_bytes as usize,
-        transactions: genesis.limits.block_transactions as usize,
-    }
 }
 
 fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {

@@ -1,5 +1,7 @@
 //! Whole nodes on loopback, in one process.
 
+mod snapshots;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Overrides;
 
+mod joining;
 mod observers;
 
 const VALIDATORS: u16 = 4;
@@ -235,6 +238,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
             self.0.send(to, message);
         }
     }
+    #[derive(Clone)]
     struct Count(mpsc::Sender<&'static str>);
     impl OutboxLayer for Count {
         fn wrap<M: EngineMessage>(
@@ -313,7 +317,8 @@ async fn a_part_that_ends_ends_the_node() {
     let options = cluster.options(0);
     let mut node = start(options).await.unwrap();
     node.gossip.abort_all();
-    let error = node.failed().await.to_string();
+    let Ended::Failed(error) = node.ended().await else { panic!("it ended without an error") };
+    let error = error.to_string();
     assert!(error.contains("the gossip of transactions ended"), "{error}");
     node.stop().await;
 }

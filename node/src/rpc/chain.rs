@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use chain::block::SealedBlock;
 use chain::codec;
+use chain::state::State;
+use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch, Height};
 use genesis::peer_id::peer_id;
 use jsonrpsee::PendingSubscriptionSink;
@@ -13,10 +15,11 @@ use node_api::chain::{
     ChainApiServer, ChainStatus, EvidenceKind, EvidenceRecord, ValidatorInfo, ValidatorList,
 };
 use node_api::limits::MAX_EVIDENCE;
-use node_api::transaction::TxInBlock;
+use node_api::transaction::{TxBody, TxContent, TxInBlock};
 use node_api::{ApiError, HexBytes};
 use tokio::sync::broadcast::error::RecvError;
 
+use super::kv::may_read;
 use super::relay::{Passed, Relay, json};
 use super::{Context, convert, errors};
 
@@ -186,12 +189,15 @@ fn describe(context: &Context, found: &Found, detail: Detail) -> Result<Block, A
         block.transactions.iter().map(|transaction| transaction.hash(chain_id)).collect()
     };
     let transactions = if detail == Detail::Full {
-        let receipts = if is_final { context.view.receipts(height).map_err(store)? } else { None };
+        // The block that the node's chain begins with is here without them.
+        let kept = is_final && height >= context.view.lowest();
+        let receipts = if kept { context.view.receipts(height).map_err(store)? } else { None };
         let receipt = |place: usize| Some(convert::receipt(receipts.as_ref()?.get(place)?));
+        let state = context.view.head().state.clone();
         let listed = block.transactions.iter().zip(hashes()).enumerate();
         let all = listed.map(|(place, (transaction, hash))| TxInBlock {
             hash,
-            content: transaction.into(),
+            content: content(&state, transaction),
             receipt: receipt(place),
         });
         Some(all.collect())
@@ -212,6 +218,20 @@ fn describe(context: &Context, found: &Found, detail: Detail) -> Result<Block, A
     })
 }
 
+/// What a transaction says, as far as everybody may read it.
+fn content(state: &State, transaction: &Transaction) -> TxContent {
+    let mut content = transaction.into();
+    if let (Transaction::Signed(signed), TxContent::Account { body, .. }) =
+        (transaction, &mut content)
+        && let Some(key) = signed.payload.body.key()
+        && may_read(state, key, None).is_err()
+    {
+        let name = chain::namespace::name_of(key).unwrap_or_default();
+        *body = TxBody::Hidden { namespace: String::from_utf8_lossy(name).into_owned() };
+    }
+    content
+}
+
 fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, ApiError> {
     let state = context.view.head().state.clone();
     let current = state.validators();
@@ -228,6 +248,7 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         .as_ref()
         .filter(|certificate| certificate.ballot.position.epoch == set.epoch);
     let connected = context.connected();
+    let took_part = state.took_part();
     let validators = set.members().map(|(index, validator)| {
         let peer_id = peer_id(&validator.network_key);
         ValidatorInfo {
@@ -241,6 +262,7 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
             since: validator.since,
             signed_last: certificate
                 .map(|certificate| certificate.signatures.signers().any(|s| s == index)),
+            took_part: took_part.get(&validator.consensus_key).copied(),
             connected: peer_id == context.identity.peer_id || connected.contains(&peer_id),
             peer_id,
         }

@@ -79,6 +79,8 @@ const fn refused(reason: &RejectReason) -> ErrorCode {
         RejectReason::Duplicate => ErrorCode::Duplicate,
         RejectReason::NonceUsed { .. } | RejectReason::NonceWaiting { .. } => ErrorCode::BadNonce,
         RejectReason::NonceGap { .. } => ErrorCode::NonceGap,
+        RejectReason::WrongKey => ErrorCode::WrongKey,
+        RejectReason::NotAMember => ErrorCode::NotAMember,
         RejectReason::InsufficientBalance { .. } => ErrorCode::InsufficientBalance,
         RejectReason::SenderFull { .. } => ErrorCode::SenderLimit,
         RejectReason::PoolFull => ErrorCode::Overloaded,

@@ -1,7 +1,8 @@
 //! The door for clients: JSON-RPC over HTTP and WebSocket, health and metrics, on one port.
 //!
 //! ```text
-//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, proof, consensus
+//!  listen ──▶ http (hosts) ──▶ dispatch (budget) ──▶ chain, tx, account, kv, governance,
+//!                │                                   proof, consensus
 //!                └──▶ websocket ──▶ dispatch             ▲
 //!  ChainView ──▶ relay ──▶ subscriptions ────────────────┘
 //! ```
@@ -18,8 +19,9 @@
 //! | answers in memory | 128 MiB together | a wait, then an error |
 //! | calls of a WebSocket in flight | 32 | it is not read from |
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
-//! | subscriptions | 8 per connection, 16 with transactions in all | an error |
+//! | subscriptions | 8 per connection, 16 with transactions and 64 to keys in all | an error |
 //! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
+//! | changes of keys that a subscriber is behind | none are kept: it is read from the store | |
 //! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
 //! | reads that wait for a quorum | 1024, 10 s | an error |
@@ -31,6 +33,7 @@ mod consensus;
 mod convert;
 mod dispatch;
 mod errors;
+mod governance;
 mod health;
 mod hosts;
 mod http;
@@ -57,8 +60,8 @@ use jsonrpsee::RpcModule;
 use node_api::block::Finality;
 use node_api::chain::SyncStatus;
 use node_api::{
-    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, KvApiServer as _,
-    ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
+    AccountApiServer as _, ChainApiServer as _, ConsensusApiServer as _, GovernanceApiServer as _,
+    KvApiServer as _, ProofApiServer as _, RpcApiServer as _, TxApiServer as _,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -169,8 +172,7 @@ impl Context {
 
     /// How far catching up is, with what gossip showed since it last looked.
     fn progress(&self) -> SyncProgress {
-        let progress = *self.sync.borrow();
-        SyncProgress { target: progress.target.max(self.peers.best_final()), ..progress }
+        progress(&self.sync, self.peers.as_ref())
     }
 
     fn sync_status(&self) -> SyncStatus {
@@ -182,6 +184,20 @@ impl Context {
     fn is_synced(&self, height: Height) -> bool {
         self.progress().is_synced(height, health::CLOSE)
     }
+}
+
+fn progress(sync: &watch::Receiver<SyncProgress>, peers: &dyn Peers) -> SyncProgress {
+    let progress = *sync.borrow();
+    SyncProgress { target: progress.target.max(peers.best_final()), ..progress }
+}
+
+/// Whether a node at this final height knows of no final block that it lacks.
+pub(crate) fn is_synced(
+    sync: &watch::Receiver<SyncProgress>,
+    peers: &dyn Peers,
+    height: Height,
+) -> bool {
+    progress(sync, peers).is_synced(height, health::CLOSE)
 }
 
 /// A server that cannot start.
@@ -285,7 +301,8 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(chain::ChainRpc::new(shared(), relay.clone()).into_rpc()).expect(distinct);
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
-    all.merge(kv::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(kv::KvRpc::new(shared()).into_rpc()).expect(distinct);
+    all.merge(governance::GovernanceRpc(shared()).into_rpc()).expect(distinct);
     all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);

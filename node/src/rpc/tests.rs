@@ -2,8 +2,12 @@
 
 mod calls;
 mod fixture;
+mod governance;
 mod levels;
 mod malformed;
 mod pages;
+mod proofs;
 mod subscriptions;
+mod tokens;
 mod waiting;
+mod watching;

@@ -1,4 +1,6 @@
-//! `key`: create, import, export and list keys.
+//! `key`: create, import, export, list and rotate keys.
+
+mod rotate;
 
 use std::path::{Path, PathBuf};
 
@@ -18,35 +20,45 @@ use crate::{mnemonic, passwords};
 #[derive(Serialize)]
 struct KeyReport {
     name: String,
+    /// The account that it signs for.
     address: Address,
     public: PublicKey,
+    /// The address that the key has by itself, where the account has another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_address: Option<Address>,
     file: PathBuf,
 }
 
 impl KeyReport {
-    fn new(name: impl ToString, public: PublicKey, file: &Path) -> Self {
-        Self { name: name.to_string(), address: public.address(), public, file: file.to_owned() }
+    fn new(name: impl ToString, public: PublicKey, address: Address, file: &Path) -> Self {
+        let own_address = Some(public.address()).filter(|own| *own != address);
+        Self { name: name.to_string(), address, public, own_address, file: file.to_owned() }
     }
 
     fn of(locked: &Locked) -> Self {
-        Self::new(&locked.name, locked.public(), &locked.path)
+        Self::new(&locked.name, locked.public(), locked.account(), &locked.path)
     }
 
     fn describe(&self) -> String {
-        facts([
+        let mut rows = vec![
             ("key", self.name.clone()),
             ("address", self.address.to_string()),
             ("public key", self.public.to_string()),
-            ("file", self.file.display().to_string()),
-        ])
+        ];
+        if let Some(own) = self.own_address {
+            rows.push(("rotated", format!("signs for this address, its own would be {own}")));
+        }
+        rows.push(("file", self.file.display().to_string()));
+        facts(rows)
     }
 }
 
-pub(super) fn run(global: &Global, command: KeyCommand) -> Outcome<()> {
+pub(super) async fn run(global: &Global, command: KeyCommand) -> Outcome<()> {
     match command {
         KeyCommand::New { name, mnemonic_file } => new(global, &name, mnemonic_file.as_deref()),
         KeyCommand::Import { name, file, index } => import(global, &name, file.as_deref(), index),
         KeyCommand::Export { name, out } => export(global, &name, &out),
+        KeyCommand::Rotate(arguments) => rotate::run(global, arguments).await,
         KeyCommand::List => list(global),
         KeyCommand::Show { name } => show(global, name),
     }
@@ -57,17 +69,21 @@ fn new(global: &Global, name: &KeyName, mnemonic_file: Option<&Path>) -> Outcome
     let words = mnemonic::generate().map_err(Failure::bad_arguments)?;
     let key = mnemonic::derive(&words, 0).map_err(Failure::bad_arguments)?;
     let password = passwords::new(global.password_file.as_deref(), &name.to_string())?;
+    back_up(global, &words, mnemonic_file)?;
+    let report = store(global, name, &key, key.public().address(), &password)?;
+    print(global, &report);
+    Ok(())
+}
+
+/// Hands the words of a key to its owner.
+fn back_up(global: &Global, words: &str, mnemonic_file: Option<&Path>) -> Outcome<()> {
     // The backup first: a key without one may hold money before anybody notices.
     match mnemonic_file {
         Some(path) => {
-            files::create(path, words.as_bytes(), files::PRIVATE)
-                .map_err(Failure::bad_arguments)?;
+            files::create(path, words.as_bytes(), files::PRIVATE).map_err(Failure::bad_arguments)
         }
-        None => show_words(global, &words)?,
+        None => show_words(global, words),
     }
-    let report = store(global, name, &key, &password)?;
-    print(global, &report);
-    Ok(())
 }
 
 /// Where a person sees them; never in the JSON on stdout, which programs keep.
@@ -88,14 +104,22 @@ fn import(global: &Global, name: &KeyName, file: Option<&Path>, index: u32) -> O
         None => mnemonic::derive(&passwords::words()?, index).map_err(Failure::bad_arguments)?,
     };
     let password = passwords::new(global.password_file.as_deref(), &name.to_string())?;
-    let report = store(global, name, &key, &password)?;
+    let account = global.account.unwrap_or_else(|| key.public().address());
+    let report = store(global, name, &key, account, &password)?;
     print(global, &report);
     Ok(())
 }
 
-fn store(global: &Global, name: &KeyName, key: &Keypair, password: &str) -> Outcome<KeyReport> {
-    let path = keystore(global)?.add(name, key, password).map_err(Failure::bad_arguments)?;
-    Ok(KeyReport::new(name, key.public(), &path))
+fn store(
+    global: &Global,
+    name: &KeyName,
+    key: &Keypair,
+    account: Address,
+    password: &str,
+) -> Outcome<KeyReport> {
+    let store = keystore(global)?;
+    let path = store.add(name, key, account, password).map_err(Failure::bad_arguments)?;
+    Ok(KeyReport::new(name, key.public(), account, &path))
 }
 
 fn print(global: &Global, report: &KeyReport) {
@@ -104,10 +128,16 @@ fn print(global: &Global, report: &KeyReport) {
 
 fn export(global: &Global, name: &KeyName, out: &Path) -> Outcome<()> {
     let locked = keystore(global)?.get(name).map_err(Failure::bad_arguments)?;
+    let account = locked.account();
     let key = Selected::Locked(locked).open(global)?;
     keyfile::write_unsafe_account(out, &key).map_err(Failure::bad_arguments)?;
     eprintln!("warning: {} holds the key unencrypted: whoever reads it owns it", out.display());
-    print(global, &KeyReport::new(name, key.public(), out));
+    if account != key.public().address() {
+        eprintln!(
+            "warning: use it with --account {account}: the file does not say for whom it signs"
+        );
+    }
+    print(global, &KeyReport::new(name, key.public(), account, out));
     Ok(())
 }
 
@@ -135,7 +165,8 @@ fn show(global: &Global, name: Option<KeyName>) -> Outcome<()> {
         (Selected::Locked(locked), _) => KeyReport::of(&locked),
         (Selected::Plain(key), file) => {
             let file = file.clone().unwrap_or_default();
-            KeyReport::new(file.display(), key.public(), &file)
+            let account = global.account.unwrap_or_else(|| key.public().address());
+            KeyReport::new(file.display(), key.public(), account, &file)
         }
     };
     print(global, &report);

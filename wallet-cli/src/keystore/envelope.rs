@@ -40,6 +40,9 @@ struct Header {
     version: u16,
     address: Address,
     public: PublicKey,
+    /// The account that the key signs for, where that is not its own address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<Address>,
     kdf: Kdf,
     cipher: CipherName,
     nonce: HexBytes,
@@ -93,8 +96,12 @@ pub(crate) enum EnvelopeError {
 }
 
 impl Envelope {
-    /// Encrypts a key.
-    pub(crate) fn seal(key: &Keypair, password: &str) -> Result<Self, EnvelopeError> {
+    /// Encrypts a key that signs for an account.
+    pub(crate) fn seal(
+        key: &Keypair,
+        account: Address,
+        password: &str,
+    ) -> Result<Self, EnvelopeError> {
         let mut salt = vec![0; SALT_BYTES];
         let mut nonce = vec![0; NONCE_BYTES];
         for random in [&mut salt, &mut nonce] {
@@ -104,6 +111,7 @@ impl Envelope {
             version: VERSION,
             address: key.public().address(),
             public: key.public(),
+            account: (account != key.public().address()).then_some(account),
             kdf: Kdf { name: KdfName::Argon2id, cost: COST, salt: HexBytes(salt) },
             cipher: CipherName::XChaCha20Poly1305,
             nonce: HexBytes(nonce),
@@ -155,6 +163,11 @@ impl Envelope {
 
     pub(crate) fn public(&self) -> PublicKey {
         self.header.public
+    }
+
+    /// The account that the key signs for.
+    pub(crate) fn account(&self) -> Address {
+        self.header.account.unwrap_or(self.header.address)
     }
 
     /// Decrypts the key.

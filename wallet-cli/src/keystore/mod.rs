@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chain::crypto::{Keypair, PublicKey};
+use chain::types::Address;
 use genesis::files::{self, FileError};
 
 use self::envelope::{Envelope, EnvelopeError};
@@ -29,6 +30,16 @@ impl FromStr for KeyName {
             return Err("expected a name of 1 to 64 letters, digits, '-' and '_'".to_owned());
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl KeyName {
+    /// The name of the key that is to follow this one.
+    ///
+    /// # Errors
+    /// Where that would be too long.
+    pub(crate) fn next(&self) -> Result<Self, String> {
+        format!("{self}-next").parse()
     }
 }
 
@@ -72,6 +83,11 @@ impl Locked {
         self.envelope.public()
     }
 
+    /// The account that the key signs for.
+    pub(crate) fn account(&self) -> Address {
+        self.envelope.account()
+    }
+
     pub(crate) fn open(&self, password: &str) -> Result<Keypair, KeystoreError> {
         self.envelope
             .open(password)
@@ -93,18 +109,20 @@ impl Keystore {
     /// [`KeystoreError::NameTaken`]. [`Keystore::add`] says so too, but only after the password
     /// was asked for.
     pub(crate) fn check_free(&self, name: &KeyName) -> Result<(), KeystoreError> {
-        if self.path(name).exists() { Err(KeystoreError::NameTaken(name.clone())) } else { Ok(()) }
+        if self.has(name) { Err(KeystoreError::NameTaken(name.clone())) } else { Ok(()) }
     }
 
-    /// Encrypts a key and stores it under a name that is free. It is on disk when this returns.
+    /// Encrypts a key that signs for an account, and stores it under a name that is free. It is on
+    /// disk when this returns.
     pub(crate) fn add(
         &self,
         name: &KeyName,
         key: &Keypair,
+        account: Address,
         password: &str,
     ) -> Result<PathBuf, KeystoreError> {
         let path = self.path(name);
-        let envelope = Envelope::seal(key, password)
+        let envelope = Envelope::seal(key, account, password)
             .map_err(|error| KeystoreError::Envelope { path: path.clone(), error })?;
         files::create_private_directory(&self.directory)?;
         match files::create(&path, envelope.to_json().as_bytes(), files::PRIVATE) {
@@ -112,6 +130,35 @@ impl Keystore {
             Err(FileError::Exists { .. }) => Err(KeystoreError::NameTaken(name.clone())),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether there is a key of this name.
+    pub(crate) fn has(&self, name: &KeyName) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Takes a key out of use: its file stays, under a name that is no key's. Returns its path.
+    pub(crate) fn retire(&self, name: &KeyName) -> Result<PathBuf, KeystoreError> {
+        let retired = self.retired_path(name)?;
+        files::rename(&self.path(name), &retired)?;
+        Ok(retired)
+    }
+
+    /// Puts a key in the place of another, which is taken out of use as by
+    /// [`retire`](Self::retire). Returns its path. A crash leaves one of them under the name, and
+    /// the other under its own.
+    pub(crate) fn succeed(&self, old: &KeyName, new: &KeyName) -> Result<PathBuf, KeystoreError> {
+        let retired = self.retired_path(old)?;
+        files::also_name(&self.path(old), &retired)?;
+        files::replace(&self.path(new), &self.path(old))?;
+        Ok(retired)
+    }
+
+    fn retired_path(&self, name: &KeyName) -> Result<PathBuf, KeystoreError> {
+        (1..=MAX_KEYS)
+            .map(|number| self.directory.join(format!("{name}.json.retired-{number}")))
+            .find(|retired| !retired.exists())
+            .ok_or_else(|| KeystoreError::TooMany(self.directory.clone()))
     }
 
     /// Reads a key without opening it.

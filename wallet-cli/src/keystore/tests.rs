@@ -17,15 +17,39 @@ fn names_are_safe_as_file_names() {
     }
 }
 
+/// Stores the key of a seed, for its own account.
+fn add(store: &Keystore, called: &str, seed: u8) -> Result<PathBuf, KeystoreError> {
+    let key = Keypair::from_seed(&[seed; 32]);
+    store.add(&name(called), &key, key.public().address(), "pw")
+}
+
+#[test]
+fn a_key_makes_room_for_its_successor_and_is_kept_aside() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Keystore::below(home.path());
+    let public = |called| store.get(&name(called)).unwrap().public();
+    let of = |seed| Keypair::from_seed(&[seed; 32]).public();
+    add(&store, "a", 7).unwrap();
+    for seed in [8, 9] {
+        add(&store, "a-next", seed).unwrap();
+        let retired = store.succeed(&name("a"), &name("a-next")).unwrap();
+        assert!(retired.exists());
+        assert_eq!((public("a"), store.names().unwrap()), (of(seed), vec![name("a")]));
+    }
+    let retired = store.retire(&name("a")).unwrap();
+    assert!(retired.ends_with("a.json.retired-3"), "{}", retired.display());
+    assert!(store.names().unwrap().is_empty());
+}
+
 #[test]
 fn keys_are_kept_apart_and_never_replaced() {
     let home = tempfile::tempdir().unwrap();
     let store = Keystore::below(&home.path().join("new"));
     assert!(store.names().unwrap().is_empty(), "no directory yet");
     let key = Keypair::from_seed(&[7; 32]);
-    let path = store.add(&name("b"), &key, "pw").unwrap();
+    let path = add(&store, "b", 7).unwrap();
     assert!(matches!(store.check_free(&name("b")), Err(KeystoreError::NameTaken(_))));
-    let taken = store.add(&name("b"), &Keypair::from_seed(&[8; 32]), "pw").unwrap_err();
+    let taken = add(&store, "b", 8).unwrap_err();
     assert!(matches!(taken, KeystoreError::NameTaken(_)), "{taken}");
 
     let locked = store.get(&name("b")).unwrap();
@@ -47,7 +71,7 @@ fn missing_damaged_and_open_files_are_named() {
     let missing = store.get(&name("none")).unwrap_err().to_string();
     assert!(missing.contains("no key none"), "{missing}");
 
-    let path = store.add(&name("k"), &Keypair::from_seed(&[7; 32]), "pw").unwrap();
+    let path = add(&store, "k", 7).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let wide = store.get(&name("k")).unwrap_err().to_string();
     assert!(wide.contains("may be read by others") && wide.contains("chmod 600"), "{wide}");

@@ -3,6 +3,7 @@
 //! What is shown is what is proven. Where the node said something else of the very same block, it
 //! lied, and that is told.
 
+use chain::access::{Role, Roles};
 use chain::light::ProvenBlock;
 use chain::receipt::Outcome as Executed;
 use chain::state::{Account as AccountRecord, Entry, RecordKey, RecordValue};
@@ -47,10 +48,22 @@ impl Verification {
             balance: proven.balance,
             nonce: proven.nonce,
             next_nonce: said.next_nonce.max(proven.nonce),
+            key: proven.key,
             height: block.height,
             ..said
         };
         Ok((account, block))
+    }
+
+    /// The roles of an address.
+    pub(crate) async fn roles(&self, node: &Node, address: Address) -> Outcome<Vec<Role>> {
+        let key = RecordKey::Roles(address);
+        let subject = Subject::Record(HexBytes(chain::codec::encode(&key)));
+        let roles = match self.record(node, subject, &key).await?.value {
+            Some(RecordValue::Roles(roles)) => roles,
+            _ => Roles::default(),
+        };
+        Ok(Role::ALL.into_iter().filter(|role| roles.has(*role)).collect())
     }
 
     /// What a key holds, where the node said that it holds `said` after block `height`.
@@ -115,13 +128,16 @@ impl Verification {
         if place != (Some(block.height), Some(block.hash), Some(index)) {
             return Err(lied(&format!("the transaction is in block {}", block.height)));
         }
-        let (state, code) = match receipt.outcome {
-            Executed::Success => (TxState::Final, None),
-            Executed::Failed(reason) => (TxState::Failed, Some(reason.code())),
+        let (state, version, code) = match receipt.outcome {
+            Executed::Success => (TxState::Final, None, None),
+            Executed::Written { version } => (TxState::Final, Some(version), None),
+            Executed::Failed(reason) => (TxState::Failed, None, Some(reason.code())),
         };
         let said_code = said.receipt.as_ref().and_then(|receipt| receipt.code.as_deref());
         let said_ok = said.receipt.as_ref().is_some_and(|receipt| receipt.ok);
-        if said.status != state || said_code != code || said_ok != (state == TxState::Final) {
+        let said_version = said.receipt.as_ref().and_then(|receipt| receipt.version);
+        let ok = state == TxState::Final;
+        if (said.status, said_ok, said_version, said_code) != (state, ok, version, code) {
             let done = code.unwrap_or("had its effect");
             return Err(lied(&format!("the transaction's receipt says: {done}")));
         }

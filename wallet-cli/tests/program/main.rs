@@ -3,6 +3,7 @@
 mod arguments;
 mod fake_node;
 mod flows;
+mod governing;
 mod proofs;
 mod proving_node;
 mod wallet;

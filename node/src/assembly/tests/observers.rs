@@ -45,13 +45,13 @@ impl Cluster {
     }
 
     /// The address of a validator that runs.
-    fn address(&self, place: usize) -> String {
+    pub(super) fn address(&self, place: usize) -> String {
         let network = &self.nodes[place].as_ref().unwrap().network;
         format!("{}/p2p/{}", network.addresses[0], network.handle.me())
     }
 
     /// A home of a node that is no validator, which knows these others.
-    fn observer(&self, peers: Vec<String>) -> Options {
+    pub(super) fn observer(&self, peers: Vec<String>) -> Options {
         let home = Home::new(self._directory.path().join("observer"));
         home.create("observer", Some(&self.genesis())).unwrap();
         Self::observer_in(home, peers)
@@ -198,7 +198,9 @@ async fn a_node_whose_chain_lacks_its_checkpoint_stops_and_says_so() {
     let checkpoint = Checkpoint { height: Height::new(7), hash: Digest([1; 32]) };
     options.config.sync.checkpoint = Some(checkpoint);
     let mut node = start(options).await.unwrap();
-    let error = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap().to_string();
+    let ended = tokio::time::timeout(PATIENCE, node.ended()).await.unwrap();
+    let Ended::Failed(error) = ended else { panic!("{ended:?}") };
+    let error = error.to_string();
     assert!(error.contains("at height 7, where the checkpoint names 0101"), "{error}");
     node.stop().await;
 }

@@ -8,6 +8,10 @@ fn key() -> Keypair {
     Keypair::from_seed(&[7; 32])
 }
 
+fn seal(password: &str) -> Result<Envelope, EnvelopeError> {
+    Envelope::seal(&key(), key().public().address(), password)
+}
+
 /// The JSON of a sealed key with one change.
 fn changed(envelope: &Envelope, change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let mut value = serde_json::to_value(envelope).unwrap();
@@ -17,7 +21,7 @@ fn changed(envelope: &Envelope, change: impl FnOnce(&mut Value)) -> Vec<u8> {
 
 #[test]
 fn a_sealed_key_opens_with_its_password_only() {
-    let envelope = Envelope::seal(&key(), "right").unwrap();
+    let envelope = seal("right").unwrap();
     let read = Envelope::from_json(envelope.to_json().as_bytes()).unwrap();
     assert_eq!(read, envelope);
     assert_eq!(read.open("right").unwrap().seed(), key().seed());
@@ -35,8 +39,23 @@ fn golden_file() {
 }
 
 #[test]
+fn a_key_remembers_the_account_that_it_signs_for_and_cannot_be_turned_to_another() {
+    let [account, other] = [[1; 20], [2; 20]].map(Address);
+    let own = seal("x").unwrap();
+    assert_eq!(own.account(), key().public().address());
+    assert!(!own.to_json().contains("account"), "{}", own.to_json());
+    let envelope = Envelope::seal(&key(), account, "x").unwrap();
+    let read = Envelope::from_json(envelope.to_json().as_bytes()).unwrap();
+    assert_eq!(read.account(), account);
+    assert_eq!(read.open("x").unwrap().seed(), key().seed());
+    let text = changed(&envelope, |value| value["header"]["account"] = other.to_string().into());
+    let turned = Envelope::from_json(&text).unwrap();
+    assert_eq!(turned.open("x").unwrap_err(), EnvelopeError::Sealed);
+}
+
+#[test]
 fn two_seals_of_one_key_share_nothing() {
-    let (a, b) = (Envelope::seal(&key(), "x").unwrap(), Envelope::seal(&key(), "x").unwrap());
+    let (a, b) = (seal("x").unwrap(), seal("x").unwrap());
     assert_ne!(a.header.kdf.salt, b.header.kdf.salt);
     assert_ne!(a.header.nonce, b.header.nonce);
     assert_ne!(a.sealed, b.sealed);
@@ -44,7 +63,7 @@ fn two_seals_of_one_key_share_nothing() {
 
 #[test]
 fn a_tampered_cost_is_refused_before_any_work() {
-    let envelope = Envelope::seal(&key(), "x").unwrap();
+    let envelope = seal("x").unwrap();
     let start = Instant::now();
     let costs = [
         ("memory_kib", 8),
@@ -64,7 +83,7 @@ fn a_tampered_cost_is_refused_before_any_work() {
 
 #[test]
 fn every_field_of_the_header_is_sealed() {
-    let envelope = Envelope::seal(&key(), "x").unwrap();
+    let envelope = seal("x").unwrap();
     let other = Keypair::from_seed(&[8; 32]).public();
     // Another key's name on the file: without the seal a payment would go elsewhere.
     let renamed = changed(&envelope, |value| {
@@ -84,7 +103,7 @@ fn every_field_of_the_header_is_sealed() {
 
 #[test]
 fn what_is_no_sealed_key_is_refused_in_one_line() {
-    let envelope = Envelope::seal(&key(), "x").unwrap();
+    let envelope = seal("x").unwrap();
     let whole = envelope.to_json().into_bytes();
     let mut table = vec![
         changed(&envelope, |value| value["header"]["version"] = 2.into()),

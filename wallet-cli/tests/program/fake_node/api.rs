@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::crypto::Keypair;
+use chain::governance::Parameters;
 use chain::quorum::Quorums;
 use chain::transaction::Transaction;
 use chain::types::{Address, Amount, Digest, Epoch, Height, ValidatorIndex, View};
@@ -14,16 +15,17 @@ use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Detail, Finality};
 use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
-use node_api::kv::{KvEntry, KvPage, KvValue, ReadLevel};
+use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
 use node_api::{
-    AccountApiServer, ChainApiServer, ConsensusApiServer, ErrorCode, HexBytes, KvApiServer,
-    TxApiServer,
+    AccountApiServer, ChainApiServer, ConsensusApiServer, ErrorCode, GovernanceApiServer, HexBytes,
+    KvApiServer, TxApiServer,
 };
 
-use super::CHAIN;
+use super::governance::QUORUM;
 use super::ledger::{Ledger, refuse};
+use super::{CHAIN, validator as validator_seed};
 
 #[derive(Clone)]
 pub(super) struct Api(pub(super) Arc<Mutex<Ledger>>);
@@ -33,13 +35,14 @@ impl Api {
         let mut module = RpcModule::new(());
         module.merge(ChainApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(AccountApiServer::into_rpc(self.clone())).expect("distinct names");
+        module.merge(GovernanceApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(KvApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(TxApiServer::into_rpc(self.clone())).expect("distinct names");
         module.merge(ConsensusApiServer::into_rpc(self.clone())).expect("distinct names");
         module
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().expect("no panic in the server")
     }
 }
@@ -107,7 +110,7 @@ impl ChainApiServer for Api {
 
     async fn validators(&self, _: Option<Epoch>) -> RpcResult<ValidatorList> {
         let validator = |index: u16| {
-            let key = Keypair::from_seed(&[200 + index as u8; 32]).public();
+            let key = Keypair::from_seed(&[validator_seed(index as u8); 32]).public();
             ValidatorInfo {
                 index: ValidatorIndex::new(index),
                 name: Some(format!("node{index}")),
@@ -119,6 +122,7 @@ impl ChainApiServer for Api {
                 accused: index == 2,
                 since: Epoch::new(0),
                 signed_last: Some(true),
+                took_part: Some(Height::new(9)),
                 connected: true,
             }
         };
@@ -180,53 +184,38 @@ impl AccountApiServer for Api {
             balance: Amount::new(ledger.balances.get(&address).copied().unwrap_or(0)),
             nonce,
             next_nonce: nonce,
+            key: ledger.keys.get(&address).copied(),
+            roles: ledger.governance.roles(&address),
             height: Height::new(ledger.height),
         })
     }
 }
 
 #[async_trait]
-impl KvApiServer for Api {
-    async fn get(&self, key: HexBytes, _read: Option<ReadLevel>) -> RpcResult<KvValue> {
+impl GovernanceApiServer for Api {
+    async fn proposals(&self, status: Option<ProposalFilter>) -> RpcResult<ProposalList> {
         let ledger = self.ledger();
-        let entry = ledger.store.get(&key.0);
-        Ok(KvValue {
-            value: entry.map(|entry| HexBytes(entry.value.clone())),
-            version: entry.map(|entry| entry.version),
-            key,
-            height: Height::new(ledger.height),
-            block: Digest([ledger.height as u8; 32]),
-            status: BlockStatus::Final,
-        })
+        let all = status == Some(ProposalFilter::All);
+        let mut proposals = ledger.governance.proposals(ledger.height);
+        proposals.retain(|proposal| all || proposal.status.is_pending());
+        Ok(ProposalList { proposals, height: Height::new(ledger.height) })
     }
 
-    async fn scan(
-        &self,
-        prefix: HexBytes,
-        start: Option<HexBytes>,
-        limit: Option<u32>,
-        _read: Option<ReadLevel>,
-    ) -> RpcResult<KvPage> {
+    async fn proposal(&self, id: u64) -> RpcResult<ProposalInfo> {
         let ledger = self.ledger();
-        let start = start.unwrap_or_else(|| prefix.clone()).0;
-        // Small pages, so that clients must ask again.
-        let limit = limit.unwrap_or(2).min(2) as usize;
-        let mut found =
-            ledger.store.range(start..).filter(|(key, _)| key.starts_with(&prefix.0)).map(
-                |(key, entry)| KvEntry {
-                    key: HexBytes(key.clone()),
-                    value: HexBytes(entry.value.clone()),
-                    version: entry.version,
-                },
-            );
-        let entries = found.by_ref().take(limit).collect();
-        let next = found.next().map(|entry| entry.key);
-        Ok(KvPage {
-            entries,
-            next,
-            height: Height::new(ledger.height),
-            block: Digest([ledger.height as u8; 32]),
-            status: BlockStatus::Final,
+        let mut proposals = ledger.governance.proposals(ledger.height);
+        proposals.retain(|proposal| proposal.id == id);
+        let missing = || refuse(ErrorCode::NotFound, &format!("there is no proposal {id}"));
+        Ok(proposals.pop().ok_or_else(missing)?)
+    }
+
+    async fn parameters(&self) -> RpcResult<GovernanceParameters> {
+        Ok(GovernanceParameters {
+            parameters: Parameters::default(),
+            epoch: Epoch::new(0),
+            validators: 4,
+            quorum: QUORUM,
+            height: Height::new(self.ledger().height),
         })
     }
 }

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 
 use chain::block::{BlockKind, Header, Mode};
-use chain::crypto::Ed25519;
+use chain::crypto::{Ed25519, PublicKey, Verifier as _};
 use chain::mempool::MempoolLimits;
+use chain::namespace::{Namespace, NamespaceAction};
+use chain::receipt::FailureReason;
 use chain::state::Entry;
-use chain::transaction::{Body, SignedTransaction};
+use chain::transaction::{Body, SignedTransaction, key_rotation_digest};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
 use node_api::block::Finality;
+use node_api::kv::{Cursor, KvChange};
 use node_api::transaction::{Receipt, TxState, TxStatus};
 use node_api::{ApiError, ErrorCode, HexBytes};
 
+use super::governance::Governance;
 use super::{CHAIN, Fate};
 
 #[derive(Default)]
@@ -21,7 +25,13 @@ pub(super) struct Ledger {
     pub(super) height: u64,
     pub(super) balances: BTreeMap<Address, u128>,
     pub(super) nonces: BTreeMap<Address, u64>,
+    /// Keys that sign instead of those that addresses are made from.
+    pub(super) keys: BTreeMap<Address, PublicKey>,
+    pub(super) governance: Governance,
     pub(super) store: BTreeMap<Vec<u8>, Entry>,
+    pub(super) namespaces: BTreeMap<Vec<u8>, Namespace>,
+    /// Of the keys, oldest first.
+    pub(super) changes: Vec<KvChange>,
     pub(super) transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
     pub(super) submitted: Vec<SignedTransaction>,
     /// The server itself, if it is to stop once it has sent the blocks that somebody watches.
@@ -39,6 +49,10 @@ impl Ledger {
             return Err(refuse(ErrorCode::BadSignature, "the signature does not match"));
         }
         let sender = transaction.sender();
+        let key = self.keys.get(&sender).map_or(sender, PublicKey::address);
+        if key != transaction.payload.sender.address() {
+            return Err(refuse(ErrorCode::BadSignature, "this key does not sign for the account"));
+        }
         let nonce = self.nonces.entry(sender).or_default();
         if transaction.payload.nonce < *nonce {
             return Err(refuse(ErrorCode::BadNonce, "the nonce was used before"));
@@ -68,15 +82,27 @@ impl Ledger {
         status.index = Some(0);
         let refused = Receipt {
             ok: false,
+            version: None,
             code: Some("insufficient_balance".into()),
             reason: Some("the sender owns less".into()),
         };
         (status.status, status.receipt) = match self.fate {
-            Fate::Final => {
-                self.apply(&transaction);
-                let receipt = Receipt { ok: true, code: None, reason: None };
-                (TxState::Final, Some(receipt))
-            }
+            Fate::Final => match self.apply(&transaction) {
+                Ok(()) => {
+                    let receipt = Receipt { ok: true, version: None, code: None, reason: None };
+                    (TxState::Final, Some(receipt))
+                }
+                Err(reason) => {
+                    let (code, reason) = (reason.code().into(), reason.to_string());
+                    let receipt = Receipt {
+                        ok: false,
+                        version: None,
+                        code: Some(code),
+                        reason: Some(reason),
+                    };
+                    (TxState::Failed, Some(receipt))
+                }
+            },
             Fate::Ordered => (TxState::Ordered, None),
             Fate::Failed => (TxState::Failed, Some(refused)),
             Fate::Pending => {
@@ -93,7 +119,7 @@ impl Ledger {
         self.transactions.insert(hash, (status, transaction));
     }
 
-    fn apply(&mut self, transaction: &SignedTransaction) {
+    fn apply(&mut self, transaction: &SignedTransaction) -> Result<(), FailureReason> {
         match &transaction.payload.body {
             Body::Transfer { to, amount, .. } => {
                 *self.balances.entry(transaction.sender()).or_default() -= amount.get();
@@ -102,13 +128,51 @@ impl Ledger {
             Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
                 let before = self.store.get(key).map_or(0, |entry| entry.version);
                 let entry = Entry { value: value.clone(), version: before + 1 };
+                self.note_change(transaction.hash(), key, Some(&entry));
                 self.store.insert(key.clone(), entry);
             }
             Body::Delete { key } => {
+                self.note_change(transaction.hash(), key, None);
                 self.store.remove(key);
             }
-            Body::Namespace(_) | Body::RotateKey { .. } | Body::Governance(_) => {}
+            Body::RotateKey { new_key, possession } => {
+                let account = transaction.sender();
+                let digest = key_rotation_digest(&CHAIN, &account);
+                if !Ed25519.verify(new_key, &digest, possession) {
+                    return Err(FailureReason::KeyNotProven);
+                }
+                self.keys.insert(account, *new_key);
+            }
+            Body::Governance(action) => {
+                self.governance.apply(action, transaction.sender(), self.height)?;
+            }
+            Body::Namespace(action) => {
+                let owner = transaction.sender();
+                let changed = match action {
+                    NamespaceAction::Create { rules, .. }
+                    | NamespaceAction::SetRules { rules, .. } => {
+                        Namespace { owner, rules: rules.clone() }
+                    }
+                    NamespaceAction::Transfer { name, owner } => {
+                        Namespace { owner: *owner, ..self.namespaces[name].clone() }
+                    }
+                };
+                self.namespaces.insert(action.name().to_vec(), changed);
+            }
         }
+        Ok(())
+    }
+
+    fn note_change(&mut self, transaction: Digest, key: &[u8], entry: Option<&Entry>) {
+        let height = Height::new(self.height);
+        self.changes.push(KvChange {
+            cursor: Cursor { height, index: 1 },
+            height,
+            transaction,
+            key: HexBytes(key.to_vec()),
+            value: entry.map(|entry| HexBytes(entry.value.clone())),
+            version: entry.map(|entry| entry.version),
+        });
     }
 
     pub(super) fn header(&self, height: u64) -> Header {

@@ -1,12 +1,14 @@
 //! A server of the node's interface with a ledger in a map and blocks of one transaction.
 
 mod api;
+mod governance;
+mod kv;
 mod ledger;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chain::crypto::Keypair;
+use chain::crypto::{Keypair, PublicKey};
 use chain::state::Entry;
 use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest};
@@ -95,6 +97,11 @@ impl FakeNode {
         self.ledger().balances.get(&address).copied().unwrap_or(0)
     }
 
+    /// The key that signs for an account, where it is not the account's own.
+    pub(crate) fn key_of(&self, address: Address) -> Option<PublicKey> {
+        self.ledger().keys.get(&address).copied()
+    }
+
     /// Transactions that were handed in and well formed.
     pub(crate) fn submitted(&self) -> Vec<SignedTransaction> {
         self.ledger().submitted.clone()
@@ -105,6 +112,11 @@ impl Drop for FakeNode {
     fn drop(&mut self) {
         let _ = self.server.stop();
     }
+}
+
+/// Seed of all keys of the fake validator with this index.
+pub(crate) const fn validator(index: u8) -> u8 {
+    200 + index
 }
 
 pub(crate) fn address(seed: u8) -> Address {
