@@ -8,6 +8,7 @@
 //! the engine; from here down every part is generic over it.
 
 mod access;
+mod begin;
 mod gossip;
 mod layer;
 mod node;
@@ -32,7 +33,7 @@ use crate::joining::Turn;
 use crate::network::NetworkError;
 use crate::rpc::RpcError;
 use crate::storage::{OpenError, StoreError};
-use crate::sync::CheckpointError;
+use crate::sync::{BeginError, CheckpointError};
 
 /// What a node runs with.
 #[derive(Clone)]
@@ -79,6 +80,8 @@ pub enum NodeError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error("cannot begin with a snapshot: {0}")]
+    Begin(#[from] BeginError),
     #[error("{0} ended, which it never should; see the message above")]
     Ended(&'static str),
 }
