@@ -25,13 +25,9 @@ pub fn name_of(key: &[u8]) -> Option<&[u8]> {
     key.get(..end).filter(|name| is_name(name))
 }
 
-/// Whether an account is that of a key of a current validator. Validators have every role.
+/// Whether an account is that of a current validator. Validators have every role.
 pub(crate) fn is_validator(set: &ValidatorSet, account: &Address) -> bool {
-    set.members().any(|(_, validator)| {
-        [validator.governance_key, validator.consensus_key, validator.network_key]
-            .iter()
-            .any(|key| key.address() == *account)
-    })
+    set.members().any(|(_, validator)| validator.governance_key.address() == *account)
 }
 
 /// Who may write and read a namespace besides its owner.

@@ -57,7 +57,7 @@ impl Executor<'_> {
             return Ok(());
         };
         let has = |role: Role| {
-            self.draft.roles_at(sender).has(role)
+            self.draft.roles(*sender).has(role)
                 || namespace::is_validator(self.draft.base().validators(), sender)
         };
         if namespace.owner == *sender || namespace.rules.writers.lets_through(sender, has) {

@@ -121,13 +121,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn roles_at(&self, address: &Address) -> Roles {
-        match self.get(&Slot::new(RecordKey::Roles(*address))) {
-            Some(RecordValue::Roles(roles)) => *roles,
-            _ => Roles::default(),
-        }
-    }
-
     pub(crate) fn set(&mut self, slot: Slot, value: RecordValue) {
         debug_assert!(slot.key.fits(&value), "{:?} cannot hold {value:?}", slot.key);
         self.writes.insert(slot.hash, (slot.key, Some(value)));
