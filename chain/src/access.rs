@@ -139,6 +139,15 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether an account may pass that `has` the roles it has.
+    pub fn lets_through(&self, account: &Address, has: impl FnOnce(Role) -> bool) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Role(role) => has(*role),
+            Self::Accounts(accounts) => accounts.contains(account),
+        }
+    }
+
     /// Most accounts in one rule.
     pub const MAX_ACCOUNTS: usize = 64;
 }

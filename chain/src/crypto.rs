@@ -61,6 +61,7 @@ pub enum Domain {
     Receipt,
     Evidence,
     Handshake,
+    ReadToken,
     Snapshot,
 }
 
@@ -90,6 +91,7 @@ impl Domain {
             Self::Receipt => b"catamaran/receipt/1",
             Self::Evidence => b"catamaran/evidence/1",
             Self::Handshake => b"catamaran/handshake/1",
+            Self::ReadToken => b"catamaran/read-token/1",
             Self::Snapshot => b"catamaran/snapshot/1",
         }
     }

@@ -10,9 +10,12 @@ mod accounts;
 mod entries;
 mod evidence;
 mod governance;
+mod namespaces;
 mod transfers;
 
 pub use evidence::evidence_counts;
+
+use std::collections::BTreeSet;
 
 use crate::access::AccessMode;
 use crate::crypto::Verifier;
@@ -136,6 +139,8 @@ pub(crate) struct Executor<'a> {
     access: AccessMode,
     /// Whether a transaction of an account was executed: no evidence may follow.
     signed: bool,
+    /// Names before the first `/` of the keys that were written: none becomes a namespace.
+    names_in_use: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Executor<'a> {
@@ -150,6 +155,7 @@ impl<'a> Executor<'a> {
             next_validators: None,
             access: state.parameters().access,
             signed: false,
+            names_in_use: BTreeSet::new(),
         }
     }
 
@@ -182,10 +188,8 @@ impl<'a> Executor<'a> {
         sender.nonce = sender.nonce.checked_add(1).ok_or(InvalidReason::NoncesUsedUp)?;
         self.signed = true;
         self.draft.set(slot.clone(), RecordValue::Account(sender));
-        let outcome = match self.run(&payload.body, address, slot, sender) {
-            Ok(()) => Outcome::Success,
-            Err(reason) => Outcome::Failed(reason),
-        };
+        let outcome = self.run(&payload.body, address, slot, sender);
+        let outcome = outcome.unwrap_or_else(Outcome::Failed);
         self.receipts.push(Receipt { transaction: hash, outcome });
         Ok(())
     }
@@ -197,25 +201,23 @@ impl<'a> Executor<'a> {
         address: Address,
         slot: Slot,
         sender: Account,
-    ) -> Result<(), FailureReason> {
+    ) -> Result<Outcome, FailureReason> {
         match body {
             Body::Transfer { to, amount, .. } => {
-                self.transfer(slot, sender, Slot::account(*to), *amount)
+                self.transfer(slot, sender, Slot::account(*to), *amount)?;
             }
-            Body::Put { key, value } => {
-                self.put(key, value);
-                Ok(())
-            }
-            Body::Delete { key } => self.delete(key),
+            Body::Put { key, value } => return self.put(&address, key, value),
+            Body::Delete { key } => self.delete(&address, key)?,
             Body::CompareAndSwap { key, expected, value } => {
-                self.compare_and_swap(key, expected, value)
+                return self.compare_and_swap(&address, key, expected, value);
             }
-            Body::Namespace(_) => Err(FailureReason::NamespaceNotFound),
+            Body::Namespace(action) => self.change_namespace(&address, action)?,
             Body::RotateKey { new_key, possession } => {
-                self.rotate_key(address, slot, sender, new_key, possession)
+                self.rotate_key(address, slot, sender, new_key, possession)?;
             }
-            Body::Governance(action) => Ok(self.govern(action, &address)?),
+            Body::Governance(action) => self.govern(action, &address)?,
         }
+        Ok(Outcome::Success)
     }
 
     /// The state after the transactions, hashed.

@@ -20,6 +20,7 @@ pub mod mempool;
 pub mod merkle;
 pub mod namespace;
 pub mod quorum;
+pub mod reading;
 pub mod receipt;
 pub mod snapshot;
 pub mod state;

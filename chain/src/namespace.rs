@@ -8,9 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::types::Address;
+use crate::validator::ValidatorSet;
 
 /// Longest name of a namespace, in bytes.
 pub const MAX_NAME_BYTES: usize = 64;
+
+/// Whether these bytes can name a namespace.
+pub fn is_name(name: &[u8]) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.iter().all(allowed)
+}
+
+/// The namespace that a key belongs to, if it was created: what stands before the first `/`.
+pub fn name_of(key: &[u8]) -> Option<&[u8]> {
+    let end = key.iter().position(|byte| *byte == b'/')?;
+    key.get(..end).filter(|name| is_name(name))
+}
+
+/// Whether an account is that of a current validator. Validators have every role.
+pub(crate) fn is_validator(set: &ValidatorSet, account: &Address) -> bool {
+    set.members().any(|(_, validator)| validator.governance_key.address() == *account)
+}
 
 /// Who may write and read a namespace besides its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]

@@ -32,11 +32,15 @@ impl Receipt {
 pub enum Outcome {
     Success,
     Failed(FailureReason),
+    /// Success: the key of the key-value store has this version now.
+    Written {
+        version: u64,
+    },
 }
 
 impl Outcome {
     pub const fn is_success(&self) -> bool {
-        matches!(self, Self::Success)
+        matches!(self, Self::Success | Self::Written { .. })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::codec::{self, Bounded};
 use crate::crypto::{Domain, Hasher, PublicKey, Signature, Signer, Verifier};
 use crate::evidence::Evidence;
 use crate::governance::GovernanceAction;
-use crate::namespace::{MAX_NAME_BYTES, NamespaceAction};
+use crate::namespace::{self, MAX_NAME_BYTES, NamespaceAction};
 use crate::types::{Address, Amount, Digest, Height};
 
 /// Longest key of the key-value store, in bytes.
@@ -48,6 +48,18 @@ pub enum Body {
         possession: Signature,
     },
     Governance(GovernanceAction),
+}
+
+impl Body {
+    /// The key of the key-value store that it is about.
+    pub fn key(&self) -> Option<&[u8]> {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } | Self::CompareAndSwap { key, .. } => {
+                Some(key)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a key must be like for a value to be written.
@@ -188,9 +200,7 @@ impl SignedTransaction {
 }
 
 fn namespace_form(action: &NamespaceAction) -> Result<(), MalformedTransaction> {
-    let name = action.name();
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    if name.is_empty() || name.len() > MAX_NAME_BYTES || !name.iter().all(allowed) {
+    if !namespace::is_name(action.name()) {
         return Err(MalformedTransaction::NamespaceName);
     }
     let rules = match action {

@@ -17,7 +17,7 @@ pub struct Validator {
     pub network_key: PublicKey,
     /// Signs its approvals of governance changes.
     pub governance_key: PublicKey,
-    /// Proven to have equivocated: votes, but leads no view.
+    /// Proven to have equivocated, or sentenced by the others: votes, but leads no view.
     pub jailed: bool,
     /// Evidence against it was recorded since `since`; further evidence does not count.
     pub accused: bool,

@@ -43,9 +43,13 @@ impl Genesis {
 
 #[cfg(test)]
 mod tests {
-    use chain::types::{Amount, ValidatorIndex};
+    use chain::access::{AccessMode, Role};
+    use chain::types::{Address, Amount, ValidatorIndex};
+    use consensus::engine::FaultModel;
+    use consensus::registry::EngineName;
 
     use crate::spec::tests::example;
+    use crate::spec::{Genesis, GenesisRoles};
 
     #[test]
     fn a_valid_genesis_builds_what_it_says() {
@@ -66,5 +70,27 @@ mod tests {
         assert_eq!(genesis.state().unwrap().root(), root, "the order of balances means nothing");
         genesis.balances[0].amount = Amount::new(1);
         assert_ne!(genesis.state().unwrap().root(), root);
+    }
+
+    #[test]
+    fn the_rules_and_roles_are_in_the_state() {
+        let address = Address([7; 20]);
+        let roles = vec![Role::Observer, Role::Member];
+        for engine in EngineName::ALL {
+            let genesis = Genesis {
+                engine: *engine,
+                access: AccessMode::Members,
+                roles: vec![GenesisRoles { address, roles: roles.clone() }],
+                ..example(4)
+            };
+            genesis.validate().unwrap();
+            let state = genesis.state().unwrap();
+            let found = state.roles(&address);
+            assert_eq!((found.member, found.observer, found.reader), (true, true, false));
+            let rules = state.parameters();
+            assert_eq!(rules.access, AccessMode::Members);
+            assert_eq!(rules.block_bytes, genesis.limits.block_bytes);
+            assert_eq!(rules.crash_only, engine.fault_model() == FaultModel::Crash);
+        }
     }
 }

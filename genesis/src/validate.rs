@@ -169,6 +169,11 @@ fn check_parameters(genesis: &Genesis, problems: &mut Vec<String>) {
         if entry.roles.is_empty() {
             problems.push(format!("roles {place} has no role: leave it out"));
         }
+        for (nth, role) in entry.roles.iter().enumerate() {
+            if entry.roles[..nth].contains(role) {
+                problems.push(format!("roles {place} has the role {role} twice"));
+            }
+        }
     }
 }
 

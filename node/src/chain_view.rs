@@ -18,7 +18,7 @@ use chain::state::State;
 use chain::types::{Digest, Epoch, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::Reason;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 use crate::storage::{EvidenceOnChain, ModeChange, Store, StoreError, TxLocation};
 use ordered::Ordered;
@@ -94,6 +94,7 @@ struct Inner {
     waiters: Waiters,
     reads: Arc<Semaphore>,
     updates: broadcast::Sender<BlockUpdate>,
+    finals: watch::Sender<Height>,
 }
 
 impl std::fmt::Debug for ChainView {
@@ -122,6 +123,7 @@ impl ChainView {
             waiters: Waiters::default(),
             reads: Arc::new(Semaphore::new(READS)),
             updates: broadcast::channel(BACKLOG).0,
+            finals: watch::channel(height).0,
         })))
     }
 
@@ -189,6 +191,17 @@ impl ChainView {
     /// [`StoreError`] where the store fails.
     pub fn receipts(&self, height: Height) -> Result<Option<Vec<Receipt>>, StoreError> {
         self.0.store.receipts(height)
+    }
+
+    /// A final block and what each of its transactions did; `None` where it is not here.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store fails.
+    pub async fn final_block(
+        &self,
+        height: Height,
+    ) -> Result<Option<(SealedBlock, Vec<Receipt>)>, StoreError> {
+        self.read(move |view| Ok(view.block_at(height)?.zip(view.receipts(height)?))).await
     }
 
     /// Proof that the block at a height is final.
@@ -329,6 +342,11 @@ impl ChainView {
         self.0.updates.subscribe()
     }
 
+    /// The height of the last final block, as it grows.
+    pub fn final_height(&self) -> watch::Receiver<Height> {
+        self.0.finals.subscribe()
+    }
+
     /// For [`consensus::engine::Event::Ordered`]: a block, and with it its ancestors, has a
     /// prepare certificate.
     pub fn mark_ordered(&self, block: &Digest) {
@@ -372,6 +390,7 @@ impl ChainView {
         let height = head.height;
         *self.0.head.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(head);
         self.ordered().forget_up_to(height);
+        self.0.finals.send_replace(height);
         for (block, executed) in blocks {
             self.tell(BlockUpdate { status: BlockStatus::Final, block, executed });
         }

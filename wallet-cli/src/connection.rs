@@ -100,7 +100,7 @@ impl Node {
     }
 
     pub(crate) async fn kv_get(&self, key: Vec<u8>) -> Outcome<KvValue> {
-        self.call(KvApiClient::get(&self.client, HexBytes(key), None)).await
+        self.call(KvApiClient::get(&self.client, HexBytes(key), None, None)).await
     }
 
     pub(crate) async fn kv_scan(
@@ -109,12 +109,13 @@ impl Node {
         start: Option<HexBytes>,
         limit: u32,
     ) -> Outcome<KvPage> {
-        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None)).await
+        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None, None))
+            .await
     }
 
     /// The text of a proof file. Says nothing of whether the proof holds.
     pub(crate) async fn proof(&self, subject: Subject) -> Outcome<String> {
-        Ok(self.call(ProofApiClient::get(&self.client, subject)).await?.file)
+        Ok(self.call(ProofApiClient::get(&self.client, subject, None)).await?.file)
     }
 
     pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {

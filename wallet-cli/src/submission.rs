@@ -239,8 +239,12 @@ async fn expired(node: &Node, expiry: Option<Height>) -> Outcome<bool> {
 
 /// The failure of a transaction that execution refused.
 fn failed(status: &TxStatus) -> Failure {
-    let Receipt { code, reason, .. } =
-        status.receipt.clone().unwrap_or(Receipt { ok: false, code: None, reason: None });
+    let Receipt { code, reason, .. } = status.receipt.clone().unwrap_or(Receipt {
+        ok: false,
+        version: None,
+        code: None,
+        reason: None,
+    });
     let why = reason.or_else(|| code.clone()).unwrap_or_else(|| "no reason given".to_owned());
     let message = format!("transaction {}{} failed: {why}", status.hash, place(status));
     let mut failure = Failure::refused(code, message).with("status", status.status);

@@ -1,16 +1,25 @@
 //! Writing to the key-value store.
 
 use crate::execute::Executor;
-use crate::receipt::FailureReason;
+use crate::namespace;
+use crate::receipt::{FailureReason, Outcome};
 use crate::state::{Entry, RecordValue, Slot};
 use crate::transaction::Expected;
+use crate::types::Address;
 
 impl Executor<'_> {
-    pub(super) fn put(&mut self, key: &[u8], value: &[u8]) {
-        self.write(Slot::entry(key), value);
+    pub(super) fn put(
+        &mut self,
+        sender: &Address,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<Outcome, FailureReason> {
+        self.check_writer(sender, key)?;
+        Ok(self.write(Slot::entry(key), key, value))
     }
 
-    pub(super) fn delete(&mut self, key: &[u8]) -> Result<(), FailureReason> {
+    pub(super) fn delete(&mut self, sender: &Address, key: &[u8]) -> Result<(), FailureReason> {
+        self.check_writer(sender, key)?;
         let entry = Slot::entry(key);
         self.draft.entry_at(&entry).ok_or(FailureReason::KeyNotFound)?;
         self.draft.remove(entry);
@@ -19,10 +28,12 @@ impl Executor<'_> {
 
     pub(super) fn compare_and_swap(
         &mut self,
+        sender: &Address,
         key: &[u8],
         expected: &Expected,
         value: &[u8],
-    ) -> Result<(), FailureReason> {
+    ) -> Result<Outcome, FailureReason> {
+        self.check_writer(sender, key)?;
         let entry = Slot::entry(key);
         let found = self.draft.entry_at(&entry);
         let as_expected = match expected {
@@ -33,13 +44,19 @@ impl Executor<'_> {
         if !as_expected {
             return Err(FailureReason::CompareMismatch);
         }
-        self.write(entry, value);
-        Ok(())
+        Ok(self.write(entry, key, value))
     }
 
-    fn write(&mut self, slot: Slot, value: &[u8]) {
+    fn write(&mut self, slot: Slot, key: &[u8], value: &[u8]) -> Outcome {
         let before = self.draft.entry_at(&slot).map_or(0, |entry| entry.version);
-        let entry = Entry { value: value.to_vec(), version: before.saturating_add(1) };
+        let version = before.saturating_add(1);
+        let entry = Entry { value: value.to_vec(), version };
         self.draft.set(slot, RecordValue::Entry(entry));
+        if let Some(name) = namespace::name_of(key)
+            && !self.names_in_use.contains(name)
+        {
+            self.names_in_use.insert(name.to_vec());
+        }
+        Outcome::Written { version }
     }
 }

@@ -19,8 +19,13 @@ fn run(state: &State, transactions: &[SignedTransaction]) -> Result<Execution, I
     execute(state, &context(5), &transactions)
 }
 
+/// Which version a write made is for `namespaces::tests` to see.
 fn outcomes(execution: &Execution) -> Vec<Outcome> {
-    execution.receipts.iter().map(|receipt| receipt.outcome).collect()
+    let plain = |outcome| match outcome {
+        Outcome::Written { .. } => Success,
+        other => other,
+    };
+    execution.receipts.iter().map(|receipt| plain(receipt.outcome)).collect()
 }
 
 /// What the accounts 0, 1, … have: (balance, nonce).

@@ -22,6 +22,9 @@ impl Proof {
             Claim::Transaction { transaction, receipt, block, .. } => {
                 let result = match &receipt.outcome {
                     Outcome::Success => "executed successfully".to_owned(),
+                    Outcome::Written { version } => {
+                        format!("executed successfully, writing version {version}")
+                    }
                     Outcome::Failed(reason) => format!("without effect because {reason}"),
                 };
                 format!(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::access::Roles;
 use crate::governance::{GovernanceRecord, Parameters, Proposal, ProposalId, RecentBlock};
+use crate::namespace::Namespace;
 use crate::state::State;
 use crate::state::record::{Account, Change, Entry, RecordKey, RecordValue};
 use crate::types::{Address, Digest, Height};
@@ -109,6 +110,13 @@ impl<'a> Draft<'a> {
     pub(crate) fn entry_at(&self, slot: &Slot) -> Option<&Entry> {
         match self.get(slot) {
             Some(RecordValue::Entry(entry)) => Some(entry),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn namespace_at(&self, slot: &Slot) -> Option<&Namespace> {
+        match self.get(slot) {
+            Some(RecordValue::Namespace(namespace)) => Some(namespace),
             _ => None,
         }
     }

@@ -137,6 +137,9 @@ fn execution(golden: &mut Golden, samples: &Samples) {
         samples.executable().into_iter().map(|(_, transaction)| transaction).collect();
     let hashes: Vec<Digest> = transactions.iter().map(|item| item.hash(&CHAIN)).collect();
     let execution = execute(&genesis, &context, &transactions).unwrap();
+    let succeeded =
+        execution.receipts.iter().filter(|receipt| receipt.outcome.is_success()).count();
+    assert_eq!(succeeded, 12, "each body does its work once");
     for (place, receipt) in execution.receipts.iter().enumerate() {
         golden.value(&format!("receipt-{place}"), receipt, Some(receipt.hash()));
     }

@@ -1,5 +1,6 @@
 //! One value of everything that is encoded, always the same.
 
+use chain::access::Role;
 use chain::block::{Block, BlockKind, Header, Justification, Mode, SealedBlock, SignedHeader};
 use chain::certificate::{
     Ballot, Certificate, Position, Signatures, ViewCertificate, ViewStart, Vote, VoteKind,
@@ -7,10 +8,12 @@ use chain::certificate::{
 use chain::crypto::{Keypair, PublicKey, Signer};
 use chain::evidence::Evidence;
 use chain::genesis::genesis_state;
-use chain::governance::{GovernanceAction, Parameters};
+use chain::governance::{Candidate, Change, GovernanceAction, Parameters};
 use chain::merkle::{List, MerkleProof};
 use chain::state::State;
-use chain::transaction::{Body, Expected, Payload, SignedTransaction, Transaction};
+use chain::transaction::{
+    Body, Expected, Payload, SignedTransaction, Transaction, key_rotation_digest,
+};
 use chain::types::{Amount, Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::{Validator, ValidatorSet};
 
@@ -56,8 +59,12 @@ impl Samples {
             .sign(&self.keys[number])
     }
 
-    /// Of every body one, in an order in which account 12 can send them.
+    /// Of every body one, in an order in which they can be sent.
     pub(crate) fn transactions(&self) -> Vec<(&'static str, SignedTransaction)> {
+        self.of_account_12().into_iter().chain(self.of_governors()).chain(self.rotation()).collect()
+    }
+
+    fn of_account_12(&self) -> Vec<(&'static str, SignedTransaction)> {
         let to = self.key(14).address();
         let key = || b"config/limit".to_vec();
         let bodies = [
@@ -83,6 +90,14 @@ impl Samples {
                 },
             ),
             ("delete-absent", Body::Delete { key: b"nothing".to_vec() }),
+            (
+                "swap-version",
+                Body::CompareAndSwap {
+                    key: key(),
+                    expected: Expected::Version(2),
+                    value: b"400".to_vec(),
+                },
+            ),
             ("governance", Body::Governance(GovernanceAction::Approve { proposal: 7 })),
             (
                 "transfer-too-much",
@@ -90,6 +105,52 @@ impl Samples {
             ),
         ];
         (0..).zip(bodies).map(|(nonce, (name, body))| (name, self.sign(12, nonce, body))).collect()
+    }
+
+    /// A role is granted, and a validator is proposed and withdrawn again.
+    fn of_governors(&self) -> Vec<(&'static str, SignedTransaction)> {
+        let observer = Change::Grant { account: self.key(15).address(), role: Role::Observer };
+        let candidate = Candidate {
+            consensus_key: Keypair::from_seed(&[20; 32]).public(),
+            network_key: Keypair::from_seed(&[21; 32]).public(),
+            governance_key: Keypair::from_seed(&[22; 32]).public(),
+        };
+        let ready = GovernanceAction::Ready { proposal: 2, height: Height::new(0), block: CHAIN };
+        let actions = [
+            ("propose-grant", 8, 0, GovernanceAction::Propose { change: observer }),
+            ("approve", 9, 0, GovernanceAction::Approve { proposal: 1 }),
+            ("approve-last", 10, 0, GovernanceAction::Approve { proposal: 1 }),
+            (
+                "propose-validator",
+                8,
+                1,
+                GovernanceAction::Propose { change: Change::AddValidator { candidate } },
+            ),
+            ("ready", 13, 0, ready),
+            ("withdraw", 8, 2, GovernanceAction::Withdraw { proposal: 2 }),
+        ];
+        actions
+            .map(|(name, key, nonce, action)| {
+                (name, self.sign(key, nonce, Body::Governance(action)))
+            })
+            .into()
+    }
+
+    /// Account 13 gets key 15, which signs from then on.
+    fn rotation(&self) -> Vec<(&'static str, SignedTransaction)> {
+        let account = self.key(13).address();
+        let (new_key, expiry) = (self.key(15), Height::new(600));
+        let possession = self.keys[15].sign(&key_rotation_digest(&CHAIN, &account));
+        let rotate = self.sign(13, 1, Body::RotateKey { new_key, possession });
+        let delete = Payload {
+            chain_id: CHAIN,
+            account: Some(account),
+            sender: new_key,
+            nonce: 2,
+            expiry,
+            body: Body::Delete { key: b"config/limit".to_vec() },
+        };
+        vec![("rotate-key", rotate), ("by-new-key", delete.sign(&self.keys[15]))]
     }
 
     pub(crate) fn evidence(&self) -> [(&'static str, Evidence); 2] {

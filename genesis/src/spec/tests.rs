@@ -65,13 +65,21 @@ fn texts_that_mean_the_same_have_the_same_hash() {
     let mut other_order = genesis.clone();
     other_order.balances.reverse();
     assert_eq!(other_order.hash(), genesis.hash(), "balances in another order");
+
+    let with = |list: [Role; 2]| Genesis { roles: vec![roles(&list)], ..genesis.clone() }.hash();
+    let same = with([Role::Reader, Role::Member]);
+    assert_eq!(with([Role::Member, Role::Reader]), same, "roles in another order");
+}
+
+fn roles(roles: &[Role]) -> GenesisRoles {
+    GenesisRoles { address: Address([7; 20]), roles: roles.to_vec() }
 }
 
 #[test]
 fn every_value_counts_in_the_hash() {
     let base = example(4);
     type Change = fn(&mut Genesis);
-    let changes: [(&str, Change); 13] = [
+    let changes: [(&str, Change); 17] = [
         ("format_version", |g| g.format_version += 1),
         ("chain", |g| g.chain.push('2')),
         ("time_ms", |g| g.time_ms += 1),
@@ -81,6 +89,10 @@ fn every_value_counts_in_the_hash() {
         ("heartbeat_ms", |g| g.consensus.heartbeat_ms += 1),
         ("pipeline", |g| g.consensus.pipeline += 1),
         ("limits", |g| g.limits.block_bytes -= 1),
+        ("access", |g| g.access = AccessMode::Members),
+        ("proposal_lifetime", |g| g.governance.proposal_lifetime += 1),
+        ("roles", |g| g.roles = vec![roles(&[Role::Member, Role::Reader])]),
+        ("fewer roles", |g| g.roles = vec![roles(&[Role::Member])]),
         ("validator order", |g| g.validators.swap(0, 1)),
         ("validator name", |g| g.validators[0].name.push('x')),
         ("key roles", |g| {

@@ -1,9 +1,10 @@
+use chain::access::Role;
 use chain::types::Address;
 use consensus::registry::EngineName;
 
 use super::*;
-use crate::spec::GenesisBalance;
 use crate::spec::tests::example;
+use crate::spec::{GenesisBalance, GenesisRoles};
 
 #[test]
 fn the_examples_are_valid() {
@@ -16,7 +17,7 @@ fn the_examples_are_valid() {
 #[test]
 fn every_fault_is_named() {
     type Change = fn(&mut Genesis);
-    let table: [(Change, &str); 24] = [
+    let table: [(Change, &str); 28] = [
         (|g| g.format_version = 2, "format_version is 2 but this version reads 1"),
         (|g| g.chain.clear(), "chain: the name \"\" is not"),
         (|g| g.chain = "a b".into(), "chain: the name \"a b\" is not"),
@@ -61,8 +62,12 @@ fn every_fault_is_named() {
         (|g| g.consensus.grace_ms = 251, "consensus.grace_ms is 251"),
         (|g| g.consensus.batch = 0, "consensus.batch is 0"),
         (|g| g.consensus.pipeline = 33, "consensus.pipeline is 33"),
-        (|g| g.limits.block_transactions = 0, "limits.block_transactions is 0"),
-        (|g| g.limits.block_bytes = 1000, "limits.block_bytes is 1000"),
+        (|g| g.limits.block_transactions = 0, "block_transactions is 0"),
+        (|g| g.limits.block_bytes = 1000, "block_bytes is 1000"),
+        (|g| g.governance.proposal_lifetime = 0, "proposal_lifetime is 0"),
+        (|g| g.roles = vec![roles(&[Role::Member]), roles(&[Role::Reader])], "roles 0 and 1 are"),
+        (|g| g.roles = vec![roles(&[])], "roles 0 has no role"),
+        (|g| g.roles = vec![roles(&[Role::Reader; 2])], "roles 0 has the role reader twice"),
         (|g| g.balances[1].amount = Amount::ZERO, "balance 1 is 0"),
     ];
     for (change, expected) in table {
@@ -73,6 +78,10 @@ fn every_fault_is_named() {
         assert!(lines[0].contains(expected), "{expected}: {lines:?}");
         assert!(!lines[0].contains('\n'), "{lines:?}");
     }
+}
+
+fn roles(roles: &[Role]) -> GenesisRoles {
+    GenesisRoles { address: Address([7; 20]), roles: roles.to_vec() }
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub const OVERLOADED: i32 = -32052;
 /// The node is stopping or not able to answer.
 pub const UNAVAILABLE: i32 = -32053;
 
+/// The caller may not have what it asks for.
+pub const FORBIDDEN: i32 = -32054;
+
 /// What went wrong, as programs tell it apart. The text form is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -56,13 +59,15 @@ pub enum ErrorCode {
     Overloaded,
     /// The node is stopping.
     Unavailable,
+    /// The rules of the chain do not let the caller read this.
+    Forbidden,
     /// A fault of the node.
     Internal,
 }
 
 impl ErrorCode {
     /// Every code, for documentation and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidParams,
         Self::NotFound,
         Self::Pruned,
@@ -81,6 +86,7 @@ impl ErrorCode {
         Self::SenderLimit,
         Self::Overloaded,
         Self::Unavailable,
+        Self::Forbidden,
         Self::Internal,
     ];
 
@@ -105,6 +111,7 @@ impl ErrorCode {
             Self::SenderLimit => "sender_limit",
             Self::Overloaded => "overloaded",
             Self::Unavailable => "unavailable",
+            Self::Forbidden => "forbidden",
             Self::Internal => "internal",
         }
     }
@@ -128,6 +135,7 @@ impl ErrorCode {
             | Self::Duplicate => REFUSED,
             Self::SenderLimit | Self::Overloaded => OVERLOADED,
             Self::Unavailable => UNAVAILABLE,
+            Self::Forbidden => FORBIDDEN,
             Self::Internal => INTERNAL_ERROR_CODE,
         }
     }

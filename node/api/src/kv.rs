@@ -1,12 +1,17 @@
 //! Namespace `kv`: the key-value store.
 
-use chain::types::{Digest, Height};
-use jsonrpsee::core::RpcResult;
+mod cursor;
+
+use chain::access::Access;
+use chain::types::{Address, Digest, Height};
+use jsonrpsee::core::{RpcResult, SubscriptionResult};
 use jsonrpsee::proc_macros::rpc;
 use serde::{Deserialize, Serialize};
 
+pub use self::cursor::{Cursor, NotACursor};
 use crate::block::BlockStatus;
 use crate::bytes::HexBytes;
+use crate::error::ErrorCode;
 
 /// How new an answer must be, and how sure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,15 +64,69 @@ pub struct KvPage {
     pub status: BlockStatus,
 }
 
+/// Answer of `kv_namespace`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvNamespace {
+    pub name: HexBytes,
+    pub owner: Address,
+    /// Who may write besides the owner.
+    pub writers: Access,
+    /// Who may read besides the owner: enforced by the nodes that answer.
+    pub readers: Access,
+    /// The final block that this is the state after.
+    pub height: Height,
+}
+
+/// A notification of `kv_subscribe`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum KvEvent {
+    Change(KvChange),
+    /// Nothing else changed before this cursor; it need not be kept, but saves work.
+    Progress {
+        cursor: Cursor,
+        /// The last final block that was looked at.
+        height: Height,
+    },
+    /// The last notification: everything before the cursor was told, nothing after it.
+    Ended {
+        cursor: Cursor,
+        code: ErrorCode,
+        message: String,
+    },
+}
+
+/// A key was written or deleted in a final block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvChange {
+    /// Where to go on after this change.
+    pub cursor: Cursor,
+    pub height: Height,
+    /// Hash of the transaction.
+    pub transaction: Digest,
+    pub key: HexBytes,
+    /// `null` where the key was deleted.
+    pub value: Option<HexBytes>,
+    /// How often the key was written since it exists; `null` where it was deleted.
+    pub version: Option<u64>,
+}
+
+/// Reads of the key-value store. Keys of a namespace whose readers are not everybody need `auth`:
+/// the canonical encoding of a [`ReadToken`](chain::reading::ReadToken).
 #[rpc(server, client, namespace = "kv")]
 pub trait KvApi {
     /// The value of a key, as new as `read` says.
     #[method(name = "get")]
-    async fn get(&self, key: HexBytes, read: Option<ReadLevel>) -> RpcResult<KvValue>;
+    async fn get(
+        &self,
+        key: HexBytes,
+        read: Option<ReadLevel>,
+        auth: Option<HexBytes>,
+    ) -> RpcResult<KvValue>;
 
     /// Keys that begin with `prefix`, from `start` on, at most `limit`
     /// ([`DEFAULT_SCAN`](crate::limits::DEFAULT_SCAN), at most
-    /// [`MAX_SCAN`](crate::limits::MAX_SCAN)).
+    /// [`MAX_SCAN`](crate::limits::MAX_SCAN)). Refused where a key among them may not be read.
     #[method(name = "scan")]
     async fn scan(
         &self,
@@ -75,5 +134,24 @@ pub trait KvApi {
         start: Option<HexBytes>,
         limit: Option<u32>,
         read: Option<ReadLevel>,
+        auth: Option<HexBytes>,
     ) -> RpcResult<KvPage>;
+
+    /// Owner and rules of a namespace, by name.
+    #[method(name = "namespace")]
+    async fn namespace(&self, name: HexBytes) -> RpcResult<KvNamespace>;
+
+    /// Every change in final blocks of keys that begin with `prefix`, in order and without gaps,
+    /// from a cursor on; by default from now on. The first notification of progress comes at once.
+    #[subscription(
+        name = "subscribe" => "event",
+        unsubscribe = "unsubscribe",
+        item = KvEvent
+    )]
+    async fn subscribe_changes(
+        &self,
+        prefix: HexBytes,
+        from: Option<Cursor>,
+        auth: Option<HexBytes>,
+    ) -> SubscriptionResult;
 }

@@ -157,7 +157,7 @@ fn state_methods() -> Vec<Value> {
         method(
             "kv_get",
             "The value of a key, or null, with its version and the block that it is the state after",
-            &[Param("key", Required, reference("Bytes")), read_level()],
+            &[Param("key", Required, reference("Bytes")), read_level(), token()],
             object(),
         ),
         method(
@@ -175,9 +175,28 @@ fn state_methods() -> Vec<Value> {
                     json!({ "type": "integer", "minimum": 1, "maximum": MAX_SCAN }),
                 ),
                 read_level(),
+                token(),
             ],
             object(),
         ),
+        method(
+            "kv_namespace",
+            "Owner, writers and readers of a namespace of the key-value store",
+            &[Param("name", Required, reference("Bytes"))],
+            object(),
+        ),
+        subscription(
+            "kv_subscribe",
+            "Changes of the keys with a prefix in final blocks, in order and without gaps, from a \
+             cursor on or from now on, as notifications kv_event; ends with an event that names \
+             the cursor to go on from",
+            &[
+                Param("prefix", Required, reference("Bytes")),
+                Param("from", Optional, json!({ "type": "string", "pattern": "^[0-9]+.[0-9]+$" })),
+                token(),
+            ],
+        ),
+        unsubscription("kv_unsubscribe"),
     ]
 }
 
@@ -207,6 +226,11 @@ fn governance_methods() -> Vec<Value> {
     ]
 }
 
+/// What opens namespaces that are not open to everybody.
+fn token() -> Param {
+    Param("auth", Optional, reference("Bytes"))
+}
+
 /// How new an answer must be: by default final on this node.
 fn read_level() -> Param {
     Param("read", Optional, one_of(&["final", "ordered", "linearizable"]))
@@ -229,7 +253,7 @@ fn proof_methods() -> Vec<Value> {
         "proof_get",
         "A self-contained proof file, checked with the genesis alone: a transaction is final with \
          its receipt, the state after the last final block holds this, a validator equivocated",
-        &[Param("subject", Required, json!({ "oneOf": subjects }))],
+        &[Param("subject", Required, json!({ "oneOf": subjects })), token()],
         json!({
             "type": "object",
             "properties": { "file": { "type": "string" } },

@@ -34,7 +34,8 @@ pub struct ProofFile {
 
 #[rpc(server, client, namespace = "proof")]
 pub trait ProofApi {
-    /// A self-contained proof, to be checked with nothing but the genesis file.
+    /// A self-contained proof, to be checked with nothing but the genesis file. What is about a key
+    /// that is not open to everybody needs `auth`, as the reads of namespace `kv` do.
     #[method(name = "get")]
-    async fn get(&self, subject: Subject) -> RpcResult<ProofFile>;
+    async fn get(&self, subject: Subject, auth: Option<HexBytes>) -> RpcResult<ProofFile>;
 }

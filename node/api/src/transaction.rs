@@ -39,6 +39,9 @@ impl TxState {
 pub struct Receipt {
     /// Whether it had its effect.
     pub ok: bool,
+    /// The version that the key has now, where one was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Stable name of the reason where it had not, like `insufficient_balance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -95,6 +98,10 @@ pub enum TxBody {
         key: HexBytes,
         expected: ExpectedEntry,
         value: HexBytes,
+    },
+    /// Writes to a namespace that is not open to everybody: `kv_subscribe` tells its readers what.
+    Hidden {
+        namespace: String,
     },
     Namespace {
         /// `create`, `set_rules` or `transfer`.

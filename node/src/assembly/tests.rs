@@ -1,5 +1,7 @@
 //! Whole nodes on loopback, in one process.
 
+mod snapshots;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

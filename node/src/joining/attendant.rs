@@ -179,7 +179,9 @@ impl Attendant {
         match self.view.recent_transaction(transaction) {
             TxStatus::Final(at) => match at.receipt.outcome {
                 Outcome::Failed(reason) => reason.to_string(),
-                Outcome::Success => "the proposal needs another one".to_owned(),
+                Outcome::Success | Outcome::Written { .. } => {
+                    "the proposal needs another one".to_owned()
+                }
             },
             _ => "it got into no block in time".to_owned(),
         }

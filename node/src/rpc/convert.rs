@@ -13,9 +13,13 @@ use crate::storage;
 
 pub(super) fn receipt(receipt: &Receipt) -> tx::Receipt {
     match receipt.outcome {
-        Outcome::Success => tx::Receipt { ok: true, code: None, reason: None },
+        Outcome::Success => tx::Receipt { ok: true, version: None, code: None, reason: None },
+        Outcome::Written { version } => {
+            tx::Receipt { ok: true, version: Some(version), code: None, reason: None }
+        }
         Outcome::Failed(reason) => tx::Receipt {
             ok: false,
+            version: None,
             code: Some(reason.code().to_owned()),
             reason: Some(reason.to_string()),
         },

@@ -1,29 +1,48 @@
 //! Namespace `kv`: reads of the key-value store.
 
 mod level;
+mod page;
+mod readers;
+mod watch;
 
 use std::sync::Arc;
 
-use chain::state::State;
 use chain::transaction::MAX_KEY_BYTES;
-use jsonrpsee::core::{RpcResult, async_trait};
-use node_api::kv::{KvApiServer, KvEntry, KvPage, KvValue, ReadLevel};
+use jsonrpsee::PendingSubscriptionSink;
+use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
+use node_api::kv::{Cursor, KvApiServer, KvNamespace, KvPage, KvValue, ReadLevel};
 use node_api::limits::{DEFAULT_SCAN, MAX_SCAN};
 use node_api::{ApiError, HexBytes};
+use tokio::sync::Semaphore;
 
+use self::level::Version;
+pub(super) use self::readers::{may_read, token};
+use self::watch::{MAX_WATCHERS, Watch};
 use super::{Context, errors};
-use level::Version;
 
-/// Most bytes of keys and values in one page of a scan; one entry always fits.
-const PAGE_BYTES: usize = 256 * 1024;
+pub(super) struct KvRpc {
+    context: Arc<Context>,
+    watchers: Arc<Semaphore>,
+}
 
-pub(super) struct KvRpc(pub(super) Arc<Context>);
+impl KvRpc {
+    pub(super) fn new(context: Arc<Context>) -> Self {
+        Self { context, watchers: Arc::new(Semaphore::new(MAX_WATCHERS)) }
+    }
+}
 
 #[async_trait]
 impl KvApiServer for KvRpc {
-    async fn get(&self, key: HexBytes, read: Option<ReadLevel>) -> RpcResult<KvValue> {
+    async fn get(
+        &self,
+        key: HexBytes,
+        read: Option<ReadLevel>,
+        auth: Option<HexBytes>,
+    ) -> RpcResult<KvValue> {
         check_key("key", &key)?;
-        let Version { head, status } = level::version(&self.0, read.unwrap_or_default()).await?;
+        let token = token(&self.context, auth.as_ref())?;
+        let Version { head, status } = level::version(&self.context, read).await?;
+        may_read(&head.state, &key.0, token.as_ref())?;
         let entry = head.state.entry(&key.0);
         Ok(KvValue {
             value: entry.map(|entry| HexBytes(entry.value.clone())),
@@ -41,6 +60,7 @@ impl KvApiServer for KvRpc {
         start: Option<HexBytes>,
         limit: Option<u32>,
         read: Option<ReadLevel>,
+        auth: Option<HexBytes>,
     ) -> RpcResult<KvPage> {
         check_key("prefix", &prefix)?;
         if let Some(start) = &start {
@@ -50,40 +70,56 @@ impl KvApiServer for KvRpc {
         if !(1..=MAX_SCAN).contains(&limit) {
             return Err(errors::invalid(format!("limit {limit} is not 1 to {MAX_SCAN}")).into());
         }
-        let Version { head, status } = level::version(&self.0, read.unwrap_or_default()).await?;
+        let token = token(&self.context, auth.as_ref())?;
+        let Version { head, status } = level::version(&self.context, read).await?;
         let start = start.as_ref().map(|start| start.0.as_slice());
-        let (entries, next) = page(&head.state, &prefix.0, start, limit as usize);
+        let (entries, next) =
+            page::page(&head.state, &prefix.0, start, limit as usize, token.as_ref())?;
         Ok(KvPage { entries, next, height: head.height, block: head.hash, status })
     }
-}
 
-/// One page of the keys with a prefix, from `start` on, and where the next one starts.
-fn page(
-    state: &State,
-    prefix: &[u8],
-    start: Option<&[u8]>,
-    limit: usize,
-) -> (Vec<KvEntry>, Option<HexBytes>) {
-    // A scan starts after a key: the key itself comes in by hand.
-    let first = start
-        .filter(|start| start.starts_with(prefix))
-        .and_then(|start| Some((start, state.entry(start)?)));
-    let mut rest = first.into_iter().chain(state.scan(prefix, start)).peekable();
-    let mut entries = Vec::new();
-    let mut bytes = 0;
-    while let Some((key, entry)) = rest.peek() {
-        bytes += key.len() + entry.value.len();
-        if entries.len() == limit || (bytes > PAGE_BYTES && !entries.is_empty()) {
-            return (entries, Some(HexBytes(key.to_vec())));
-        }
-        entries.push(KvEntry {
-            key: key.to_vec().into(),
-            value: entry.value.clone().into(),
-            version: entry.version,
-        });
-        rest.next();
+    async fn namespace(&self, name: HexBytes) -> RpcResult<KvNamespace> {
+        check_key("name", &name)?;
+        let head = self.context.view.head();
+        let Some(namespace) = head.state.namespace(&name.0) else {
+            let shown = String::from_utf8_lossy(&name.0).into_owned();
+            return Err(errors::not_found(format!("there is no namespace {shown}")).into());
+        };
+        Ok(KvNamespace {
+            owner: namespace.owner,
+            writers: namespace.rules.writers.clone(),
+            readers: namespace.rules.readers.clone(),
+            name,
+            height: head.height,
+        })
     }
-    (entries, None)
+
+    async fn subscribe_changes(
+        &self,
+        pending: PendingSubscriptionSink,
+        prefix: HexBytes,
+        from: Option<Cursor>,
+        auth: Option<HexBytes>,
+    ) -> SubscriptionResult {
+        let Ok(_place) = Arc::clone(&self.watchers).try_acquire_owned() else {
+            pending.reject(errors::overloaded("too many watch keys already")).await;
+            return Ok(());
+        };
+        let begun = check_key("prefix", &prefix)
+            .and_then(|()| token(&self.context, auth.as_ref()))
+            .and_then(|token| Watch::new(Arc::clone(&self.context), prefix.0, from, token));
+        match begun {
+            Ok(watch) => {
+                let sink = pending.accept().await?;
+                let _count = self.context.metrics.rpc().subscription();
+                watch.run(sink).await
+            }
+            Err(error) => {
+                pending.reject(error).await;
+                Ok(())
+            }
+        }
+    }
 }
 
 pub(super) fn check_key(what: &str, key: &HexBytes) -> Result<(), ApiError> {

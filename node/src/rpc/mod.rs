@@ -19,8 +19,9 @@
 //! | answers in memory | 128 MiB together | a wait, then an error |
 //! | calls of a WebSocket in flight | 32 | it is not read from |
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
-//! | subscriptions | 8 per connection, 16 with transactions in all | an error |
+//! | subscriptions | 8 per connection, 16 with transactions and 64 to keys in all | an error |
 //! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
+//! | changes of keys that a subscriber is behind | none are kept: it is read from the store | |
 //! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
 //! | reads that wait for a quorum | 1024, 10 s | an error |
@@ -300,7 +301,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(chain::ChainRpc::new(shared(), relay.clone()).into_rpc()).expect(distinct);
     all.merge(tx::TxRpc::new(shared(), waiters).into_rpc()).expect(distinct);
     all.merge(account::AccountRpc(shared()).into_rpc()).expect(distinct);
-    all.merge(kv::KvRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(kv::KvRpc::new(shared()).into_rpc()).expect(distinct);
     all.merge(governance::GovernanceRpc(shared()).into_rpc()).expect(distinct);
     all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
     all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use chain::codec;
 use chain::light::{Claim, FinalBlock, Lineage, Proof};
 use chain::state::RecordKey;
+use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch};
 use jsonrpsee::core::{RpcResult, async_trait};
 use node_api::block::Finality;
 use node_api::proof::{ProofApiServer, ProofFile, Subject};
-use node_api::{ApiError, ErrorCode};
+use node_api::{ApiError, ErrorCode, HexBytes};
 
-use super::{Context, errors};
+use super::{Context, errors, kv};
 use crate::chain_view::{ChainView, TxStatus};
 use crate::storage::{StoreError, TxLocation};
 
@@ -19,7 +20,8 @@ pub(super) struct ProofRpc(pub(super) Arc<Context>);
 
 #[async_trait]
 impl ProofApiServer for ProofRpc {
-    async fn get(&self, subject: Subject) -> RpcResult<ProofFile> {
+    async fn get(&self, subject: Subject, auth: Option<HexBytes>) -> RpcResult<ProofFile> {
+        let token = kv::token(&self.0, auth.as_ref())?;
         let Context { identity, view, .. } = self.0.as_ref();
         if identity.finality == Finality::CrashFinal {
             return Err(errors::not_found(format!(
@@ -39,6 +41,9 @@ impl ProofApiServer for ProofRpc {
                 (Subject::Evidence(hash), None) => equivocation(view, &chain_id, &hash),
                 (subject, None) => record(view, record_key(subject)?),
             }?;
+            if let Some(key) = key_of(&claim) {
+                kv::may_read(&view.head().state, key, token.as_ref())?;
+            }
             let epoch = match &claim {
                 Claim::Equivocation { evidence, .. } => evidence.epoch(),
                 Claim::Transaction { block, .. } | Claim::Record { block, .. } => {
@@ -81,6 +86,17 @@ fn record(view: &ChainView, key: RecordKey) -> Result<Claim, ApiError> {
     let unproven = || missing(&format!("the proof of block {}", head.height));
     let proof = view.proof(head.height).map_err(store)?.ok_or_else(unproven)?;
     Ok(Claim::record(FinalBlock { header, finality: proof.into() }, &head.state, key))
+}
+
+/// The key of the key-value store that a claim tells of.
+fn key_of(claim: &Claim) -> Option<&[u8]> {
+    match claim {
+        Claim::Transaction { transaction: Transaction::Signed(signed), .. } => {
+            signed.payload.body.key()
+        }
+        Claim::Record { key: RecordKey::Entry(key), .. } => Some(key),
+        _ => None,
+    }
 }
 
 fn record_key(subject: Subject) -> Result<RecordKey, ApiError> {

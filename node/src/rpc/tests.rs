@@ -6,5 +6,8 @@ mod governance;
 mod levels;
 mod malformed;
 mod pages;
+mod proofs;
 mod subscriptions;
+mod tokens;
 mod waiting;
+mod watching;

@@ -170,7 +170,7 @@ impl Client {
         let asked = self.setting.now();
         let bytes = HexBytes(self.setting.keys[key].clone());
         let level = self.setting.reads;
-        match timeout(PATIENCE, KvApiClient::get(connection, bytes, Some(level))).await {
+        match timeout(PATIENCE, KvApiClient::get(connection, bytes, Some(level), None)).await {
             Ok(Ok(found)) => {
                 let value = found.value.map(|bytes| number(&bytes.0));
                 self.seen[key] = value;

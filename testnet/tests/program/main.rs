@@ -3,6 +3,8 @@
 mod commands;
 mod engines;
 mod faults;
+mod linearize;
+mod membership;
 mod soak;
 mod story;
 mod testnet;

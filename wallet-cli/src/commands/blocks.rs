@@ -76,6 +76,7 @@ fn action(content: &TxContent) -> String {
             TxBody::CompareAndSwap { key, .. } => {
                 format!("{sender} swaps {}", text_or_hex(&key.0))
             }
+            TxBody::Hidden { namespace } => format!("{sender} writes to {namespace}"),
             TxBody::Namespace { name, .. } => format!("{sender} changes the namespace {name}"),
             TxBody::RotateKey { .. } => format!("{sender} changes its key"),
             TxBody::Governance(action) => format!("{sender} {}", governance(action)),

@@ -67,9 +67,11 @@ async fn get(global: &Global, key: Vec<u8>, form: Form) -> Outcome<()> {
     let mut proven = None;
     if let Some(verification) = &verification {
         let (said, height) = (answer.value.as_ref(), answer.height);
-        let Proven { value, block } =
-            verification.entry(&node, &HexBytes(key), said, height).await?;
-        (answer.value, answer.height) = (value.map(|entry| HexBytes(entry.value)), block.height);
+        let key = HexBytes(key);
+        let Proven { value, block } = verification.entry(&node, &key, said, height).await?;
+        let (value, version) = value.map(|entry| (HexBytes(entry.value), entry.version)).unzip();
+        (answer.key, answer.value, answer.version) = (key, value, version);
+        (answer.height, answer.block) = (block.height, block.hash);
         proven = Some(block);
     }
     let Some(value) = &answer.value else {

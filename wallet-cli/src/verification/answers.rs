@@ -128,13 +128,16 @@ impl Verification {
         if place != (Some(block.height), Some(block.hash), Some(index)) {
             return Err(lied(&format!("the transaction is in block {}", block.height)));
         }
-        let (state, code) = match receipt.outcome {
-            Executed::Success => (TxState::Final, None),
-            Executed::Failed(reason) => (TxState::Failed, Some(reason.code())),
+        let (state, version, code) = match receipt.outcome {
+            Executed::Success => (TxState::Final, None, None),
+            Executed::Written { version } => (TxState::Final, Some(version), None),
+            Executed::Failed(reason) => (TxState::Failed, None, Some(reason.code())),
         };
         let said_code = said.receipt.as_ref().and_then(|receipt| receipt.code.as_deref());
         let said_ok = said.receipt.as_ref().is_some_and(|receipt| receipt.ok);
-        if said.status != state || said_code != code || said_ok != (state == TxState::Final) {
+        let said_version = said.receipt.as_ref().and_then(|receipt| receipt.version);
+        let ok = state == TxState::Final;
+        if (said.status, said_ok, said_version, said_code) != (state, ok, version, code) {
             let done = code.unwrap_or("had its effect");
             return Err(lied(&format!("the transaction's receipt says: {done}")));
         }

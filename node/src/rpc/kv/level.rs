@@ -7,8 +7,8 @@ use node_api::block::BlockStatus;
 use node_api::kv::ReadLevel;
 use node_api::limits::READ_PATIENCE;
 
-use crate::chain_view::{self, Head};
-use crate::rpc::{Context, errors};
+use crate::chain_view::Head;
+use crate::rpc::{Context, convert, errors};
 
 /// The state after a block, and how sure it is that the block stays.
 pub(super) struct Version {
@@ -20,17 +20,16 @@ pub(super) struct Version {
 ///
 /// # Errors
 /// [`ApiError`] where it cannot be had in time; never an older one.
-pub(super) async fn version(context: &Context, level: ReadLevel) -> Result<Version, ApiError> {
+pub(super) async fn version(
+    context: &Context,
+    level: Option<ReadLevel>,
+) -> Result<Version, ApiError> {
     let view = &context.view;
-    match level {
+    match level.unwrap_or_default() {
         ReadLevel::Final => Ok(Version { head: view.head(), status: BlockStatus::Final }),
         ReadLevel::Ordered => {
             let (head, status) = view.ordered_head();
-            let status = match status {
-                chain_view::BlockStatus::Ordered => BlockStatus::Ordered,
-                chain_view::BlockStatus::Final => BlockStatus::Final,
-            };
-            Ok(Version { head, status })
+            Ok(Version { head, status: convert::block_status(status) })
         }
         ReadLevel::Linearizable => {
             let read = context.consensus.read(READ_PATIENCE).await;

@@ -223,27 +223,31 @@ async fn keys_are_read_and_scanned_page_by_page() {
         client.submit(chain.transaction(nonce, body).1).await.unwrap();
     }
     chain.make_block();
-    let kv = |key: &str| node_api::KvApiClient::get(&client, HexBytes(key.into()), None);
+    let kv = |key: &str| node_api::KvApiClient::get(&client, HexBytes(key.into()), None, None);
     assert_eq!(kv("a/2").await.unwrap().value, Some(HexBytes(b"v1".to_vec())));
     assert_eq!(kv("none").await.unwrap().value, None);
 
-    let first = client.scan(HexBytes(b"a/".to_vec()), None, Some(2), None).await.unwrap();
+    let first = client.scan(HexBytes(b"a/".to_vec()), None, Some(2), None, None).await.unwrap();
     assert_eq!(first.entries.len(), 2);
     assert_eq!(first.next, Some(HexBytes(b"a/3".to_vec())));
-    let second = client.scan(HexBytes(b"a/".to_vec()), first.next, Some(2), None).await.unwrap();
+    let second =
+        client.scan(HexBytes(b"a/".to_vec()), first.next, Some(2), None, None).await.unwrap();
     assert_eq!((second.entries.len(), second.next), (1, None));
     assert_eq!(second.entries[0].key, HexBytes(b"a/3".to_vec()));
-    let all = client.scan(HexBytes::default(), None, None, None).await.unwrap();
+    let all = client.scan(HexBytes::default(), None, None, None, None).await.unwrap();
     assert_eq!(all.entries.len(), 4);
     // A start that is no key, and one before the prefix.
-    let between =
-        client.scan(HexBytes(b"a".to_vec()), Some(HexBytes(b"a/1x".to_vec())), None, None).await;
+    let between = client
+        .scan(HexBytes(b"a".to_vec()), Some(HexBytes(b"a/1x".to_vec())), None, None, None)
+        .await;
     assert_eq!(between.unwrap().entries.len(), 2);
-    let before =
-        client.scan(HexBytes(b"b".to_vec()), Some(HexBytes(b"a/1".to_vec())), None, None).await;
+    let before = client
+        .scan(HexBytes(b"b".to_vec()), Some(HexBytes(b"a/1".to_vec())), None, None, None)
+        .await;
     assert_eq!(before.unwrap().entries.len(), 1);
     for limit in [0, 257] {
-        let error = client.scan(HexBytes::default(), None, Some(limit), None).await.unwrap_err();
+        let error =
+            client.scan(HexBytes::default(), None, Some(limit), None, None).await.unwrap_err();
         assert_eq!(code(&error), ErrorCode::InvalidParams, "{error}");
     }
 }

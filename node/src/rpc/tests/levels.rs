@@ -15,7 +15,7 @@ async fn put(chain: &Fixture, nonce: u64, value: &str) {
 
 async fn get(chain: &Fixture, level: ReadLevel) -> KvValue {
     let key = HexBytes(b"k".to_vec());
-    node_api::KvApiClient::get(&chain.http(), key, Some(level)).await.unwrap()
+    node_api::KvApiClient::get(&chain.http(), key, Some(level), None).await.unwrap()
 }
 
 fn seen(value: &KvValue) -> (Option<&[u8]>, Option<u64>, u64, BlockStatus) {
@@ -42,7 +42,7 @@ async fn ordered_blocks_show_at_their_level_alone_and_are_labelled() {
     let old = get(&chain, ReadLevel::Final).await;
     assert_eq!(seen(&old), (Some(&b"one"[..]), Some(1), 1, BlockStatus::Final));
     let prefix = HexBytes(b"k".to_vec());
-    let page = chain.http().scan(prefix, None, None, Some(ReadLevel::Ordered)).await.unwrap();
+    let page = chain.http().scan(prefix, None, None, Some(ReadLevel::Ordered), None).await.unwrap();
     assert_eq!((page.entries[0].version, page.status), (2, BlockStatus::Ordered));
 
     chain.finalize(&block);
@@ -59,7 +59,7 @@ async fn a_linearizable_read_waits_for_the_quorum_and_an_observer_gets_none() {
     let client = chain.http();
     let reading = tokio::spawn(async move {
         let key = HexBytes(b"k".to_vec());
-        node_api::KvApiClient::get(&client, key, Some(ReadLevel::Linearizable)).await
+        node_api::KvApiClient::get(&client, key, Some(ReadLevel::Linearizable), None).await
     });
     chain.reading.notified().await;
     chain.make_block();
@@ -71,7 +71,7 @@ async fn a_linearizable_read_waits_for_the_quorum_and_an_observer_gets_none() {
     chain.status.send_modify(|status| status.me = None);
     let key = HexBytes(b"k".to_vec());
     let refused =
-        node_api::KvApiClient::get(&chain.http(), key, Some(ReadLevel::Linearizable)).await;
+        node_api::KvApiClient::get(&chain.http(), key, Some(ReadLevel::Linearizable), None).await;
     let error = ApiError::from_client(&refused.unwrap_err()).unwrap();
     assert_eq!(error.code, ErrorCode::Unavailable);
     assert!(error.message.contains("no validator"), "{error}");

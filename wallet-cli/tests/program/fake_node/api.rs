@@ -16,7 +16,6 @@ use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus, Det
 use node_api::chain::{ChainStatus, EvidenceRecord, SyncStatus, ValidatorInfo, ValidatorList};
 use node_api::consensus::{ConsensusState, Role};
 use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
-use node_api::kv::{KvEntry, KvPage, KvValue, ReadLevel};
 use node_api::transaction::{TxInBlock, TxState, TxStatus};
 use node_api::tx::{SubmitResult, Submitted, Wait};
 use node_api::{
@@ -43,7 +42,7 @@ impl Api {
         module
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.0.lock().expect("no panic in the server")
     }
 }
@@ -217,52 +216,6 @@ impl GovernanceApiServer for Api {
             validators: 4,
             quorum: QUORUM,
             height: Height::new(self.ledger().height),
-        })
-    }
-}
-
-#[async_trait]
-impl KvApiServer for Api {
-    async fn get(&self, key: HexBytes, _read: Option<ReadLevel>) -> RpcResult<KvValue> {
-        let ledger = self.ledger();
-        let entry = ledger.store.get(&key.0);
-        Ok(KvValue {
-            value: entry.map(|entry| HexBytes(entry.value.clone())),
-            version: entry.map(|entry| entry.version),
-            key,
-            height: Height::new(ledger.height),
-            block: Digest([ledger.height as u8; 32]),
-            status: BlockStatus::Final,
-        })
-    }
-
-    async fn scan(
-        &self,
-        prefix: HexBytes,
-        start: Option<HexBytes>,
-        limit: Option<u32>,
-        _read: Option<ReadLevel>,
-    ) -> RpcResult<KvPage> {
-        let ledger = self.ledger();
-        let start = start.unwrap_or_else(|| prefix.clone()).0;
-        // Small pages, so that clients must ask again.
-        let limit = limit.unwrap_or(2).min(2) as usize;
-        let mut found =
-            ledger.store.range(start..).filter(|(key, _)| key.starts_with(&prefix.0)).map(
-                |(key, entry)| KvEntry {
-                    key: HexBytes(key.clone()),
-                    value: HexBytes(entry.value.clone()),
-                    version: entry.version,
-                },
-            );
-        let entries = found.by_ref().take(limit).collect();
-        let next = found.next().map(|entry| entry.key);
-        Ok(KvPage {
-            entries,
-            next,
-            height: Height::new(ledger.height),
-            block: Digest([ledger.height as u8; 32]),
-            status: BlockStatus::Final,
         })
     }
 }

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use chain::block::{BlockKind, Header, Mode};
 use chain::crypto::{Ed25519, PublicKey, Verifier as _};
 use chain::mempool::MempoolLimits;
+use chain::namespace::{Namespace, NamespaceAction};
 use chain::receipt::FailureReason;
 use chain::state::Entry;
 use chain::transaction::{Body, SignedTransaction, key_rotation_digest};
 use chain::types::{Address, Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::server::ServerHandle;
 use node_api::block::Finality;
+use node_api::kv::{Cursor, KvChange};
 use node_api::transaction::{Receipt, TxState, TxStatus};
 use node_api::{ApiError, ErrorCode, HexBytes};
 
@@ -27,6 +29,9 @@ pub(super) struct Ledger {
     pub(super) keys: BTreeMap<Address, PublicKey>,
     pub(super) governance: Governance,
     pub(super) store: BTreeMap<Vec<u8>, Entry>,
+    pub(super) namespaces: BTreeMap<Vec<u8>, Namespace>,
+    /// Of the keys, oldest first.
+    pub(super) changes: Vec<KvChange>,
     pub(super) transactions: BTreeMap<Digest, (TxStatus, SignedTransaction)>,
     pub(super) submitted: Vec<SignedTransaction>,
     /// The server itself, if it is to stop once it has sent the blocks that somebody watches.
@@ -77,18 +82,24 @@ impl Ledger {
         status.index = Some(0);
         let refused = Receipt {
             ok: false,
+            version: None,
             code: Some("insufficient_balance".into()),
             reason: Some("the sender owns less".into()),
         };
         (status.status, status.receipt) = match self.fate {
             Fate::Final => match self.apply(&transaction) {
                 Ok(()) => {
-                    let receipt = Receipt { ok: true, code: None, reason: None };
+                    let receipt = Receipt { ok: true, version: None, code: None, reason: None };
                     (TxState::Final, Some(receipt))
                 }
                 Err(reason) => {
                     let (code, reason) = (reason.code().into(), reason.to_string());
-                    let receipt = Receipt { ok: false, code: Some(code), reason: Some(reason) };
+                    let receipt = Receipt {
+                        ok: false,
+                        version: None,
+                        code: Some(code),
+                        reason: Some(reason),
+                    };
                     (TxState::Failed, Some(receipt))
                 }
             },
@@ -117,9 +128,11 @@ impl Ledger {
             Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
                 let before = self.store.get(key).map_or(0, |entry| entry.version);
                 let entry = Entry { value: value.clone(), version: before + 1 };
+                self.note_change(transaction.hash(), key, Some(&entry));
                 self.store.insert(key.clone(), entry);
             }
             Body::Delete { key } => {
+                self.note_change(transaction.hash(), key, None);
                 self.store.remove(key);
             }
             Body::RotateKey { new_key, possession } => {
@@ -133,9 +146,33 @@ impl Ledger {
             Body::Governance(action) => {
                 self.governance.apply(action, transaction.sender(), self.height)?;
             }
-            Body::Namespace(_) => {}
+            Body::Namespace(action) => {
+                let owner = transaction.sender();
+                let changed = match action {
+                    NamespaceAction::Create { rules, .. }
+                    | NamespaceAction::SetRules { rules, .. } => {
+                        Namespace { owner, rules: rules.clone() }
+                    }
+                    NamespaceAction::Transfer { name, owner } => {
+                        Namespace { owner: *owner, ..self.namespaces[name].clone() }
+                    }
+                };
+                self.namespaces.insert(action.name().to_vec(), changed);
+            }
         }
         Ok(())
+    }
+
+    fn note_change(&mut self, transaction: Digest, key: &[u8], entry: Option<&Entry>) {
+        let height = Height::new(self.height);
+        self.changes.push(KvChange {
+            cursor: Cursor { height, index: 1 },
+            height,
+            transaction,
+            key: HexBytes(key.to_vec()),
+            value: entry.map(|entry| HexBytes(entry.value.clone())),
+            version: entry.map(|entry| entry.version),
+        });
     }
 
     pub(super) fn header(&self, height: u64) -> Header {

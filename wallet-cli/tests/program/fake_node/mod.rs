@@ -2,6 +2,7 @@
 
 mod api;
 mod governance;
+mod kv;
 mod ledger;
 
 use std::net::{Ipv4Addr, SocketAddr};
