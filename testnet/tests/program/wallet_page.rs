@@ -87,16 +87,16 @@ const BEFORE: [&str; 12] = [
     "at",
     "block",
     "elapsed_ms",
+    "expires",
+    "expires_in",
     "expiry",
     "height",
     "in",
+    "proposed_at",
+    "settled_at",
     "view",
-    "timestamp_ms",
-    "proven",
-    "block_height",
-    "size",
 ];
-const AFTER: [&str; 5] = ["ms", "s", "bytes", "old", "blocks"];
+const AFTER: [&str; 4] = ["ms", "s", "bytes", "blocks"];
 
 /// Which name of the page is which one of this run.
 type Names = BTreeMap<String, String>;
