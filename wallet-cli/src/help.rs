@@ -150,8 +150,7 @@ mod tests {
         assert_eq!(with_examples.len(), EXAMPLES.len(), "each once");
         assert_eq!(with_examples, all());
         let page = include_str!("../../docs/wallet.md");
-        let shown: Vec<&str> =
-            page.lines().filter(|line| line.starts_with("$ ")).collect();
+        let shown: Vec<&str> = page.lines().filter(|line| line.starts_with("$ ")).collect();
         for words in all() {
             let example = format!("wallet-cli {words}");
             let is_shown = shown.iter().any(|line| line.contains(&example));
