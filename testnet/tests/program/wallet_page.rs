@@ -29,12 +29,17 @@ fn examples() -> Vec<Example> {
     for line in PAGE.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
-        } else if !inside {
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            examples.push(Example { command: command.to_owned(), output: Vec::new() });
-        } else {
-            let example = examples.last_mut().expect("a block starts with a command");
-            example.output.push(line.trim_end().to_owned());
+            continue;
+        }
+        match (inside, line.strip_prefix("$ ")) {
+            (false, _) => {}
+            (true, Some(command)) => {
+                examples.push(Example { command: command.to_owned(), output: Vec::new() });
+            }
+            (true, None) => {
+                let example = examples.last_mut().expect("a block starts with a command");
+                example.output.push(line.trim_end().to_owned());
+            }
         }
     }
     examples
