@@ -9,6 +9,7 @@ use consensus::hybrid::Message;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::assembly::node::Ended;
 use crate::network::{Multiaddr, Network, NetworkConfig, Open, PeerId};
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 use crate::testing::signed_chain::Chain;
@@ -151,7 +152,9 @@ async fn a_node_whose_chain_lacks_its_checkpoint_stops_and_says_so() {
     let checkpoint = Checkpoint { height: Height::new(7), hash: Digest([1; 32]) };
     options.config.sync.checkpoint = Some(checkpoint);
     let mut node = start(options).await.unwrap();
-    let error = tokio::time::timeout(PATIENCE, node.failed()).await.unwrap().to_string();
+    let ended = tokio::time::timeout(PATIENCE, node.ended()).await.unwrap();
+    let Ended::Failed(error) = ended else { panic!("it goes on with other parts") };
+    let error = error.to_string();
     assert!(error.contains("at height 7, where the checkpoint names 0101"), "{error}");
     node.stop().await;
 }
