@@ -21,6 +21,7 @@ use super::*;
 use crate::config::Overrides;
 
 mod observers;
+mod reads;
 
 const VALIDATORS: u16 = 4;
 const SEED: &str = "assembly";

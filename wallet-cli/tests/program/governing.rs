@@ -25,7 +25,7 @@ fn changes(node: &FakeNode) -> Vec<Change> {
 
 #[test]
 fn a_role_is_proposed_approved_by_a_quorum_and_held() {
-    let (node, wallet) = start();
+    let (_node, wallet) = start();
     let to = address(1).to_string();
     let grant = ["govern", "propose", "grant", &to, "member"];
     let proposed = wallet.run_as(validator(0), &grant);
