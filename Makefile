@@ -48,3 +48,5 @@ soak: build
 	EXPLORE=full $(CARGO) test --workspace --test explore -- --nocapture
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
 	$(BIN)/testnet soak --kills 100
+	$(BIN)/testnet linearize --histories 50 --operations 2000
+	$(BIN)/testnet churn --changes 20

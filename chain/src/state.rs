@@ -5,6 +5,7 @@
 //! is in memory; a node stores changes and rebuilds the state with [`State::from_records`].
 
 mod access;
+mod activity;
 mod draft;
 mod proof;
 mod record;
@@ -209,10 +210,12 @@ impl State {
         }
     }
 
-    /// Every proposal that has a record, the open ones first.
+    /// Every proposal that has a record, the newest first.
     pub fn proposals(&self) -> impl Iterator<Item = &Proposal> {
-        let GovernanceRecord { open, closed, .. } = self.governance();
-        open.into_iter().chain(closed).filter_map(|id| self.proposal(id))
+        let GovernanceRecord { mut open, closed, .. } = self.governance();
+        open.extend(closed);
+        open.sort_unstable();
+        open.into_iter().rev().filter_map(|id| self.proposal(id))
     }
 
     /// A proposal that still has a record.

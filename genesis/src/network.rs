@@ -195,6 +195,38 @@ pub fn create(plan: &Plan, out: &Path) -> Result<Network, NetworkError> {
     })
 }
 
+/// What one more node of a network needs to know.
+#[derive(Clone, Debug)]
+pub struct Newcomer<'a> {
+    pub name: &'a str,
+    pub genesis: &'a Genesis,
+    pub ports: Ports,
+    /// Multiaddresses of nodes to meet, each ending in `/p2p/` and the peer id.
+    pub peers: Vec<String>,
+}
+
+/// Makes a home with new keys for a node that no genesis names.
+///
+/// # Errors
+/// [`NetworkError`] saying what stands in the way. What was written by then stays.
+pub fn add_node(newcomer: Newcomer<'_>, home: &Path) -> Result<(), NetworkError> {
+    let keys = NodeKeys::generate()?;
+    files::create_private_directory(home)?;
+    if !files::is_empty_directory(home)? {
+        return Err(NetworkError::NotEmpty(home.to_owned()));
+    }
+    let mut config = NodeConfig::new(newcomer.name);
+    config.p2p.listen = listen_address(&newcomer.ports);
+    config.p2p.peers = newcomer.peers;
+    config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, newcomer.ports.rpc));
+    keys.write_home(home, &config, &newcomer.genesis.to_json())
+}
+
+/// Where a node on this machine listens for its peers.
+pub fn listen_address(ports: &Ports) -> String {
+    format!("/ip4/127.0.0.1/tcp/{}", ports.p2p)
+}
+
 fn check(plan: &Plan) -> Result<(), NetworkError> {
     let derived = plan.derived.as_ref().map_or(0, |derived| derived.count);
     for (what, count, max) in [
@@ -298,8 +330,7 @@ fn genesis_of(plan: &Plan, keys: &[NodeKeys], accounts: &[Keypair]) -> Genesis {
 
 fn config_of(plan: &Plan, place: usize, genesis: &Genesis) -> NodeConfig {
     let mut config = NodeConfig::new(&node_name(place));
-    let listen = |ports: &Ports| format!("/ip4/127.0.0.1/tcp/{}", ports.p2p);
-    config.p2p.listen = listen(&plan.ports[place]);
+    config.p2p.listen = listen_address(&plan.ports[place]);
     config.p2p.peers = plan
         .ports
         .iter()
@@ -307,7 +338,7 @@ fn config_of(plan: &Plan, place: usize, genesis: &Genesis) -> NodeConfig {
         .enumerate()
         .filter(|(other, _)| *other != place)
         .map(|(_, (ports, validator))| {
-            format!("{}/p2p/{}", listen(ports), peer_id(&validator.network_key))
+            format!("{}/p2p/{}", listen_address(ports), peer_id(&validator.network_key))
         })
         .collect();
     config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.ports[place].rpc));

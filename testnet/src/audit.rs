@@ -1,4 +1,5 @@
-//! Compares the whole chains of all validators with each other and with what clients were told.
+//! Compares the chains of all nodes that run with each other and with what clients were told. One
+//! that joined by a snapshot has no blocks from before it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,9 +11,10 @@ use jsonrpsee::ws_client::WsClient;
 use node_api::block::{Block, BlockRef, Detail};
 use node_api::chain::{ChainStatus, EvidenceRecord};
 use node_api::consensus::ModeChange;
-use node_api::{ChainApiClient, ConsensusApiClient};
+use node_api::{ApiError, ChainApiClient, ConsensusApiClient, ErrorCode};
 
 use crate::cluster::Cluster;
+use crate::cluster::manifest::NodeEntry;
 use crate::live::until;
 use crate::load::seen::Seen;
 use crate::rpc;
@@ -49,11 +51,12 @@ impl Audit {
 /// # Errors
 /// Where a validator does not answer, or they do not reach one height.
 pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
-    let nodes = cluster.manifest()?.nodes;
+    let mut nodes = cluster.manifest()?.nodes;
+    nodes.retain(NodeEntry::is_alive);
     let clients: Vec<WsClient> =
         futures::future::try_join_all(nodes.iter().map(rpc::websocket)).await?;
     let statuses = same_height(&clients, seen).await?;
-    let height = statuses.first().context("a testnet has validators")?.height_final;
+    let height = statuses.first().context("a node runs")?.height_final;
 
     let mut audit = Audit {
         height,
@@ -97,19 +100,33 @@ async fn same_height(clients: &[WsClient], seen: &Seen) -> anyhow::Result<Vec<Ch
     .await
 }
 
-/// Every final block of a validator up to a height.
+/// Every final block that a node has, up to a height.
 async fn blocks(client: &WsClient, height: Height) -> anyhow::Result<Vec<Block>> {
     let heights = (1..=height.get()).map(Height::new);
     let blocks: Vec<Block> = stream::iter(heights)
-        .map(|height| client.block(BlockRef::Height(height), Some(Detail::Hashes)))
+        .map(|height| block(client, height))
         .buffered(CONCURRENT)
+        .try_filter_map(async |block| Ok(block))
         .try_collect()
         .await
-        .context("a validator does not give its blocks")?;
-    if blocks.len() as u64 != height.get() {
-        bail!("a validator gave {} blocks of {height}", blocks.len());
+        .context("a node does not give its blocks")?;
+    // What is missing is missing from the beginning on.
+    let first = blocks.first().context("a node has no blocks")?.header.height.get();
+    if blocks.len() as u64 != height.get() + 1 - first {
+        bail!("a node gave {} blocks from {first} to {height}", blocks.len());
     }
     Ok(blocks)
+}
+
+/// `None` where the node does not have the block any more, or never had it.
+async fn block(client: &WsClient, height: Height) -> anyhow::Result<Option<Block>> {
+    match client.block(BlockRef::Height(height), Some(Detail::Hashes)).await {
+        Ok(block) => Ok(Some(block)),
+        Err(error) => match ApiError::from_client(&error) {
+            Some(told) if told.code == ErrorCode::NotFound => Ok(None),
+            _ => Err(error.into()),
+        },
+    }
 }
 
 /// Those that any validator remembers: one that was restarted forgot those before.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chain::governance::KeyKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use consensus::registry::EngineName;
 
@@ -27,6 +28,7 @@ Examples:
   testnet kill 2 && testnet restart 2
   testnet partition 0,1/2,3 && testnet heal
   testnet byzantine 0 equivocate
+  testnet join && testnet leave 4
   testnet down
   testnet demo                     the whole story, checked
   testnet simulate --seeds 100     a hundred deterministic runs of the engine alone
@@ -134,6 +136,93 @@ Example:
         #[arg(value_name = "BEHAVIOUR")]
         behaviour: Behaviour,
     },
+    /// Add a validator: a fresh node that follows the chain, is approved, and votes
+    #[command(after_help = "\
+Makes a node with new keys, starts it, waits until it is at the tip, has a quorum of the validators
+approve it, and waits for its first vote. With ID, a node that observes is admitted again.
+
+Examples:
+  testnet join
+  testnet join 4 --json")]
+    Join {
+        #[command(flatten)]
+        target: Target,
+        /// A node that observes [default: a new one]
+        id: Option<usize>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Retire a validator: it goes on as an observer
+    #[command(after_help = "\
+The other validators approve. A set without slack is refused with the reason.
+
+Examples:
+  testnet leave 4
+  testnet leave 4 --stop")]
+    Leave {
+        #[command(flatten)]
+        on: OnNode,
+        /// End its process afterwards
+        #[arg(long)]
+        stop: bool,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a validator a new key
+    #[command(after_help = "\
+Example:
+  testnet rotate 2 --kind network")]
+    Rotate {
+        #[command(flatten)]
+        on: OnNode,
+        /// Which of its keys: consensus, network or governance
+        #[arg(long, default_value = "consensus", value_parser = key_kind)]
+        kind: KeyKind,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have a validator lead no more: its votes still count
+    Jail {
+        #[command(flatten)]
+        on: OnNode,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let a jailed validator lead again
+    Pardon {
+        #[command(flatten)]
+        on: OnNode,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change the set of validators again and again under load, and check that nothing is lost
+    #[command(after_help = "\
+Validators join, leave, change keys, are jailed and pardoned, one change after the other, while
+transactions are submitted; in some changes a validator is killed and started again. The same seed
+plans the same changes.
+
+Example:
+  testnet churn --changes 20 --seed 7 --json")]
+    Churn {
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        changes: u32,
+        /// Which changes, and who is killed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Submit transactions and measure throughput and latency
     #[command(after_help = "\
 Examples:
@@ -222,6 +311,15 @@ pub struct OnNode {
     pub target: Target,
     /// The validator's number
     pub id: usize,
+}
+
+fn key_kind(text: &str) -> Result<KeyKind, String> {
+    match text {
+        "consensus" => Ok(KeyKind::Consensus),
+        "network" => Ok(KeyKind::Network),
+        "governance" => Ok(KeyKind::Governance),
+        _ => Err("expected consensus, network or governance".into()),
+    }
 }
 
 #[derive(Args, Debug)]

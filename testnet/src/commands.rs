@@ -11,7 +11,10 @@ use crate::byzantine::control::{Behaviour, Request};
 use crate::cli::{Command, Linearize, Load, OnNode, Target, Up};
 use crate::cluster::manifest::{Manifest, NodeEntry, last};
 use crate::cluster::{Cluster, Spec};
-use crate::{demo, faults, linearize, live, load, partition, signals, simulate, soak, status};
+use crate::membership::{self, Changed};
+use crate::{
+    churn, demo, faults, linearize, live, load, partition, signals, simulate, soak, status,
+};
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
 ///
@@ -43,6 +46,31 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             faults::order(&open(on.target)?, on.id, Request::Delay { ms })?;
         }
         Command::Byzantine { on, behaviour } => byzantine(on, behaviour).await?,
+        Command::Join { target, id, json } => {
+            let cluster = open(target)?;
+            let tell = &mut |text| eprintln!("{text}");
+            changed(&membership::join(&cluster, id, tell).await?, json)?;
+        }
+        Command::Leave { on, stop, json } => {
+            let tell = &mut |text| eprintln!("{text}");
+            changed(&membership::leave(&open(on.target)?, on.id, stop, tell).await?, json)?;
+        }
+        Command::Rotate { on, kind, json } => {
+            let tell = &mut |text| eprintln!("{text}");
+            changed(&membership::rotate(&open(on.target)?, on.id, kind, tell).await?, json)?;
+        }
+        Command::Jail { on, json } => {
+            let tell = &mut |text| eprintln!("{text}");
+            changed(&membership::jail(&open(on.target)?, on.id, tell).await?, json)?;
+        }
+        Command::Pardon { on, json } => {
+            let tell = &mut |text| eprintln!("{text}");
+            changed(&membership::pardon(&open(on.target)?, on.id, tell).await?, json)?;
+        }
+        Command::Churn { changes, seed, engine, dir, json } => {
+            let options = churn::Options { engine: engine.get(), changes, seed, dir };
+            return change_again_and_again(options, json).await;
+        }
         Command::Load(arguments) => return measure(arguments).await,
         Command::Demo { engine, dir, json } => {
             let report = demo::run(engine.get(), dir, json).await?;
@@ -105,9 +133,9 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
     };
     last::remember(&dir)?;
     // Owned from here on: an error or Ctrl-C takes everything down.
-    let mut cluster = cluster.attach(!arguments.detach);
+    let cluster = cluster.attach(!arguments.detach);
     tokio::select! {
-        started = start(&mut cluster, exists) => started?,
+        started = start(&cluster, exists) => started?,
         signal = signals::ended() => bail!("ended by {} before the network was up", signal?),
     }
     if arguments.detach {
@@ -121,7 +149,7 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
     cluster.stop_all()
 }
 
-async fn start(cluster: &mut Cluster, exists: bool) -> anyhow::Result<()> {
+async fn start(cluster: &Cluster, exists: bool) -> anyhow::Result<()> {
     cluster.start_all()?;
     live::all_answer(cluster).await?;
     let nodes = cluster.manifest()?.nodes;
@@ -146,7 +174,7 @@ fn down(cluster: &Cluster) -> anyhow::Result<()> {
 }
 
 async fn restart(on: OnNode) -> anyhow::Result<()> {
-    let mut cluster = open(on.target)?;
+    let cluster = open(on.target)?;
     if cluster.node(on.id)?.is_alive() {
         cluster.stop(on.id)?;
     }
@@ -205,6 +233,34 @@ async fn endure(options: soak::Options, json: bool) -> anyhow::Result<ExitCode> 
             report.recovery_ms.p99,
             report.recovery_ms.max
         );
+    }
+    for problem in report.problems() {
+        eprintln!("did not hold: {problem}");
+    }
+    Ok(exit_code(report.ok))
+}
+
+fn changed(changed: &Changed, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(changed);
+    }
+    let role = changed.validator.map_or_else(
+        || "observes".into(),
+        |seat| format!("is validator {seat} of {}", changed.validators),
+    );
+    println!("node {} {role} in epoch {}, height {}", changed.id, changed.epoch, changed.height);
+    Ok(())
+}
+
+async fn change_again_and_again(options: churn::Options, json: bool) -> anyhow::Result<ExitCode> {
+    let report = tokio::select! {
+        report = churn::run(options, |text| eprintln!("{text}")) => report?,
+        signal = signals::ended() => bail!("ended by {}", signal?),
+    };
+    if json {
+        print_json(&report)?;
+    } else {
+        println!("{}", report.summary());
     }
     for problem in report.problems() {
         eprintln!("did not hold: {problem}");

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use chain::governance::KeyKind;
+use chain::types::ValidatorIndex;
 use node_api::ConsensusApiClient;
 use node_api::consensus::Role;
 
@@ -12,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::line_socket;
 use crate::live::until;
+use crate::membership::govern;
 use crate::rpc;
 
 /// How often leadership is passed on before giving up.
@@ -108,8 +111,24 @@ async fn leader_seen_by(
     let newest = states.iter().flatten().max();
     let agree = states.iter().flatten().filter(|state| Some(*state) == newest).count();
     // More than half of all is enough to tell people; safety is the validators' own affair.
-    let settled = newest.filter(|_| 2 * agree > nodes.len());
-    Ok(settled.map(|(_, _, leader)| leader.as_usize()))
+    let Some((_, _, leader)) = newest.filter(|_| 2 * agree > running.len()) else {
+        return Ok(None);
+    };
+    node_of(cluster, *leader).await
+}
+
+/// The node that sits in a seat of the newest set.
+async fn node_of(cluster: &Cluster, seat: ValidatorIndex) -> anyhow::Result<Option<usize>> {
+    let validators = govern::validators(cluster).await?;
+    let Some(validator) = validators.iter().find(|validator| validator.index == seat) else {
+        return Ok(None);
+    };
+    for node in cluster.manifest()?.nodes {
+        if cluster.key(&node, KeyKind::Consensus)?.public() == validator.consensus_key {
+            return Ok(Some(node.id));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads groups like `0,1/2,3`. Validators that are not named form a group of their own.

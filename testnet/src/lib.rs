@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod byzantine;
+pub mod churn;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
@@ -14,6 +15,7 @@ mod line_socket;
 pub mod linearize;
 pub mod live;
 pub mod load;
+pub mod membership;
 pub mod partition;
 pub mod rpc;
 mod scratch;

@@ -10,7 +10,7 @@ use chain::types::Height;
 use node_api::chain::ChainStatus;
 use node_api::transaction::TxState;
 use node_api::tx::Wait;
-use node_api::{AccountApiClient, ChainApiClient, HexBytes, TxApiClient};
+use node_api::{AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, TxApiClient};
 
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
@@ -19,6 +19,8 @@ use crate::transfer::{LIFETIME, Slot};
 
 /// How long validators may take to start.
 pub const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a node may take to catch up with the others.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(25);
 
 /// Asks again and again until there is an answer.
@@ -78,6 +80,36 @@ pub async fn answers(cluster: &Cluster, node: &NodeEntry) -> anyhow::Result<Chai
         Ok(chain_status(node).await)
     })
     .await
+}
+
+/// Waits until every node that runs has a block of this height.
+///
+/// # Errors
+/// Where one ends, or does not get there in time.
+pub async fn caught_up(cluster: &Cluster, goal: Option<Height>) -> anyhow::Result<()> {
+    for node in cluster.manifest()?.nodes.iter().filter(|node| node.is_alive()) {
+        answers(cluster, node).await?;
+        let what = format!("node {} to catch up to {}", node.id, goal.unwrap_or_default());
+        until(&what, CATCH_UP_PATIENCE, async || {
+            let status = chain_status(node).await;
+            Ok(status.filter(|status| Some(status.height_final) >= goal))
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+/// The longest view timeout that any node uses now.
+///
+/// # Errors
+/// Where one that runs does not answer.
+pub async fn view_timeout(cluster: &Cluster) -> anyhow::Result<Duration> {
+    let mut longest = Duration::ZERO;
+    for node in cluster.manifest()?.nodes.iter().filter(|node| node.is_alive()) {
+        let state = rpc::http(node, rpc::PATIENCE)?.state().await?;
+        longest = longest.max(Duration::from_millis(state.timeout_ms));
+    }
+    Ok(longest)
 }
 
 fn last_line(log: &std::path::Path) -> String {

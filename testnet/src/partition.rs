@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, bail};
-use genesis::Genesis;
+use anyhow::bail;
+use chain::governance::KeyKind;
 use genesis::peer_id::peer_id;
 use node::admin;
 use serde::{Deserialize, Serialize};
@@ -44,12 +44,10 @@ fn running(cluster: &Cluster) -> anyhow::Result<Vec<NodeEntry>> {
     Ok(cluster.manifest()?.nodes.into_iter().filter(NodeEntry::is_responsive).collect())
 }
 
-/// The network identities of all validators, in their order.
+/// The network identities of all nodes, in their order.
 fn peer_ids(cluster: &Cluster) -> anyhow::Result<Vec<String>> {
-    let path = cluster.dir().join("genesis.json");
-    let genesis =
-        Genesis::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(genesis.validators.iter().map(|validator| peer_id(&validator.network_key)).collect())
+    let nodes = cluster.manifest()?.nodes;
+    nodes.iter().map(|node| Ok(peer_id(&cluster.key(node, KeyKind::Network)?.public()))).collect()
 }
 
 #[derive(Debug, Serialize)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chain::block::Mode;
-use chain::types::{Digest, Height, View};
+use chain::types::{Digest, Height, ValidatorIndex, View};
 use comfy_table::{Table, presets};
 use consensus::registry::EngineName;
 use futures::future::join_all;
@@ -26,7 +26,7 @@ pub struct Status {
     pub nodes: Vec<NodeStatus>,
 }
 
-/// One validator. What it does not answer is `null`.
+/// One node. What it does not answer is `null`.
 #[derive(Clone, Debug, Serialize)]
 pub struct NodeStatus {
     pub id: usize,
@@ -36,6 +36,8 @@ pub struct NodeStatus {
     /// Stopped by `testnet pause`.
     pub paused: bool,
     pub role: Option<Role>,
+    /// Place in the set; `null` also where it only observes.
+    pub validator: Option<ValidatorIndex>,
     /// `null` also where the engine has one way to order blocks.
     pub mode: Option<Mode>,
     pub mode_reason: Option<String>,
@@ -64,6 +66,7 @@ async fn ask(node: &NodeEntry) -> NodeStatus {
         alive,
         paused: node.process.is_some_and(|process| process.is_paused()),
         role: None,
+        validator: None,
         mode: None,
         mode_reason: None,
         view: None,
@@ -78,6 +81,7 @@ async fn ask(node: &NodeEntry) -> NodeStatus {
     };
     let (chain, consensus) = tokio::join!(client.status(), client.state());
     if let Ok(chain) = chain {
+        status.validator = chain.validator;
         status.height_final = Some(chain.height_final);
         status.state_root = Some(chain.state_root);
     }
@@ -95,12 +99,23 @@ impl Status {
     pub fn table(&self) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["node", "pid", "state", "mode", "view", "final", "state root", "rpc"]);
+        table.set_header([
+            "node",
+            "pid",
+            "state",
+            "seat",
+            "mode",
+            "view",
+            "final",
+            "state root",
+            "rpc",
+        ]);
         for node in &self.nodes {
             table.add_row([
                 node.id.to_string(),
                 text(node.pid),
                 node.state(),
+                text(node.validator),
                 text(node.mode),
                 text(node.view),
                 text(node.height_final),

@@ -104,6 +104,14 @@ impl Cutting {
         }
     }
 
+    /// Why a manifest that is changed like this is refused.
+    #[track_caller]
+    fn refusal(&self, change: &dyn Fn(&mut Manifest)) -> ManifestError {
+        let mut manifest = self.manifest();
+        change(&mut manifest);
+        manifest.verify(&self.terms()).expect_err("a lie")
+    }
+
     fn checkpoint(&self, height: u64) -> Checkpoint {
         let block = &self.blocks[height as usize - 1];
         Checkpoint { height: block.header.height, hash: block.hash() }
@@ -165,72 +173,67 @@ fn a_proof_may_come_from_a_block_above() {
 fn what_a_liar_changes_is_refused() {
     let chain = Cutting::new().grow(3).change().grow(4);
     let other = Cutting::new().grow(9);
-    let refuse = |change: &dyn Fn(&mut Manifest)| {
-        let mut manifest = chain.manifest();
-        change(&mut manifest);
-        manifest.verify(&chain.terms()).expect_err("a lie")
-    };
     // The last block.
-    refuse(&|manifest| manifest.tip = other.blocks[7].clone());
+    chain.refusal(&|manifest| manifest.tip = other.blocks[7].clone());
     let body = |change: &dyn Fn(&mut Block)| {
         let mut block = Block::clone(&chain.blocks[7]);
         change(&mut block);
         SealedBlock::new(block)
     };
     let tip = body(&|block| block.transactions.clear());
-    assert_eq!(refuse(&|manifest| manifest.tip = tip.clone()), ManifestError::OtherBody);
+    assert_eq!(chain.refusal(&|manifest| manifest.tip = tip.clone()), ManifestError::OtherBody);
     let tip = body(&|block| block.signature.0[1] ^= 1);
-    assert_eq!(refuse(&|manifest| manifest.tip = tip.clone()), ManifestError::Signature);
+    assert_eq!(chain.refusal(&|manifest| manifest.tip = tip.clone()), ManifestError::Signature);
     let tip = body(&|block| block.header.state_root.0[1] ^= 1);
-    refuse(&|manifest| manifest.tip = tip.clone());
+    chain.refusal(&|manifest| manifest.tip = tip.clone());
     let tip = body(&|block| block.header.height = Height::new(0));
-    assert_eq!(refuse(&|manifest| manifest.tip = tip.clone()), ManifestError::NoTip);
+    assert_eq!(chain.refusal(&|manifest| manifest.tip = tip.clone()), ManifestError::NoTip);
     let tip = body(&|block| block.header.chain_id = Digest([9; 32]));
     let found = Digest([9; 32]);
     assert_eq!(
-        refuse(&|manifest| manifest.tip = tip.clone()),
+        chain.refusal(&|manifest| manifest.tip = tip.clone()),
         ManifestError::OtherChain { found, expected: CHAIN }
     );
     // The headers below.
     for place in 0..6 {
-        refuse(&|manifest| manifest.recent[place].timestamp_ms += 1);
+        chain.refusal(&|manifest| manifest.recent[place].timestamp_ms += 1);
         if place > 0 {
-            refuse(&|manifest| drop(manifest.recent.remove(place)));
+            chain.refusal(&|manifest| drop(manifest.recent.remove(place)));
         }
     }
     let many = vec![chain.blocks[0].header.clone(); Manifest::MAX_RECENT + 1];
     assert_eq!(
-        refuse(&|manifest| manifest.recent = many.clone()),
+        chain.refusal(&|manifest| manifest.recent = many.clone()),
         ManifestError::TooManyRecent(Manifest::MAX_RECENT + 1)
     );
     // The proof and the way to it.
     let header = &chain.blocks[7].header;
     for certificate in [
         certificate(header, VoteKind::Commit, 2),
-        certificate(header, VoteKind::Prepare, 3),
+        certificate(header, VoteKind::PbftPrepare, 4),
         certificate(&chain.blocks[6].header, VoteKind::Commit, 4),
     ] {
-        let found = refuse(&|manifest| proof_of(manifest).certificate = certificate.clone());
+        let found = chain.refusal(&|manifest| proof_of(manifest).certificate = certificate.clone());
         assert_eq!(found, ManifestError::NotFinal);
     }
     assert!(matches!(
-        refuse(&|manifest| lineage_of(manifest).0.clear()),
+        chain.refusal(&|manifest| lineage_of(manifest).0.clear()),
         ManifestError::OtherEpoch { .. }
     ));
     assert!(matches!(
-        refuse(&|manifest| lineage_of(manifest).0[0].validators.max_faulty = 0),
+        chain.refusal(&|manifest| lineage_of(manifest).0[0].validators.max_faulty = 0),
         ManifestError::Lineage(_)
     ));
     assert_eq!(
-        refuse(&|manifest| {
+        chain.refusal(&|manifest| {
             manifest.ancestry =
                 Ancestry::Reported { barriers: vec![chain.blocks[3].header.clone()] };
         }),
         ManifestError::NotCertified
     );
     // The state.
-    refuse(&|manifest| manifest.cut.0[0].root.0[0] ^= 1);
-    refuse(&|manifest| manifest.cut.0.clear());
+    chain.refusal(&|manifest| manifest.cut.0[0].root.0[0] ^= 1);
+    chain.refusal(&|manifest| manifest.cut.0.clear());
     let manifest = chain.manifest();
     assert_eq!(manifest.check_state(other.ledger.state()), Err(ManifestError::OtherState));
     let foreign = Trust { chain_id: Digest([1; 32]), ..chain.trust.clone() };

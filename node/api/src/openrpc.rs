@@ -200,11 +200,6 @@ fn state_methods() -> Vec<Value> {
     ]
 }
 
-/// What opens namespaces that are not open to everybody.
-fn token() -> Param {
-    Param("auth", Optional, reference("Bytes"))
-}
-
 fn governance_methods() -> Vec<Value> {
     vec![
         method(
@@ -229,6 +224,11 @@ fn governance_methods() -> Vec<Value> {
             object(),
         ),
     ]
+}
+
+/// What opens namespaces that are not open to everybody.
+fn token() -> Param {
+    Param("auth", Optional, reference("Bytes"))
 }
 
 /// How new an answer must be: by default final on this node.

@@ -26,7 +26,7 @@ use crate::application::NodeApplication;
 use crate::chain_view::ChainView;
 use crate::consensus_host::{ConsensusHost, Parts};
 use crate::home::{Home, Keys};
-use crate::joining::{self, Attendant, ReadySigner, Staged, Turn};
+use crate::joining::{self, Attendant, ReadySigner, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
     AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
@@ -87,10 +87,9 @@ impl<E: Engine> Node<E> {
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
         let validators = recovered.validators.clone();
-        if joining::promote_due(&home, &keys, &validators)? {
+        if joining::promote_due(&home, &keys.validator.public(), &validators)? {
             keys = home.keys()?;
         }
-        let staged = Staged::read(&home)?;
         let identity = rpc::Identity::new(&genesis, &config.moniker, &keys.network.public());
         let me = own_place(&validators, &keys)?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
@@ -177,7 +176,7 @@ impl<E: Engine> Node<E> {
             sync: sync.progress(),
             metrics,
         };
-        let attendant = attendant(&config, &keys, staged, &context);
+        let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
@@ -258,22 +257,14 @@ async fn open<E: Engine>(
 }
 
 /// What looks after the node's place in the validator set.
-fn attendant(
-    config: &NodeConfig,
-    keys: &Keys,
-    staged: Staged,
-    context: &rpc::Context,
-) -> Attendant {
-    let of = |key: &Keypair| ReadySigner::new(Keypair::from_seed(&key.seed()));
-    let signers = std::iter::once(&keys.validator).chain(&staged.validator).map(of).collect();
+fn attendant(home: &Home, config: &NodeConfig, keys: &Keys, context: &rpc::Context) -> Attendant {
     let (sync, peers) = (context.sync.clone(), Arc::clone(&context.peers));
     Attendant {
         view: context.view.clone(),
         pool: context.pool.clone(),
         at_tip: Box::new(move |height| rpc::is_synced(&sync, peers.as_ref(), height)),
-        validator: keys.validator.public(),
-        staged,
-        signers,
+        home: home.clone(),
+        signer: ReadySigner::new(Keypair::from_seed(&keys.validator.seed())),
         on_retire: config.on_retire,
     }
 }

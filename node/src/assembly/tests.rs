@@ -1,5 +1,7 @@
 //! Whole nodes on loopback, in one process.
 
+mod snapshots;
+
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +22,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::config::Overrides;
 
+mod joining;
 mod observers;
 mod reads;
 

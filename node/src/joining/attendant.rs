@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chain::crypto::PublicKey;
-use chain::governance::{Proposal, ProposalId, ProposalStatus};
+use chain::governance::{KeyKind, Proposal, ProposalId, ProposalStatus};
+use chain::receipt::Outcome;
 use chain::state::State;
 use chain::types::{Digest, Height};
+use chain::validator::ValidatorSet;
 use genesis::config::OnRetire;
 
 use super::signer::Tip;
-use super::{ReadySigner, Staged};
-use crate::chain_view::{ChainView, Head};
+use super::{ReadySigner, Staged, promote_due};
+use crate::chain_view::{ChainView, Head, TxStatus};
+use crate::home::Home;
 use crate::pool::TransactionPool;
 
 /// How often it looks.
@@ -34,11 +37,10 @@ pub(crate) struct Attendant {
     pub(crate) pool: TransactionPool,
     /// Whether the node knows of no final block above this height that it lacks.
     pub(crate) at_tip: Box<dyn Fn(Height) -> bool + Send + Sync>,
-    /// The consensus key in force.
-    pub(crate) validator: PublicKey,
-    pub(crate) staged: Staged,
-    /// Of the key in force and of the staged one.
-    pub(crate) signers: Vec<ReadySigner>,
+    /// Where keys may be staged at any time.
+    pub(crate) home: Home,
+    /// Of the consensus key in force.
+    pub(crate) signer: ReadySigner,
     pub(crate) on_retire: OnRetire,
 }
 
@@ -56,6 +58,7 @@ struct Memory {
 enum Said {
     Behind(ProposalId),
     Retired,
+    Unreadable,
 }
 
 /// A `Ready` that was handed in.
@@ -67,7 +70,7 @@ struct Attempt {
 
 impl std::fmt::Debug for Attendant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Attendant").field("validator", &self.validator).finish_non_exhaustive()
+        f.debug_struct("Attendant").field("signer", &self.signer).finish_non_exhaustive()
     }
 }
 
@@ -80,20 +83,45 @@ impl Attendant {
         loop {
             tick.tick().await;
             let head = self.view.head();
-            if !self.staged.due(&self.validator, head.state.validators()).is_empty() {
-                tracing::info!("the chain names a staged key of this node: starting anew with it");
-                return Turn::NewKeys;
+            let staged = self.staged(&mut memory);
+            let set = head.state.validators();
+            match staged.due(&self.signer.public(), set).as_slice() {
+                [] => {}
+                // No part of the node uses it.
+                [KeyKind::Governance] => self.promote(set, &mut memory),
+                _ => {
+                    tracing::info!("the chain names a staged key of this node: starting anew");
+                    return Turn::NewKeys;
+                }
             }
             if self.is_retired(&head.state, &mut memory) && self.on_retire == OnRetire::Stop {
                 return Turn::Retired;
             }
-            self.offer(&head, &mut memory).await;
+            let next = staged.validator.map(ReadySigner::new);
+            self.offer(&head, next, &mut memory).await;
+        }
+    }
+
+    /// The keys that wait in the home now.
+    fn staged(&self, memory: &mut Memory) -> Staged {
+        Staged::read(&self.home).unwrap_or_else(|error| {
+            memory.say(Said::Unreadable, || tracing::warn!(%error, "a staged key is passed over"));
+            Staged::default()
+        })
+    }
+
+    /// Puts staged keys in force without starting anew.
+    fn promote(&self, set: &ValidatorSet, memory: &mut Memory) {
+        if let Err(error) = promote_due(&self.home, &self.signer.public(), set) {
+            memory.say(Said::Unreadable, || {
+                tracing::warn!(%error, "a staged key cannot be put in force");
+            });
         }
     }
 
     /// Whether the node lost its place while it ran.
     fn is_retired(&self, state: &State, memory: &mut Memory) -> bool {
-        let member = state.validators().index_of(&self.validator).is_some();
+        let member = state.validators().index_of(&self.signer.public()).is_some();
         let retired = memory.member && !member;
         if retired {
             match self.on_retire {
@@ -110,8 +138,8 @@ impl Attendant {
     }
 
     /// Shows that the node is at the tip, where a proposal waits for that.
-    async fn offer(&self, head: &Arc<Head>, memory: &mut Memory) {
-        let awaited = self.signers.iter().find_map(|signer| {
+    async fn offer(&self, head: &Arc<Head>, next: Option<ReadySigner>, memory: &mut Memory) {
+        let awaited = std::iter::once(&self.signer).chain(&next).find_map(|signer| {
             let proposal = awaiting(&head.state, head.height, &signer.public())?;
             Some((signer, proposal))
         });
@@ -130,7 +158,8 @@ impl Attendant {
             if waits || attempt.at.elapsed() < RETRY {
                 return;
             }
-            tracing::info!(proposal, "still not admitted: trying again");
+            let reason = self.refusal(&attempt.transaction);
+            tracing::info!(proposal, reason, "still not admitted: trying again");
         }
         let tip = Tip { chain_id: self.view.chain_id(), height: head.height, hash: head.hash };
         let nonce = head.state.account(&signer.public().address()).nonce;
@@ -140,6 +169,21 @@ impl Attendant {
         match self.pool.submit(ready).await {
             Ok(_) => tracing::info!(proposal, %height, %key, "at the tip: asked to be admitted"),
             Err(error) => tracing::warn!(proposal, %error, "asking to be admitted was refused"),
+        }
+    }
+}
+
+impl Attendant {
+    /// Why an earlier attempt came to nothing.
+    fn refusal(&self, transaction: &Digest) -> String {
+        match self.view.recent_transaction(transaction) {
+            TxStatus::Final(at) => match at.receipt.outcome {
+                Outcome::Failed(reason) => reason.to_string(),
+                Outcome::Success | Outcome::Written { .. } => {
+                    "the proposal needs another one".to_owned()
+                }
+            },
+            _ => "it got into no block in time".to_owned(),
         }
     }
 }

@@ -13,7 +13,7 @@ use chain::validator::{Validator, ValidatorSet};
 use genesis::files::{self, FileError};
 use genesis::keyfile;
 
-use crate::home::{Home, HomeError, Keys};
+use crate::home::{Home, HomeError};
 
 /// Keys that wait for their epoch.
 #[derive(Debug, Default)]
@@ -62,12 +62,17 @@ impl Staged {
     }
 }
 
-/// Puts those staged keys in force that the set names. Whether there were any.
+/// Puts those staged keys of the holder of a consensus key in force that the set names. Whether there
+/// were any.
 ///
 /// # Errors
 /// [`HomeError`] where a file cannot be read or moved.
-pub(crate) fn promote_due(home: &Home, keys: &Keys, set: &ValidatorSet) -> Result<bool, HomeError> {
-    let due = Staged::read(home)?.due(&keys.validator.public(), set);
+pub(crate) fn promote_due(
+    home: &Home,
+    validator: &PublicKey,
+    set: &ValidatorSet,
+) -> Result<bool, HomeError> {
+    let due = Staged::read(home)?.due(validator, set);
     for kind in &due {
         let kept = promote(home, *kind)?;
         let kept = kept.as_deref().map_or("none", |path| path.to_str().unwrap_or_default());

@@ -65,23 +65,23 @@ fn staged_keys_are_put_in_force_when_the_set_names_them_and_not_before() {
 
     // Neither a set with the old keys, nor one without this node, changes anything.
     for unchanged in [member(old, old_network, old_governance), member(key(9).public(), old, old)] {
-        assert!(!promote_due(&home, &keys, &set(unchanged)).unwrap());
+        assert!(!promote_due(&home, &keys.validator.public(), &set(unchanged)).unwrap());
     }
     // The network key first: the set says so of the member with the old consensus key.
     let changed = set(member(old, next_network, old_governance));
-    assert!(promote_due(&home, &keys, &changed).unwrap());
+    assert!(promote_due(&home, &keys.validator.public(), &changed).unwrap());
     assert_eq!(public_at(&home.network_key_path()), next_network);
     assert_eq!(public_at(&home.validator_key_path()), old);
 
     let keys = home.keys().unwrap();
     let changed = set(member(next, next_network, next_governance));
-    assert!(promote_due(&home, &keys, &changed).unwrap());
+    assert!(promote_due(&home, &keys.validator.public(), &changed).unwrap());
     assert_eq!(public_at(&home.validator_key_path()), next);
     assert_eq!(public_at(&home.key_path(KeyKind::Governance)), next_governance);
     let kept = home.old_key_path(KeyKind::Consensus, &old.to_string()[..16]);
     assert_eq!(public_at(&kept), old, "the old key is kept");
     let keys = home.keys().unwrap();
-    assert!(!promote_due(&home, &keys, &changed).unwrap(), "once");
+    assert!(!promote_due(&home, &keys.validator.public(), &changed).unwrap(), "once");
 }
 
 #[test]
@@ -95,10 +95,10 @@ fn a_crash_at_any_step_of_a_promotion_leaves_a_home_that_goes_on() {
     let kept = home.old_key_path(KeyKind::Consensus, &old.to_string()[..16]);
     files::also_name(&home.validator_key_path(), &kept).unwrap();
     assert_eq!(home.keys().unwrap().validator.public(), old);
-    assert!(promote_due(&home, &home.keys().unwrap(), &changed).unwrap());
+    assert!(promote_due(&home, &home.keys().unwrap().validator.public(), &changed).unwrap());
     assert_eq!(public_at(&home.validator_key_path()), key(1).public());
     // After the new one took its place: nothing is left to do.
-    assert!(!promote_due(&home, &home.keys().unwrap(), &changed).unwrap());
+    assert!(!promote_due(&home, &home.keys().unwrap().validator.public(), &changed).unwrap());
     assert_eq!(public_at(&kept), old);
 }
 

@@ -1,16 +1,12 @@
 //! Namespace `chain`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chain::block::SealedBlock;
 use chain::codec;
-use chain::crypto::PublicKey;
-use chain::governance::RECENT_BLOCKS;
-use chain::state::{RecordKey, RecordValue, State};
+use chain::state::State;
 use chain::transaction::Transaction;
 use chain::types::{Digest, Epoch, Height};
-use chain::validator::ValidatorSet;
 use genesis::peer_id::peer_id;
 use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::{RpcResult, SubscriptionResult, async_trait};
@@ -193,7 +189,9 @@ fn describe(context: &Context, found: &Found, detail: Detail) -> Result<Block, A
         block.transactions.iter().map(|transaction| transaction.hash(chain_id)).collect()
     };
     let transactions = if detail == Detail::Full {
-        let receipts = if is_final { context.view.receipts(height).map_err(store)? } else { None };
+        // The block that the node's chain begins with is here without them.
+        let kept = is_final && height >= context.view.lowest();
+        let receipts = if kept { context.view.receipts(height).map_err(store)? } else { None };
         let receipt = |place: usize| Some(convert::receipt(receipts.as_ref()?.get(place)?));
         let state = context.view.head().state.clone();
         let listed = block.transactions.iter().zip(hashes()).enumerate();
@@ -250,7 +248,7 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         .as_ref()
         .filter(|certificate| certificate.ballot.position.epoch == set.epoch);
     let connected = context.connected();
-    let took_part = took_part(&state);
+    let took_part = state.took_part();
     let validators = set.members().map(|(index, validator)| {
         let peer_id = peer_id(&validator.network_key);
         ValidatorInfo {
@@ -276,25 +274,6 @@ fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, 
         leader: status.leader.filter(|_| status.epoch == set.epoch),
         validators: validators.collect(),
     })
-}
-
-/// The newest of the last blocks that carries a certificate of each key.
-fn took_part(state: &State) -> BTreeMap<PublicKey, Height> {
-    let mut newest = BTreeMap::new();
-    for slot in 0..RECENT_BLOCKS {
-        let Some(RecordValue::Recent(recent)) = state.get(&RecordKey::Recent(slot)) else {
-            continue;
-        };
-        let Some(signers) = recent.signers else { continue };
-        let set = state.validators_of(signers.epoch);
-        for (index, member) in set.into_iter().flat_map(ValidatorSet::members) {
-            if signers.contains(index) {
-                let height = newest.entry(member.consensus_key).or_insert(recent.height);
-                *height = recent.height.max(*height);
-            }
-        }
-    }
-    newest
 }
 
 fn evidence(context: &Context, from: Height) -> Result<Vec<EvidenceRecord>, ApiError> {

@@ -25,10 +25,9 @@ impl GovernanceApiServer for GovernanceRpc {
             ProposalFilter::Pending => info.status.is_pending(),
             ProposalFilter::All => true,
         };
-        let mut proposals: Vec<&Proposal> = head.state.proposals().collect();
-        proposals.sort_unstable_by_key(|proposal| std::cmp::Reverse(proposal.id));
-        let proposals = proposals
-            .into_iter()
+        let proposals = head
+            .state
+            .proposals()
             .map(|proposal| describe(&self.0, &head.state, head.height, proposal))
             .filter(wanted)
             .take(MAX_PROPOSALS)

@@ -2,9 +2,11 @@
 
 mod calls;
 mod fixture;
+mod governance;
 mod levels;
 mod malformed;
 mod pages;
+mod proofs;
 mod subscriptions;
 mod tokens;
 mod waiting;

@@ -30,7 +30,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`] where the store fails, or the height is below its lowest block.
     pub fn take(store: &Store, height: Height, state: State) -> Result<Option<Self>, StoreError> {
-        let tip = store.last_or_final_block(height)?;
+        let tip = store.final_block(height)?;
         let lowest = height.get().saturating_sub(Manifest::MAX_RECENT as u64).max(1);
         let recent = (lowest..height.get())
             .filter_map(|height| store.final_header(Height::new(height)).transpose())

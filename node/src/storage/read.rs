@@ -81,12 +81,16 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] where the database fails or the block is not there; [`StoreError::Pruned`]
-    /// where it is not kept.
+    /// where it is not kept. The last block of the snapshot that a store began with is.
     pub fn final_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
-        self.check_kept(height)?;
-        let block = self.kept_block(height);
-        // It may have gone while it was looked for.
-        block.or_else(|error| Err(self.check_kept(height).err().unwrap_or(error)))
+        // Where it is pruned, also meanwhile, it is not damaged.
+        self.stored_block(height).map_err(|error| self.check_kept(height).err().unwrap_or(error))
+    }
+
+    fn stored_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
+        let hash = self.final_hash(height)?.ok_or_else(|| at(height, "its hash"))?;
+        let block = self.block(&hash)?.ok_or_else(|| at(height, "its block"))?;
+        if block.header.height == height { Ok(block) } else { Err(at(height, "another block")) }
     }
 
     /// The header of the final block at a height, also of some below the lowest block; `None` where
@@ -103,25 +107,6 @@ impl Store {
                 .transpose(),
             Err(error) => Err(error),
         }
-    }
-
-    /// [`final_block`](Self::final_block), also for the last block of the snapshot that a store began
-    /// with.
-    ///
-    /// # Errors
-    /// Likewise.
-    pub fn last_or_final_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
-        if height == self.final_tip().0 {
-            self.kept_block(height)
-        } else {
-            self.final_block(height)
-        }
-    }
-
-    pub(super) fn kept_block(&self, height: Height) -> Result<SealedBlock, StoreError> {
-        let hash = self.final_hash(height)?.ok_or_else(|| at(height, "its hash"))?;
-        let block = self.block(&hash)?.ok_or_else(|| at(height, "its block"))?;
-        if block.header.height == height { Ok(block) } else { Err(at(height, "another block")) }
     }
 
     /// The proof stored with a final block, where there is one: see

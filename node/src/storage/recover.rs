@@ -152,7 +152,7 @@ impl Store {
             _lock: lock,
         }));
         if end.checkpoint > start.height {
-            let block = store.kept_block(end.checkpoint)?;
+            let block = store.final_block(end.checkpoint)?;
             let mut writer = store.writer();
             writer.note_position(&block);
             writer.marker.checkpoint = end.checkpoint;
@@ -178,7 +178,7 @@ impl Store {
                 genesis.state.clone(),
             ));
         }
-        let block = self.kept_block(checkpoint)?;
+        let block = self.final_block(checkpoint)?;
         let damaged = |what: &str| StoreError::damaged(format!("the state: {what}"));
         let mut records = Vec::new();
         for item in self.0.db.iterator_cf(self.column(STATE), IteratorMode::Start) {
@@ -254,7 +254,7 @@ impl Store {
             .epoch_start(epoch)?
             .ok_or_else(|| StoreError::damaged(format!("the start of epoch {epoch}")))?;
         let begun = final_height > self.0.genesis.height;
-        let final_block = begun.then(|| self.kept_block(final_height)).transpose()?;
+        let final_block = begun.then(|| self.final_block(final_height)).transpose()?;
         let final_proof = self.proof(final_height)?;
         if begun && self.has_proofs() && final_proof.is_none() {
             return Err(StoreError::damaged(format!("height {final_height}: its proof")));

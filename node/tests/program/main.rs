@@ -3,3 +3,4 @@
 mod home;
 mod refusals;
 mod running;
+mod snapshot;

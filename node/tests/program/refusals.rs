@@ -12,7 +12,7 @@ use crate::home::{Home, command, finish};
 fn help_is_no_error_and_says_what_exit_codes_mean() {
     let help = finish(&mut command(&["--help"]));
     assert!(help.assert_succeeds().stdout.contains("2  it was asked the wrong way"), "{help:?}");
-    for name in ["init", "run", "keys", "reset", "inspect"] {
+    for name in ["init", "run", "keys", "reset", "inspect", "snapshot"] {
         assert!(help.stdout.contains(name), "{name}: {help:?}");
         let help = finish(&mut command(&[name, "--help"]));
         assert!(help.assert_succeeds().stdout.contains("Usage: node"), "{help:?}");

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::home::{Home, SEED};
 
 /// Hands in the first transaction of the funded account and waits until it is final.
-fn make_block(home: &Home, url: &str) {
+pub(crate) fn make_block(home: &Home, url: &str) {
     let key = genesis::accounts::derive(SEED, 0);
     let body = Body::Put { key: b"k".to_vec(), value: b"v".to_vec() };
     let (chain_id, sender, expiry) = (home.chain_id, key.public(), Height::new(1000));

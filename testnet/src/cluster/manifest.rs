@@ -148,7 +148,8 @@ pub mod last {
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Replaces a file, never leaving half of one.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let write = || -> std::io::Result<()> {
         fs::File::create(&temporary)?.write_all(bytes)?;

@@ -6,14 +6,20 @@ pub mod process;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use chain::access::AccessMode;
+use chain::crypto::{Keypair, PublicKey};
+use chain::governance::KeyKind;
 use chain::types::Amount;
 use consensus::registry::EngineName;
-use genesis::network::{DerivedAccounts, Plan, Ports};
+use genesis::config::NodeConfig;
+use genesis::network::{DerivedAccounts, Newcomer, Plan, Ports};
+use genesis::peer_id::peer_id;
 use genesis::spec::{ConsensusParameters, Limits};
+use genesis::{Genesis, keyfile};
 use nix::sys::signal::Signal;
 
 use manifest::{Manifest, NodeEntry};
@@ -49,7 +55,7 @@ pub struct Cluster {
     attached: bool,
     lifeline: bool,
     /// What keeps attached validators alive.
-    lifelines: Vec<Started>,
+    lifelines: Mutex<Vec<Started>>,
 }
 
 impl Cluster {
@@ -101,7 +107,7 @@ impl Cluster {
         Manifest::load(&dir)?;
         let program = std::env::current_exe().context("cannot tell where this program is")?;
         let binary = program.with_file_name("testnet-validator");
-        Ok(Self { dir, binary, attached: false, lifeline: false, lifelines: Vec::new() })
+        Ok(Self { dir, binary, attached: false, lifeline: false, lifelines: Mutex::default() })
     }
 
     /// From now on validators end with this value; with `lifeline` those started from now on also
@@ -159,15 +165,94 @@ impl Cluster {
         serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 
+    /// Makes the files of one more node, which the genesis does not name.
+    ///
+    /// # Errors
+    /// Where the files cannot be written.
+    pub fn add_node(&self) -> anyhow::Result<NodeEntry> {
+        let free = ports::free(2)?;
+        let ports = Ports { p2p: free[0], rpc: free[1] };
+        let genesis = self.genesis()?;
+        let nodes = self.manifest()?.nodes;
+        let id = nodes.len();
+        let (name, peers) = (format!("node{id}"), self.multiaddresses(&nodes, id)?);
+        let newcomer = Newcomer { name: &name, genesis: &genesis, ports, peers };
+        genesis::network::add_node(newcomer, &self.dir.join(&name))?;
+        let (home, process) = (name.into(), None);
+        let node = NodeEntry { id, home, rpc_port: ports.rpc, p2p_port: ports.p2p, process };
+        let entry = node.clone();
+        self.update(|manifest| manifest.nodes.push(entry))?;
+        Ok(node)
+    }
+
+    /// The genesis of the chain.
+    ///
+    /// # Errors
+    /// Where the file is missing or damaged.
+    pub fn genesis(&self) -> anyhow::Result<Genesis> {
+        let path = self.dir.join("genesis.json");
+        Genesis::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Tells a node where all others are now: nodes join and change their network keys.
+    fn write_peers(&self, node: &NodeEntry) -> anyhow::Result<()> {
+        let path = self.home(node).join("config.toml");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let mut config = NodeConfig::from_toml(&text)
+            .with_context(|| format!("{} is damaged", path.display()))?;
+        let peers = self.multiaddresses(&self.manifest()?.nodes, node.id)?;
+        if config.p2p.peers == peers {
+            return Ok(());
+        }
+        config.p2p.peers = peers;
+        manifest::write_whole(&path, config.to_commented_toml().as_bytes())
+    }
+
+    /// Where peers reach the nodes but one, and by which network keys.
+    fn multiaddresses(&self, nodes: &[NodeEntry], except: usize) -> anyhow::Result<Vec<String>> {
+        let others = nodes.iter().filter(|node| node.id != except);
+        others
+            .map(|node| {
+                let key = self.key(node, KeyKind::Network)?.public();
+                let ports = Ports { p2p: node.p2p_port, rpc: node.rpc_port };
+                let address = genesis::network::listen_address(&ports);
+                Ok(format!("{address}/p2p/{}", peer_id(&key)))
+            })
+            .collect()
+    }
+
+    /// The key of a node that is in force now.
+    ///
+    /// # Errors
+    /// Where its file is missing or damaged.
+    pub fn key(&self, node: &NodeEntry, kind: KeyKind) -> anyhow::Result<Keypair> {
+        Ok(keyfile::read(&self.home(node).join("keys").join(key_file(kind)))?)
+    }
+
+    /// Makes the key that is to follow the present one. The node takes it up once the chain names it.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn stage_key(&self, node: &NodeEntry, kind: KeyKind) -> anyhow::Result<PublicKey> {
+        let path = self.home(node).join("keys").join(format!("next-{}", key_file(kind)));
+        // One that was refused waits for another try.
+        if !path.exists() {
+            keyfile::write(&path, &keyfile::generate()?)?;
+        }
+        Ok(keyfile::read(&path)?.public())
+    }
+
     /// Starts a validator that does not run.
     ///
     /// # Errors
     /// Where it runs already or cannot be started.
-    pub fn start(&mut self, id: usize) -> anyhow::Result<()> {
+    pub fn start(&self, id: usize) -> anyhow::Result<()> {
         let node = self.node(id)?;
         if node.is_alive() {
             bail!("validator {id} runs already");
         }
+        self.write_peers(&node)?;
         let started = Launch {
             binary: &self.binary,
             home: &self.home(&node),
@@ -177,8 +262,9 @@ impl Cluster {
         .start()?;
         let process = started.id;
         if self.lifeline {
-            self.lifelines.retain(|lifeline| lifeline.id.is_alive());
-            self.lifelines.push(started);
+            let mut lifelines = self.lifelines.lock().unwrap_or_else(PoisonError::into_inner);
+            lifelines.retain(|lifeline| lifeline.id.is_alive());
+            lifelines.push(started);
         }
         self.update(|manifest| manifest.nodes[id].process = Some(process))
     }
@@ -187,7 +273,7 @@ impl Cluster {
     ///
     /// # Errors
     /// As [`start`](Self::start).
-    pub fn start_all(&mut self) -> anyhow::Result<()> {
+    pub fn start_all(&self) -> anyhow::Result<()> {
         for node in self.manifest()?.nodes {
             if !node.is_alive() {
                 self.start(node.id)?;
@@ -262,6 +348,14 @@ impl Cluster {
         let mut manifest = self.manifest()?;
         change(&mut manifest);
         manifest.save(&self.dir)
+    }
+}
+
+const fn key_file(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Consensus => "validator.json",
+        KeyKind::Network => "network.json",
+        KeyKind::Governance => "governance.json",
     }
 }
 

@@ -107,7 +107,7 @@ async fn all(
 ) -> anyhow::Result<Report> {
     let started = Instant::now();
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: ACCOUNTS };
-    let mut cluster = Cluster::create(dir, spec)?.attach(true);
+    let cluster = Cluster::create(dir, spec)?.attach(true);
     cluster.start_all()?;
     live::all_answer(&cluster).await?;
     live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
@@ -122,7 +122,7 @@ async fn all(
     for number in 0..options.histories {
         let began = Instant::now();
         let history =
-            play(&mut cluster, &mut nemesis, options, number, ReadLevel::Linearizable).await?;
+            play(&cluster, &mut nemesis, options, number, ReadLevel::Linearizable).await?;
         let findings = history.check();
         tell(format!(
             "history {:>3} of {}: {} calls in {:.1} s, {} of unknown outcome; {}",
@@ -139,7 +139,7 @@ async fn all(
         report.add(options, &history, &findings);
     }
     report.faults.clone_from(&nemesis.played);
-    report.stale_reads_noticed = notices_stale_reads(&mut cluster, options, tell).await?;
+    report.stale_reads_noticed = notices_stale_reads(&cluster, options, tell).await?;
     report.elapsed_s = started.elapsed().as_secs_f64();
     report.ok = report.problems().is_empty();
     Ok(report)
@@ -148,7 +148,7 @@ async fn all(
 /// Runs histories whose reads may be old, with a node cut off or paused again and again, until one
 /// is found not to be linearizable.
 async fn notices_stale_reads(
-    cluster: &mut Cluster,
+    cluster: &Cluster,
     options: &Options,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<bool> {
@@ -168,7 +168,7 @@ async fn notices_stale_reads(
 
 /// One history: clients and faults together, until enough calls were made.
 async fn play(
-    cluster: &mut Cluster,
+    cluster: &Cluster,
     nemesis: &mut Nemesis,
     options: &Options,
     number: u32,

@@ -74,7 +74,7 @@ impl Nemesis {
     /// Where a node does not obey or does not come back.
     pub(super) async fn run(
         &mut self,
-        cluster: &mut Cluster,
+        cluster: &Cluster,
         over: impl Fn() -> bool,
     ) -> anyhow::Result<()> {
         let nodes = cluster.manifest()?.nodes.len();
@@ -93,12 +93,7 @@ impl Nemesis {
         Ok(())
     }
 
-    async fn play(
-        &mut self,
-        cluster: &mut Cluster,
-        fault: Fault,
-        nodes: usize,
-    ) -> anyhow::Result<()> {
+    async fn play(&mut self, cluster: &Cluster, fault: Fault, nodes: usize) -> anyhow::Result<()> {
         let victim = self.random.random_range(0..nodes);
         let lasts = Duration::from_millis(self.random.random_range(300..2_000));
         match fault {

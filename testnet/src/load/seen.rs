@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chain::block::Mode;
 use chain::types::{Digest, Height, View};
@@ -73,6 +73,19 @@ impl Seen {
         self.lock().blocks.keys().next_back().copied()
     }
 
+    /// The longest time without a new final block between two moments.
+    pub fn longest_pause(&self, from: Instant, to: Instant) -> Duration {
+        let record = self.lock();
+        let mut seen: Vec<Instant> = record.blocks.values().map(|block| block.seen).collect();
+        drop(record);
+        seen.push(to);
+        seen.sort_unstable();
+        // The pause that goes on at the first moment began before it.
+        let first = seen.partition_point(|at| *at <= from).saturating_sub(1);
+        let within = seen[first..].iter().take_while(|at| **at <= to).collect::<Vec<_>>();
+        within.windows(2).map(|pair| *pair[1] - *pair[0]).max().unwrap_or_default()
+    }
+
     /// When a block was first seen that was proposed at or after a moment, in Unix milliseconds.
     pub fn first_proposed_after(&self, unix_ms: u64) -> Option<Instant> {
         let record = self.lock();
@@ -112,6 +125,21 @@ mod tests {
         assert!(!seen.record(&report(3, 1, 2)));
         assert_eq!(seen.conflicts(), [Height::new(1)]);
         assert_eq!(seen.blocks()[&Height::new(1)].hash, Digest([1; 32]), "the first one stands");
+    }
+
+    #[test]
+    fn the_longest_pause_may_begin_before_and_end_after() {
+        let seen = Seen::default();
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        for (height, ms) in [(1, 0), (2, 100), (3, 400), (4, 450)] {
+            seen.record(&SeenBlock { seen: at(ms), ..report(0, height, height as u8) });
+        }
+        let pause = |from, to| seen.longest_pause(at(from), at(to)).as_millis();
+        assert_eq!(pause(0, 450), 300);
+        assert_eq!(pause(300, 500), 300, "it began before");
+        assert_eq!(pause(410, 900), 450, "it goes on");
+        assert_eq!(pause(10, 90), 90, "nothing new within: since the last one");
     }
 
     #[test]

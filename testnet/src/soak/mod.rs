@@ -8,7 +8,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use consensus::registry::EngineName;
-use node_api::ConsensusApiClient;
 use serde::Serialize;
 
 use crate::audit::{Audit, audit};
@@ -17,7 +16,6 @@ use crate::live::{self, until};
 use crate::load::background::Background;
 use crate::load::pump::Outcome;
 use crate::load::sample::{Latencies, Percentiles};
-use crate::rpc;
 use crate::scratch::Scratch;
 use plan::{Round, Victims, plan};
 
@@ -87,7 +85,7 @@ async fn soak(
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let mut cluster = Cluster::create(scratch.path(), spec)?.attach(true);
+    let cluster = Cluster::create(scratch.path(), spec)?.attach(true);
     cluster.start_all()?;
     live::all_answer(&cluster).await?;
     live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
@@ -96,7 +94,7 @@ async fn soak(
     let mut recoveries = Recoveries::default();
     let rounds = plan(VALIDATORS.into(), options.kills, options.seed);
     for (number, round) in rounds.iter().enumerate() {
-        let recovery = play(&mut cluster, &load, round).await.with_context(|| {
+        let recovery = play(&cluster, &load, round).await.with_context(|| {
             format!("round {} of {}, {:?}", number + 1, rounds.len(), round.victims)
         })?;
         tell(format!(
@@ -143,9 +141,9 @@ impl Recoveries {
 }
 
 /// Plays one round and waits until everybody is up and caught up.
-async fn play(cluster: &mut Cluster, load: &Background, round: &Round) -> anyhow::Result<Recovery> {
+async fn play(cluster: &Cluster, load: &Background, round: &Round) -> anyhow::Result<Recovery> {
     tokio::time::sleep(round.calm).await;
-    let timeout = view_timeout(cluster).await?;
+    let timeout = live::view_timeout(cluster).await?;
     let victims = match round.victims {
         Victims::One(id) => vec![id],
         Victims::All => cluster.manifest()?.nodes.iter().map(|node| node.id).collect(),
@@ -165,33 +163,8 @@ async fn play(cluster: &mut Cluster, load: &Background, round: &Round) -> anyhow
     .await?;
     cluster.start_all()?;
     live::all_answer(cluster).await?;
-    caught_up(cluster, load).await?;
+    live::caught_up(cluster, load.seen().highest()).await?;
     Ok(Recovery { took: live.saturating_duration_since(killed), timeout })
-}
-
-/// Waits until every validator has the highest block that is reported final now.
-async fn caught_up(cluster: &Cluster, load: &Background) -> anyhow::Result<()> {
-    let Some(goal) = load.seen().highest() else {
-        return Ok(());
-    };
-    for node in cluster.manifest()?.nodes {
-        until(&format!("validator {} to catch up to {goal}", node.id), PATIENCE, async || {
-            let status = live::chain_status(&node).await;
-            Ok(status.filter(|status| status.height_final >= goal))
-        })
-        .await?;
-    }
-    Ok(())
-}
-
-/// The longest view timeout that any validator uses now.
-async fn view_timeout(cluster: &Cluster) -> anyhow::Result<Duration> {
-    let mut longest = Duration::ZERO;
-    for node in cluster.manifest()?.nodes {
-        let state = rpc::http(&node, rpc::PATIENCE)?.state().await?;
-        longest = longest.max(Duration::from_millis(state.timeout_ms));
-    }
-    Ok(longest)
 }
 
 fn unix_ms() -> anyhow::Result<u64> {

@@ -3,6 +3,9 @@
 mod commands;
 mod engines;
 mod faults;
+mod linearize;
+mod membership;
 mod soak;
 mod story;
 mod testnet;
+mod wallet_page;

@@ -48,15 +48,6 @@ impl Executor<'_> {
         let parent = self.context.parent.height.get();
         let oldest = parent.saturating_sub(RECENT_BLOCKS - 1);
         let blocks = (oldest..=parent).filter_map(|height| self.draft.recent(Height::new(height)));
-        let mut active = BTreeSet::new();
-        for signers in blocks.filter_map(|block| block.signers) {
-            let members = self.draft.base().validators_of(signers.epoch);
-            for (index, member) in members.into_iter().flat_map(ValidatorSet::members) {
-                if signers.contains(index) {
-                    active.insert(member.consensus_key);
-                }
-            }
-        }
-        active
+        self.draft.base().signers_of(blocks).into_keys().collect()
     }
 }

@@ -43,13 +43,13 @@ impl Cluster {
     }
 
     /// The address of a validator that runs.
-    fn address(&self, place: usize) -> String {
+    pub(super) fn address(&self, place: usize) -> String {
         let network = &self.nodes[place].as_ref().unwrap().network;
         format!("{}/p2p/{}", network.addresses[0], network.handle.me())
     }
 
     /// A home of a node that is no validator, which knows these others.
-    fn observer(&self, peers: Vec<String>) -> Options {
+    pub(super) fn observer(&self, peers: Vec<String>) -> Options {
         let home = Home::new(self._directory.path().join("observer"));
         home.create("observer", Some(&self.genesis())).unwrap();
         let mut config = home.config(&Overrides::default()).unwrap();
@@ -153,7 +153,7 @@ async fn a_node_whose_chain_lacks_its_checkpoint_stops_and_says_so() {
     options.config.sync.checkpoint = Some(checkpoint);
     let mut node = start(options).await.unwrap();
     let ended = tokio::time::timeout(PATIENCE, node.ended()).await.unwrap();
-    let Ended::Failed(error) = ended else { panic!("it goes on with other parts") };
+    let Ended::Failed(error) = ended else { panic!("{ended:?}") };
     let error = error.to_string();
     assert!(error.contains("at height 7, where the checkpoint names 0101"), "{error}");
     node.stop().await;

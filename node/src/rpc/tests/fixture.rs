@@ -78,13 +78,13 @@ pub(super) struct Fixture {
     _directory: tempfile::TempDir,
 }
 
-fn genesis_of(validator: &Keypair) -> Genesis {
+fn genesis_of(validator: &Keypair, engine: EngineName) -> Genesis {
     let key = |seed| Keypair::from_seed(&[seed; 32]).public();
     Genesis {
         format_version: Genesis::FORMAT_VERSION,
         chain: "test".into(),
         time_ms: 1_700_000_000_000,
-        engine: EngineName::Hybrid,
+        engine,
         consensus: Default::default(),
         limits: Default::default(),
         validators: vec![GenesisValidator {
@@ -109,8 +109,12 @@ impl Fixture {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut RpcConfig)) -> Self {
+        Self::of(EngineName::Hybrid, change).await
+    }
+
+    pub(super) async fn of(engine: EngineName, change: impl FnOnce(&mut RpcConfig)) -> Self {
         let validator = Keypair::from_seed(&[101; 32]);
-        let genesis = genesis_of(&validator);
+        let genesis = genesis_of(&validator, engine);
         genesis.validate().unwrap();
         let start = GenesisState::new(&genesis).unwrap();
         let directory = tempfile::tempdir().unwrap();

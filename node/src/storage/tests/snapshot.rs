@@ -78,8 +78,11 @@ fn a_store_begins_with_a_snapshot_and_goes_on() {
     assert_eq!(new.epoch_start(Epoch::new(1)).unwrap(), old.epoch_start(Epoch::new(1)).unwrap());
     assert_eq!(new.lineage(Epoch::new(1)).unwrap(), old.lineage(Epoch::new(1)).unwrap());
     let is_pruned = |error: StoreError| matches!(error, StoreError::Pruned { .. });
-    for height in [1, 299, 300].map(Height::new) {
+    assert_eq!(new.final_block(Height::new(300)).unwrap(), chain.blocks[299]);
+    for height in [1, 299].map(Height::new) {
         assert!(is_pruned(new.final_block(height).unwrap_err()));
+    }
+    for height in [1, 299, 300].map(Height::new) {
         assert!(is_pruned(new.receipts(height).unwrap_err()));
         assert!(is_pruned(new.final_run(height, 1000).unwrap_err()));
     }

@@ -105,14 +105,15 @@ pub(super) async fn get(
     let mut proven = None;
     if let Some(verification) = &verification {
         let (said, height) = (answer.value.as_ref(), answer.height);
-        let Proven { value, block } =
-            verification.entry(&node, &HexBytes(key), said, height).await?;
+        let key = HexBytes(key);
+        let Proven { value, block } = verification.entry(&node, &key, said, height).await?;
         if level == ReadLevel::Linearizable && block.height < height {
             let problem = format!("the node proves block {}, older than its answer", block.height);
             return Err(Failure::refused(None, problem));
         }
-        answer.version = value.as_ref().map(|entry| entry.version);
-        (answer.value, answer.height) = (value.map(|entry| HexBytes(entry.value)), block.height);
+        let (value, version) = value.map(|entry| (HexBytes(entry.value), entry.version)).unzip();
+        (answer.key, answer.value, answer.version) = (key, value, version);
+        (answer.height, answer.block) = (block.height, block.hash);
         proven = Some(block);
     }
     let Some(value) = &answer.value else {
