@@ -68,12 +68,37 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("key show", &["wallet-cli key show alice", "wallet-cli key show alice --json"]),
     (
         "kv cas",
-        &["wallet-cli kv cas colour red --expected blue", "wallet-cli kv cas lock mine --absent"],
+        &[
+            "wallet-cli kv cas colour red --expected blue",
+            "wallet-cli kv cas colour red --version 1",
+            "wallet-cli kv cas lock mine --absent",
+        ],
     ),
     ("kv delete", &["wallet-cli kv delete colour"]),
-    ("kv get", &["wallet-cli kv get colour", "wallet-cli kv get 00ff --hex"]),
+    (
+        "kv get",
+        &[
+            "wallet-cli kv get colour",
+            "wallet-cli kv get colour --read linearizable",
+            "wallet-cli kv get 00ff --hex",
+        ],
+    ),
     ("kv list", &["wallet-cli kv list", "wallet-cli kv list co --limit 10"]),
+    (
+        "kv namespace create",
+        &[
+            "wallet-cli kv namespace create shop --writers role:member",
+            "wallet-cli kv namespace create vault --writers cat1… --readers cat1…",
+        ],
+    ),
+    ("kv namespace set-rules", &["wallet-cli kv namespace set-rules shop --writers anyone"]),
+    ("kv namespace show", &["wallet-cli kv namespace show shop"]),
+    ("kv namespace transfer", &["wallet-cli kv namespace transfer shop --to cat1…"]),
     ("kv put", &["wallet-cli kv put colour blue", "wallet-cli kv put 00ff 0102 --hex"]),
+    (
+        "kv watch",
+        &["wallet-cli kv watch shop/", "wallet-cli kv watch shop/ --from 120.3 --count 1"],
+    ),
     ("proof get account", &["wallet-cli proof get account cat1… --out account.json"]),
     ("proof get evidence", &["wallet-cli proof get evidence HASH --out evidence.json"]),
     ("proof get key", &["wallet-cli proof get key colour --out colour.json"]),

@@ -9,6 +9,7 @@ use consensus::hybrid::Message;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::assembly::node::Ended;
 use crate::network::{Multiaddr, Network, NetworkConfig, Open, PeerId};
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 use crate::testing::signed_chain::Chain;
