@@ -41,7 +41,7 @@ impl<R: Rules> Raft<R> {
     }
 
     /// Who has the entry on disk: the leader counts itself like everybody else (10.2.1).
-    fn replicas(&self, height: Height) -> BTreeSet<ValidatorIndex> {
+    pub(super) fn replicas(&self, height: Height) -> BTreeSet<ValidatorIndex> {
         let others = self.peers.iter().filter(|(_, peer)| peer.matched >= height);
         let own = self.me.filter(|_| self.durable >= height);
         others.map(|(peer, _)| *peer).chain(own).collect()

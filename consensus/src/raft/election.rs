@@ -263,12 +263,14 @@ impl<R: Rules> Raft<R> {
     }
 
     /// R56: a leader that cannot lead on, because the log ends in a change of an earlier term that
-    /// removes it, hands over to the first new member that has all of it.
+    /// removes it, hands over to the first new member that has all of it, once so many have it that
+    /// the heir can win: who lacks the change does not know an heir that just joined.
     pub(super) fn try_hand_over(&mut self, out: &mut Out) {
-        if !self.is_leader() || self.can_append() {
+        let height = self.tip().position.height;
+        if !self.is_leader() || self.can_append() || !self.is_quorum(&self.replicas(height)) {
             return;
         }
-        let (height, next) = (self.tip().position.height, self.next_set().clone());
+        let next = self.next_set().clone();
         let heir = self
             .peers
             .iter()

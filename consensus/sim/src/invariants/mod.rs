@@ -103,7 +103,7 @@ pub enum Observation<'a> {
     Stated { validator: ValidatorIndex, slot: Slot, digest: Digest },
     /// A block that is not final left in a message, its proposer's own or not.
     Proposed { node: usize, block: &'a SealedBlock, own: bool },
-    /// A node follows the leader of a view, or leads it.
+    /// A node follows the leader of a view, by the number of its key, or leads it.
     Led { node: usize, view: View, leader: ValidatorIndex },
     /// A block was reported as ordered.
     Ordered { node: usize, height: Height, block: Digest },

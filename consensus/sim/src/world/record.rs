@@ -246,6 +246,13 @@ impl<E: Engine> World<E> {
         }
     }
 
+    /// The number of the key that a node means by a seat: it may be an epoch behind others, in which
+    /// the same validator sat elsewhere.
+    fn number_of(&self, node: usize, seat: ValidatorIndex) -> Option<ValidatorIndex> {
+        let key = self.nodes[node].seating.holder(seat)?;
+        self.nodes.iter().find(|node| node.key == key).map(|node| node.validator)
+    }
+
     fn record_event(&mut self, node: usize, honest: bool, event: &Event) {
         let now = self.now;
         match event {
@@ -273,7 +280,10 @@ impl<E: Engine> World<E> {
             }
             Event::ViewStarted { epoch, view, leader } if honest => {
                 let (view, leader) = (*view, *leader);
-                self.invariants.observe(now, &Observation::Led { node, view, leader });
+                if let Some(number) = self.number_of(node, leader) {
+                    let led = Observation::Led { node, view, leader: number };
+                    self.invariants.observe(now, &led);
+                }
                 self.record.leaders.entry((*epoch, view)).or_insert(leader);
                 self.record.views.entry((*epoch, view)).or_insert(now);
             }
