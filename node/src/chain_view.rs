@@ -193,17 +193,6 @@ impl ChainView {
         self.0.store.receipts(height)
     }
 
-    /// A final block and what each of its transactions did; `None` where it is not here.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the store fails.
-    pub async fn final_block(
-        &self,
-        height: Height,
-    ) -> Result<Option<(SealedBlock, Vec<Receipt>)>, StoreError> {
-        self.read(move |view| Ok(view.block_at(height)?.zip(view.receipts(height)?))).await
-    }
-
     /// Proof that the block at a height is final.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod govern;
+mod kv;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use node_api::block::{BlockRef, BlockStatus};
 use node_api::tx::Wait;
 
 pub(crate) use self::govern::{CandidateArgs, GovernCommand, ProposeCommand, parameter};
+pub(crate) use self::kv::{AccessRule, Form, KvCommand, KvWatch, NamespaceCommand};
 use crate::keystore::KeyName;
 
 /// Keys and transactions of a Catamaran chain.
@@ -208,83 +210,6 @@ pub(crate) struct Send {
     pub(crate) memo: String,
     #[command(flatten)]
     pub(crate) sending: Sending,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KvCommand {
-    /// Write a value.
-    Put {
-        /// Key of the store
-        key: String,
-        /// What it is to hold
-        #[arg(allow_negative_numbers = true)]
-        value: String,
-        #[command(flatten)]
-        form: Form,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Read the value of a key.
-    Get {
-        /// Key of the store
-        key: String,
-        #[command(flatten)]
-        form: Form,
-    },
-    /// Remove a key.
-    Delete {
-        /// Key of the store
-        key: String,
-        #[command(flatten)]
-        form: Form,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Write a value only if the key holds the expected one now.
-    Cas {
-        /// Key of the store
-        key: String,
-        /// What it is to hold
-        #[arg(allow_negative_numbers = true)]
-        value: String,
-        /// What the key must hold.
-        #[arg(
-            long,
-            value_name = "VALUE",
-            required_unless_present = "absent",
-            allow_negative_numbers = true
-        )]
-        expected: Option<String>,
-        /// The key must not exist.
-        #[arg(long, conflicts_with = "expected")]
-        absent: bool,
-        #[command(flatten)]
-        form: Form,
-        #[command(flatten)]
-        sending: Sending,
-    },
-    /// Keys and their values, in order.
-    List {
-        /// Only keys that begin like this.
-        #[arg(default_value = "", hide_default_value = true)]
-        prefix: String,
-        /// Most entries to show.
-        #[arg(long, default_value_t = 100)]
-        limit: u32,
-        /// Key to begin at.
-        #[arg(long, value_name = "KEY")]
-        start: Option<String>,
-        #[command(flatten)]
-        form: Form,
-    },
-}
-
-/// How keys and values stand on the command line.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Form {
-    /// Keys and values are bytes in hexadecimal instead of text.
-    #[arg(long)]
-    pub(crate) hex: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,7 +17,7 @@ use node_api::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail};
 use node_api::chain::{ChainStatus, ValidatorList};
 use node_api::consensus::ConsensusState;
 use node_api::governance::{GovernanceParameters, ProposalFilter, ProposalInfo, ProposalList};
-use node_api::kv::{KvPage, KvValue};
+use node_api::kv::{Cursor, KvEvent, KvNamespace, KvPage, KvValue, ReadLevel};
 use node_api::limits::{MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES};
 use node_api::proof::Subject;
 use node_api::transaction::TxStatus;
@@ -44,6 +44,8 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Node {
     pub(crate) url: String,
     client: HttpClient,
+    /// Opens namespaces that are not open to everybody.
+    token: Option<HexBytes>,
 }
 
 impl Node {
@@ -60,11 +62,16 @@ impl Node {
             .request_timeout(CALL_TIMEOUT)
             .build(&url)
             .map_err(|error| Failure::bad_arguments(format!("{url}: {error}")))?;
-        Ok(Self { url, client })
+        Ok(Self { url, client, token: None })
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, ClientError>>) -> Outcome<T> {
         call.await.map_err(|error| Failure::from_call(&error, &self.url))
+    }
+
+    /// Shows a token with every read from now on.
+    pub(crate) fn show_token(&mut self, token: HexBytes) {
+        self.token = Some(token);
     }
 
     pub(crate) async fn status(&self) -> Outcome<ChainStatus> {
@@ -99,23 +106,44 @@ impl Node {
         self.call(GovernanceApiClient::parameters(&self.client)).await
     }
 
-    pub(crate) async fn kv_get(&self, key: Vec<u8>) -> Outcome<KvValue> {
-        self.call(KvApiClient::get(&self.client, HexBytes(key), None, None)).await
+    pub(crate) async fn kv_get(&self, key: &[u8], level: ReadLevel) -> Outcome<KvValue> {
+        let (key, token) = (HexBytes(key.to_vec()), self.token.clone());
+        self.call(KvApiClient::get(&self.client, key, Some(level), token)).await
     }
 
     pub(crate) async fn kv_scan(
         &self,
-        prefix: Vec<u8>,
+        prefix: &[u8],
         start: Option<HexBytes>,
         limit: u32,
+        level: ReadLevel,
     ) -> Outcome<KvPage> {
-        self.call(KvApiClient::scan(&self.client, HexBytes(prefix), start, Some(limit), None, None))
-            .await
+        let (prefix, token) = (HexBytes(prefix.to_vec()), self.token.clone());
+        let (limit, level) = (Some(limit), Some(level));
+        self.call(KvApiClient::scan(&self.client, prefix, start, limit, level, token)).await
+    }
+
+    pub(crate) async fn kv_namespace(&self, name: &str) -> Outcome<KvNamespace> {
+        let name = HexBytes(name.as_bytes().to_vec());
+        self.call(KvApiClient::namespace(&self.client, name)).await
+    }
+
+    /// Changes of keys as they come, over a connection of their own.
+    pub(crate) async fn kv_watch(
+        &self,
+        prefix: &[u8],
+        from: Option<Cursor>,
+    ) -> Outcome<(WsClient, Subscription<KvEvent>)> {
+        let client = self.connect().await?;
+        let (prefix, token) = (HexBytes(prefix.to_vec()), self.token.clone());
+        let changes = KvApiClient::subscribe_changes(&client, prefix, from, token);
+        let changes = self.call(changes).await?;
+        Ok((client, changes))
     }
 
     /// The text of a proof file. Says nothing of whether the proof holds.
     pub(crate) async fn proof(&self, subject: Subject) -> Outcome<String> {
-        Ok(self.call(ProofApiClient::get(&self.client, subject, None)).await?.file)
+        Ok(self.call(ProofApiClient::get(&self.client, subject, self.token.clone())).await?.file)
     }
 
     pub(crate) async fn submit(&self, transaction: &SignedTransaction) -> Outcome<Submitted> {
@@ -134,17 +162,22 @@ impl Node {
         self.call(TxApiClient::status(&self.client, hash, wait, timeout_ms)).await
     }
 
-    /// Blocks as they come, over a connection of their own.
-    pub(crate) async fn watch(
-        &self,
-        status: BlockStatus,
-    ) -> Outcome<(WsClient, Subscription<BlockEvent>)> {
+    /// A connection that notifications come over.
+    async fn connect(&self) -> Outcome<WsClient> {
         let url = self.url.replacen("http", "ws", 1);
         let connect = WsClientBuilder::default()
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(CALL_TIMEOUT)
             .build(&url);
-        let client = self.call(connect).await?;
+        self.call(connect).await
+    }
+
+    /// Blocks as they come, over a connection of their own.
+    pub(crate) async fn watch(
+        &self,
+        status: BlockStatus,
+    ) -> Outcome<(WsClient, Subscription<BlockEvent>)> {
+        let client = self.connect().await?;
         let blocks =
             self.call(ChainApiClient::subscribe_blocks(&client, Some(status), None)).await?;
         Ok((client, blocks))

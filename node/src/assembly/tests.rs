@@ -24,6 +24,7 @@ use crate::config::Overrides;
 
 mod joining;
 mod observers;
+mod reads;
 
 const VALIDATORS: u16 = 4;
 const SEED: &str = "assembly";

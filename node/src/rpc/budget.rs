@@ -14,11 +14,12 @@ const TOTAL_KIB: u32 = 128 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest answer of each method, in KiB; what is not listed is small.
-const RESERVATIONS: [(&str, u32); 8] = [
+const RESERVATIONS: [(&str, u32); 9] = [
     ("chain_block", node_api::limits::MAX_RESPONSE_BYTES / 1024),
     ("chain_evidence", 2 * 1024),
     ("kv_scan", 2 * 1024),
     ("kv_get", 192),
+    ("kv_namespace", 16),
     ("tx_submit_batch", 512),
     ("chain_validators", 128),
     ("rpc_discover", 128),

@@ -21,7 +21,7 @@
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
 //! | subscriptions | 8 per connection, 16 with transactions and 64 to keys in all | an error |
 //! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
-//! | changes of keys that a subscriber is behind | none are kept: it is read from the store | |
+//! | changes of keys that a subscriber is behind | 256 KiB, the rest stays in the store | it goes at its pace |
 //! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
 //! | reads that wait for a quorum | 1024, 10 s | an error |

@@ -4,6 +4,7 @@ mod arguments;
 mod fake_node;
 mod flows;
 mod governing;
+mod keys;
 mod proofs;
 mod proving_node;
 mod wallet;

@@ -1,15 +1,15 @@
 //! Changes of keys, one final block after the other, at the subscriber's pace.
 //!
 //! They are read from the stored blocks and receipts, so a subscriber that is slow or was away
-//! misses nothing; what it has not taken costs no memory here.
+//! misses nothing; of what it has not taken, a part of one block is in memory here.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::block::SealedBlock;
 use chain::reading::ReadToken;
 use chain::receipt::{Outcome, Receipt};
 use chain::transaction::{Body, Transaction};
+use chain::types::Height;
 use jsonrpsee::SubscriptionSink;
 use jsonrpsee::core::SubscriptionResult;
 use node_api::kv::{Cursor, KvChange, KvEvent};
@@ -17,11 +17,15 @@ use node_api::{ApiError, ErrorCode, HexBytes};
 use tokio::time::Instant;
 
 use super::{may_read, readers};
+use crate::chain_view::ChainView;
 use crate::rpc::relay::json;
 use crate::rpc::{Context, errors};
+use crate::storage::StoreError;
 
 /// Most subscribers at one time: each reads the chain for itself.
 pub(super) const MAX_WATCHERS: usize = 64;
+/// Bytes of keys and values that are read ahead of a subscriber; one more change comes on top.
+const PART_BYTES: usize = 256 * 1024;
 /// Time after which a subscriber that hears of no change hears how far the chain is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
@@ -69,7 +73,7 @@ impl Watch {
             ));
         }
         // The genesis has no transactions.
-        let next = next.max(Cursor::at(chain::types::Height::new(1)));
+        let next = next.max(Cursor::at(Height::new(1)));
         Ok(Self { context, prefix, token, next, told: None })
     }
 
@@ -102,16 +106,12 @@ impl Watch {
         }
     }
 
-    /// Tells what the next block changed.
+    /// Tells what the next block changed, or a part of that.
     async fn tell_block(&mut self, sink: &SubscriptionSink) -> Result<(), Stop> {
-        let height = self.next.height;
-        let found = self.context.view.final_block(height).await;
-        let found = found.map_err(|error| errors::store(&error))?;
-        let Some((block, receipts)) = found else {
-            let problem = format!("block {height} is not kept here any more");
-            return Err(errors::not_found(problem).into());
-        };
-        for change in changes(&block, &receipts, &self.prefix, self.next.index) {
+        let (from, prefix) = (self.next, self.prefix.clone());
+        let found = self.context.view.read(move |view| changes(view, from, &prefix)).await;
+        let Part { changes, is_last } = found.map_err(|error| errors::store(&error))?;
+        for change in changes {
             readers::still_holds(self.token.as_ref())?;
             may_read(&self.context.view.head().state, &change.key.0, self.token.as_ref())?;
             let cursor = change.cursor;
@@ -119,7 +119,9 @@ impl Watch {
             self.next = cursor;
             self.told = Some((Instant::now(), cursor));
         }
-        self.next = Cursor::at(height.next());
+        if is_last {
+            self.next = Cursor::at(from.height.next());
+        }
         self.tell_progress(sink).await
     }
 
@@ -144,36 +146,64 @@ async fn send(sink: &SubscriptionSink, event: &KvEvent) -> Result<(), Stop> {
     sink.send(json(event)).await.map_err(|_| Stop::Closed)
 }
 
-/// What a block's transactions, from a place on, changed below a prefix.
-fn changes(block: &SealedBlock, receipts: &[Receipt], prefix: &[u8], from: u32) -> Vec<KvChange> {
-    let height = block.header.height;
-    let places = (0u32..).zip(block.transactions.iter().zip(receipts)).skip(from as usize);
-    let changed = places.filter_map(|(place, (transaction, receipt))| {
+/// Some of the changes in a block.
+struct Part {
+    changes: Vec<KvChange>,
+    /// Whether the block has no more.
+    is_last: bool,
+}
+
+/// What the transactions of a final block from a cursor on changed below a prefix: as much as a
+/// subscriber may keep waiting in memory.
+fn changes(view: &ChainView, from: Cursor, prefix: &[u8]) -> Result<Part, StoreError> {
+    let mut part = Part { changes: Vec::new(), is_last: true };
+    let block = view.block_at(from.height)?;
+    let Some((block, receipts)) = block.zip(view.receipts(from.height)?) else {
+        return Ok(part);
+    };
+    let mut bytes = 0;
+    let executed = (0u32..).zip(block.transactions.iter().zip(&receipts));
+    for (place, (transaction, receipt)) in executed.skip(from.index as usize) {
         let Transaction::Signed(signed) = transaction else {
-            return None;
+            continue;
         };
-        let (key, value) = match &signed.payload.body {
-            Body::Put { key, value } | Body::CompareAndSwap { key, value, .. } => {
-                (key, Some(value))
-            }
-            Body::Delete { key } => (key, None),
-            _ => return None,
+        let Some(change) = change(from.height, place, &signed.payload.body, receipt, prefix) else {
+            continue;
         };
-        if !key.starts_with(prefix) || !receipt.outcome.is_success() {
-            return None;
+        if bytes > PART_BYTES {
+            part.is_last = false;
+            break;
         }
-        let version = match receipt.outcome {
-            Outcome::Written { version } => Some(version),
-            Outcome::Success | Outcome::Failed(_) => None,
-        };
-        Some(KvChange {
-            cursor: Cursor { height, index: place + 1 },
-            height,
-            transaction: receipt.transaction,
-            key: HexBytes(key.clone()),
-            value: value.map(|value| HexBytes(value.clone())),
-            version,
-        })
-    });
-    changed.collect()
+        bytes += change.key.0.len() + change.value.as_ref().map_or(0, |value| value.0.len());
+        part.changes.push(change);
+    }
+    Ok(part)
+}
+
+/// What a transaction did to a key with a prefix, if it did anything.
+fn change(
+    height: Height,
+    place: u32,
+    body: &Body,
+    receipt: &Receipt,
+    prefix: &[u8],
+) -> Option<KvChange> {
+    let key = body.key().filter(|key| key.starts_with(prefix))?;
+    let value = match body {
+        Body::Put { value, .. } | Body::CompareAndSwap { value, .. } => Some(value),
+        _ => None,
+    };
+    let version = match receipt.outcome {
+        Outcome::Written { version } => Some(version),
+        Outcome::Success => None,
+        Outcome::Failed(_) => return None,
+    };
+    Some(KvChange {
+        cursor: Cursor { height, index: place + 1 },
+        height,
+        transaction: receipt.transaction,
+        key: HexBytes(key.to_vec()),
+        value: value.map(|value| HexBytes(value.clone())),
+        version,
+    })
 }
