@@ -63,7 +63,6 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::FaultModel;
 use consensus::message::EngineMessage;
-use libp2p::StreamProtocol;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -79,7 +78,7 @@ pub use judge::PeerTransactions;
 pub use libp2p::{Multiaddr, PeerId};
 pub use outbox::NetworkOutbox;
 pub use peer::PeerInfo;
-pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question};
+pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question, Reachable};
 pub use roster::{Roster, SharedRoster};
 
 use book::Book;
@@ -89,6 +88,7 @@ use handshake::Hello;
 use judge::Judge;
 use links::Senders;
 use message::Frame;
+use requests::Streams;
 use score::Misbehaviour;
 use service::{Command, Members, Service};
 use transactions::Batcher;
@@ -130,16 +130,6 @@ impl std::fmt::Debug for NetworkConfig {
     }
 }
 
-/// A peer that can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reachable {
-    pub id: PeerId,
-    /// It is a validator, or was in the epoch before.
-    pub member: bool,
-    /// The operator named it.
-    pub configured: bool,
-}
-
 /// A network that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
@@ -176,19 +166,6 @@ pub struct NetworkHandle {
     streams: Streams,
 }
 
-/// Opens streams for questions.
-#[derive(Clone)]
-struct Streams {
-    control: libp2p_stream::Control,
-    protocol: StreamProtocol,
-}
-
-impl std::fmt::Debug for Streams {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Streams({})", self.protocol)
-    }
-}
-
 impl<M: EngineMessage> Network<M> {
     /// Listens, starts to connect, and returns once the listening socket is there, with what
     /// will arrive for the pool.
@@ -215,10 +192,8 @@ impl<M: EngineMessage> Network<M> {
             .accept(links::PROTOCOL)
             .map_err(|error| NetworkError::SetUp(error.to_string()))?;
 
-        let streams = Streams { control: control.clone(), protocol: requests::protocol(&chain_id) };
-        let asked = control
-            .accept(streams.protocol.clone())
-            .map_err(|error| NetworkError::SetUp(error.to_string()))?;
+        let streams = Streams::new(control.clone(), &chain_id);
+        let asked = streams.accept().map_err(|error| NetworkError::SetUp(error.to_string()))?;
         let (questions, question_receiver) = mpsc::channel(QUESTIONS);
 
         let hello = Hello::new(chain_id);
@@ -336,42 +311,6 @@ impl NetworkHandle {
     /// Follows [`best_final`](Self::best_final).
     pub fn best_final_changes(&self) -> watch::Receiver<Height> {
         self.best_final.clone()
-    }
-
-    /// Asks a peer, and waits for the answer, of at most `max` bytes, until `patience` is over.
-    ///
-    /// # Errors
-    /// [`AskError`] where none comes.
-    pub async fn ask(
-        &self,
-        peer: PeerId,
-        question: &[u8],
-        max: usize,
-        patience: Duration,
-    ) -> Result<Vec<u8>, AskError> {
-        if !self.book.get_allowed(&peer).is_some_and(|peer| peer.queue.is_connected()) {
-            return Err(AskError::NotConnected);
-        }
-        let Streams { control, protocol } = self.streams.clone();
-        requests::ask(control, protocol, peer, question, max, patience).await
-    }
-
-    /// Everyone who can be asked now.
-    pub fn reachable(&self) -> Vec<Reachable> {
-        let peers = self.book.peers().into_iter();
-        let met = peers
-            .filter(|peer| peer.queue.is_connected() && self.book.get_allowed(&peer.id).is_some());
-        met.map(|peer| Reachable {
-            id: peer.id,
-            member: self.book.is_member(&peer.id),
-            configured: self.book.is_configured(&peer.id),
-        })
-        .collect()
-    }
-
-    /// Notes that a peer answered what no correct node answers.
-    pub fn report_lie(&self, peer: &PeerId, why: &str) {
-        self.book.fault(peer, Misbehaviour::Lie, why);
     }
 
     /// The members from now on: those of the current set, which is the first, and of those to come,

@@ -12,11 +12,12 @@ use std::time::Duration;
 use chain::types::Digest;
 use futures::{AsyncWriteExt as _, StreamExt as _};
 use libp2p::{PeerId, Stream, StreamProtocol};
-use libp2p_stream::{Control, IncomingStreams};
+use libp2p_stream::{AlreadyRegistered, Control, IncomingStreams};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
+use super::NetworkHandle;
 use super::book::Book;
 use super::frames::{FrameError, read_frame, write_frame};
 use super::score::{Bucket, Misbehaviour};
@@ -37,9 +38,43 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The protocol of the streams: its name holds the chain, so that other chains do not speak it.
-pub(super) fn protocol(chain_id: &Digest) -> StreamProtocol {
+fn protocol(chain_id: &Digest) -> StreamProtocol {
     StreamProtocol::try_from_owned(format!("/catamaran/{chain_id}/sync/1"))
         .expect("it begins with a slash")
+}
+
+/// Opens streams for questions.
+#[derive(Clone)]
+pub(super) struct Streams {
+    control: Control,
+    protocol: StreamProtocol,
+}
+
+impl std::fmt::Debug for Streams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Streams({})", self.protocol)
+    }
+}
+
+impl Streams {
+    pub(super) fn new(control: Control, chain_id: &Digest) -> Self {
+        Self { control, protocol: protocol(chain_id) }
+    }
+
+    /// Those that peers open.
+    pub(super) fn accept(&self) -> Result<IncomingStreams, AlreadyRegistered> {
+        self.control.clone().accept(self.protocol.clone())
+    }
+}
+
+/// A peer that can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reachable {
+    pub id: PeerId,
+    /// It is a validator, or was in the epoch before.
+    pub member: bool,
+    /// The operator named it.
+    pub configured: bool,
 }
 
 /// A question of a peer. Dropping it closes the stream without an answer.
@@ -82,8 +117,46 @@ impl From<FrameError> for AskError {
     }
 }
 
+impl NetworkHandle {
+    /// Asks a peer, and waits for the answer, of at most `max` bytes, until `patience` is over.
+    ///
+    /// # Errors
+    /// [`AskError`] where none comes.
+    pub async fn ask(
+        &self,
+        peer: PeerId,
+        question: &[u8],
+        max: usize,
+        patience: Duration,
+    ) -> Result<Vec<u8>, AskError> {
+        if !self.book.get_allowed(&peer).is_some_and(|peer| peer.queue.is_connected()) {
+            return Err(AskError::NotConnected);
+        }
+        let Streams { control, protocol } = self.streams.clone();
+        ask(control, protocol, peer, question, max, patience).await
+    }
+
+    /// Everyone who can be asked now.
+    pub fn reachable(&self) -> Vec<Reachable> {
+        let peers = self.book.peers().into_iter();
+        let met = peers
+            .filter(|peer| peer.queue.is_connected() && self.book.get_allowed(&peer.id).is_some());
+        met.map(|peer| Reachable {
+            id: peer.id,
+            member: self.book.is_member(&peer.id),
+            configured: self.book.is_configured(&peer.id),
+        })
+        .collect()
+    }
+
+    /// Notes that a peer answered what no correct node answers.
+    pub fn report_lie(&self, peer: &PeerId, why: &str) {
+        self.book.fault(peer, Misbehaviour::Lie, why);
+    }
+}
+
 /// Asks a peer, and waits for the answer, of at most `max` bytes, until `patience` is over.
-pub(super) async fn ask(
+async fn ask(
     mut control: Control,
     protocol: StreamProtocol,
     peer: PeerId,

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use super::fetch::WrongChain;
 use super::protocol::{Request, Response, Status as PeerStatus};
+use super::window::{Run, Window};
 use super::world::{Failed, Here, Others, World};
 use super::*;
 use crate::network::{AskError, PeerId, Reachable};
@@ -416,4 +417,62 @@ async fn a_node_is_not_synced_before_it_heard_of_a_quorum() {
     let progress = node.catch_up(FaultModel::Byzantine).await;
     assert_eq!((progress.heard, progress.needed), (2, 3));
     assert!(!progress.is_synced(truth().chain.height(), 16));
+}
+
+fn run(from: u64, until: u64, bytes: usize) -> Run {
+    let finals = true_run(Height::new(from), Height::new(until)).unwrap();
+    Run { supplier: id(from as u8 % 4), finals, bytes, checked: true }
+}
+
+#[test]
+fn the_window_is_bounded_in_pieces_and_in_bytes() {
+    let (now, root) = (Instant::now(), Height::new(0));
+    let mut window = Window::new(root);
+    window.slide(root, Height::new(u64::MAX - 1));
+    let wanted = window.wanted(now);
+    assert_eq!(wanted.len(), 12);
+    assert_eq!((wanted[0].0.from, wanted[11].0.until), (Height::new(1), Height::new(12 * 96)));
+
+    // So much is held above that only the lowest piece is still worth a question.
+    for (piece, _) in &wanted[1..5] {
+        let (from, until) = (piece.from.get(), piece.until.get());
+        window.put(*piece, run(from, until, 12 << 20));
+    }
+    let left: Vec<Height> = window.wanted(now).iter().map(|(piece, _)| piece.from).collect();
+    assert_eq!(left, [Height::new(1)]);
+    assert!(window.front().is_none(), "the lowest is missing");
+
+    // Nobody is asked for the same by more than three, each once the one before is late.
+    let piece = wanted[0].0;
+    for (place, seconds) in [(0, 0), (1, 3), (2, 6)] {
+        let now = now + Duration::from_secs(seconds);
+        assert_eq!(window.wanted(now)[0].1.len(), place);
+        window.asked(piece.piece, id(place as u8), now);
+    }
+    assert!(window.wanted(now + Duration::from_secs(60)).is_empty());
+}
+
+#[test]
+fn runs_come_out_in_order_and_what_a_liar_gave_is_wanted_again() {
+    let (now, root) = (Instant::now(), Height::new(0));
+    let mut window = Window::new(root);
+    window.slide(root, Height::new(200));
+    let wanted = window.wanted(now);
+    // In two parts; the second goes on into the next piece, which begins later then.
+    let (first, second) = (run(1, 40, 10), run(41, 97, 10));
+    let (middle, end) = (first.last().next(), second.last());
+    assert_eq!((middle, end), (Height::new(41), Height::new(97)));
+    window.put(wanted[0].0, first);
+    window.put(wanted[0].0, second);
+    assert_eq!(window.wanted(now)[0].0.from, Height::new(98));
+    // A late answer to a question that is answered changes nothing.
+    window.put(wanted[0].0, run(1, 40, 10));
+
+    window.drop_of(&id(41 % 4));
+    assert_eq!(window.wanted(now)[0].0.from, Height::new(1), "both came from it");
+    window.put(wanted[0].0, run(1, 40, 10));
+    assert_eq!(window.take_front().map(|run| run.first()), Some(Height::new(1)));
+    // What the engine has by now is wanted no more.
+    window.slide(Height::new(60), Height::new(200));
+    assert_eq!(window.wanted(now)[0].0.from, Height::new(61));
 }
