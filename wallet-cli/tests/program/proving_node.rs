@@ -334,7 +334,7 @@ impl World {
             "state_root": state.root(), "timestamp_ms": header.timestamp_ms,
             "height_ordered": header.height, "epoch": state.chain().epoch, "view": 4,
             "mode": "fast", "leader": 0, "validators": 4, "peers": 3, "pending": 0, "synced": true,
-            "sync": { "fetching": false, "target": header.height, "peers": 3 },
+            "sync": { "fetching": false, "target": header.height, "peers": 3, "heard": 4 },
         })
     }
 
