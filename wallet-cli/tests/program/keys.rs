@@ -18,7 +18,10 @@ fn a_swap_may_expect_a_version_and_exactly_one_thing() {
     let (node, wallet) = start();
     wallet.run_as(1, &["kv", "cas", "k", "v", "--version", "7"]).assert_succeeds();
     let body = &node.submitted()[0].payload.body;
-    assert!(matches!(body, Body::CompareAndSwap { expected: Expected::Version(7), .. }), "{body:?}");
+    assert!(
+        matches!(body, Body::CompareAndSwap { expected: Expected::Version(7), .. }),
+        "{body:?}"
+    );
     wallet
         .run_as(1, &["kv", "cas", "k", "v", "--version", "7", "--absent"])
         .assert_fails(2, "cannot be used with");

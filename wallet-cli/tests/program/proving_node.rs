@@ -301,6 +301,9 @@ impl World {
                 "failed",
                 json!({ "ok": false, "code": reason.code(), "reason": reason.to_string() }),
             ),
+            chain::receipt::Outcome::Written { version } => {
+                ("final", json!({ "ok": true, "version": version }))
+            }
             _ => ("final", json!({ "ok": true })),
         };
         json!({
@@ -327,10 +330,11 @@ impl World {
             "chain_id": if self.lie == Lie::OtherChain { Digest([1; 32]) } else { header.chain_id },
             "name": "proving", "engine": "hybrid", "finality": "certified", "version": "0.0.0",
             "moniker": "node1", "peer_id": "12D3KooWfake", "validator": null,
-            "height_final": header.height, "hash": self.head().block.hash(),
+            "height_final": header.height, "height_lowest": 1, "hash": self.head().block.hash(),
             "state_root": state.root(), "timestamp_ms": header.timestamp_ms,
             "height_ordered": header.height, "epoch": state.chain().epoch, "view": 4,
             "mode": "fast", "leader": 0, "validators": 4, "peers": 3, "pending": 0, "synced": true,
+            "sync": { "fetching": false, "target": header.height, "peers": 3, "heard": 4 },
         })
     }
 
