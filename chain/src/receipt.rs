@@ -99,7 +99,7 @@ pub enum GovernanceRefusal {
     #[error("the set would have no validator, or more than are supported")]
     SetSize,
     #[error(
-        "of {members} validators only {active} took part lately, and {needed} are needed: a change          now would leave no slack"
+        "of {members} validators only {active} took part lately, and {needed} are needed: a change now would leave no slack"
     )]
     NoSlack { members: u16, active: u16, needed: u16 },
     #[error("another change of the validators is in flight: wait for its epoch")]

@@ -26,7 +26,7 @@ pub use report::Report;
 use report::{Record, Struck};
 
 const VALIDATORS: u16 = 4;
-const TPS: f64 = 100.0;
+const TPS: f64 = 50.0;
 const SENDERS: usize = 500;
 /// How long a change may be refused for reasons that pass.
 const PATIENCE: Duration = Duration::from_secs(60);
