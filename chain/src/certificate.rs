@@ -120,6 +120,16 @@ impl Signatures {
         self.signatures.len()
     }
 
+    /// The same with one more, where that one is not among them yet. Of a set with so many seats.
+    #[must_use]
+    pub fn with(&self, seats: usize, signer: ValidatorIndex, signature: Signature) -> Self {
+        let mut all: Vec<_> = self.iter().map(|(index, held)| (index, *held)).collect();
+        if all.iter().all(|(index, _)| *index != signer) {
+            all.push((signer, signature));
+        }
+        Self::new(seats, &all)
+    }
+
     /// Whether at least `quorum` distinct members of the set signed `digest`, and nothing else is
     /// claimed.
     pub fn verify(
@@ -129,13 +139,29 @@ impl Signatures {
         quorum: usize,
         verifier: &dyn Verifier,
     ) -> bool {
+        self.verify_beyond(None, digest, set, quorum, verifier)
+    }
+
+    /// The same, where those over the same digest that `known` holds were verified before.
+    fn verify_beyond(
+        &self,
+        known: Option<&Self>,
+        digest: &Digest,
+        set: &ValidatorSet,
+        quorum: usize,
+        verifier: &dyn Verifier,
+    ) -> bool {
+        let is_known = |one: (ValidatorIndex, &Signature)| {
+            known.is_some_and(|known| known.iter().any(|held| held == one))
+        };
         self.bitmap.len() == set.seats().div_ceil(8)
             && self.signatures.len() >= quorum
             && self.signers().count() == self.signatures.len()
             && self.iter().all(|(index, signature)| {
-                set.get(index).is_some_and(|validator| {
-                    verifier.verify(&validator.consensus_key, digest, signature)
-                })
+                is_known((index, signature))
+                    || set.get(index).is_some_and(|validator| {
+                        verifier.verify(&validator.consensus_key, digest, signature)
+                    })
             })
     }
 }
@@ -202,8 +228,22 @@ impl Certificate {
     }
 
     pub fn verify(&self, chain_id: &Digest, set: &ValidatorSet, verifier: &dyn Verifier) -> bool {
+        self.verify_beyond(None, chain_id, set, verifier)
+    }
+
+    /// The same for whoever verified `known`: of signatures on the same ballot only those that are
+    /// not in there are looked at.
+    pub fn verify_beyond(
+        &self,
+        known: Option<&Self>,
+        chain_id: &Digest,
+        set: &ValidatorSet,
+        verifier: &dyn Verifier,
+    ) -> bool {
+        let known = known.filter(|known| known.ballot == self.ballot);
         self.ballot.position.epoch == set.epoch
-            && self.signatures.verify(
+            && self.signatures.verify_beyond(
+                known.map(|known| &known.signatures),
                 &self.ballot.digest(chain_id),
                 set,
                 set.quorums().quorum,

@@ -21,7 +21,7 @@ const DOORS: [(&str, &[&str]); 8] = [
 ];
 
 /// The only packages from elsewhere that pure code uses. All compute; none reaches outside.
-const PURE_DEPENDENCIES: [&str; 12] = [
+const PURE_DEPENDENCIES: [&str; 13] = [
     "bech32",
     "bincode",
     "ct-merkle",
@@ -32,6 +32,7 @@ const PURE_DEPENDENCIES: [&str; 12] = [
     "rand",
     "rand_chacha",
     "serde",
+    "serde_json",
     "sha2",
     "thiserror",
 ];

@@ -380,9 +380,7 @@ pub trait Engine: Sized + Send + 'static {
 
     /// Whose members this node talks with: the current set, and while a change of members is under
     /// way the next one too. No seat has two holders in them.
-    fn sets(&self) -> &[ValidatorSet] {
-        std::slice::from_ref(self.validators())
-    }
+    fn sets(&self) -> &[ValidatorSet];
 
     /// This node's place in the current set.
     fn me(&self) -> Option<ValidatorIndex>;

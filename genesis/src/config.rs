@@ -128,10 +128,22 @@ impl Default for StorageConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SyncConfig {
+    pub mode: SyncMode,
     /// A block that the chain must have, from somebody the operator trusts. Empty in the file where
     /// there is none.
     #[serde(with = "checkpoint")]
     pub checkpoint: Option<Checkpoint>,
+}
+
+/// How a node that lacks much of the chain gets it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncMode {
+    /// Every block from the genesis on, executed again.
+    #[default]
+    Blocks,
+    /// The state of a late block, and the blocks above.
+    Snapshot,
 }
 
 /// In the file a checkpoint is text, and none is empty text: so that every setting has a place.
@@ -261,6 +273,11 @@ impl NodeConfig {
         );
 
         page.section("sync", "Catching up with the chain.");
+        page.setting(
+            "blocks: all of them, executed again; snapshot: begin with the state of a late block.",
+            "mode",
+            &sync.mode,
+        );
         page.setting(
             "A block that the chain must have, as HEIGHT:HASH from somebody you trust; may be empty.",
             "checkpoint",

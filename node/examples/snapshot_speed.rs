@@ -1,5 +1,6 @@
 //! How long a node takes to join a chain by snapshot, and by replay:
-//! `cargo run -p node --example snapshot_speed [BLOCKS] [TRANSACTIONS PER BLOCK]`.
+//! `cargo build --workspace --example snapshot_speed`, then
+//! `target/debug/examples/snapshot_speed [BLOCKS] [TRANSACTIONS PER BLOCK]`.
 //!
 //! Makes a chain of four validators in a store of its own (50,000 blocks of 2 transfers), then
 //! brings it into two fresh stores: once block by block, every certificate and signature checked,

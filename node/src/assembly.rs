@@ -8,12 +8,14 @@
 //! the engine; from here down every part is generic over it.
 
 mod access;
+mod begin;
 mod gossip;
 mod layer;
 mod node;
 mod observer;
 
 use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
 
 use consensus::engine::Engine;
 use consensus::registry::Visitor;
@@ -32,7 +34,11 @@ use crate::joining::Turn;
 use crate::network::NetworkError;
 use crate::rpc::RpcError;
 use crate::storage::{OpenError, StoreError};
-use crate::sync::CheckpointError;
+use crate::sync::{BeginError, CheckpointError};
+
+/// How long a node that starts anew in its process waits until the store is free.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
+const RELEASE_POLL: Duration = Duration::from_millis(20);
 
 /// What a node runs with.
 #[derive(Clone)]
@@ -79,6 +85,8 @@ pub enum NodeError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error("cannot begin with a snapshot: {0}")]
+    Begin(#[from] BeginError),
     #[error("{0} ended, which it never should; see the message above")]
     Ended(&'static str),
 }
@@ -129,10 +137,20 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), NodeError> {
     let mut shutdown = pin!(shutdown);
+    // How long the node's former life may hold the store: for reads that were on their way.
+    let mut release: Option<Instant> = None;
     loop {
         let starting = start_until::<E, L>(options.clone(), genesis.clone(), shutdown.as_mut());
-        let Some(mut node) = starting.await? else {
-            return Ok(());
+        let mut node = match starting.await {
+            Ok(Some(node)) => node,
+            Ok(None) => return Ok(()),
+            Err(NodeError::Open(OpenError::Locked { .. }))
+                if release.is_some_and(|deadline| Instant::now() < deadline) =>
+            {
+                tokio::time::sleep(RELEASE_POLL).await;
+                continue;
+            }
+            Err(error) => return Err(error),
         };
         let ended = tokio::select! {
             () = shutdown.as_mut() => None,
@@ -145,7 +163,7 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
         }
         node.stop().await;
         match ended {
-            Some(Ended::Turn(Turn::NewKeys)) => {}
+            Some(Ended::Turn(Turn::NewKeys)) => release = Some(Instant::now() + RELEASE_PATIENCE),
             Some(Ended::Failed(error)) => return Err(error),
             None | Some(Ended::Turn(Turn::Retired)) => return Ok(()),
         }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use chain::snapshot::Checkpoint;
 use genesis::config::NodeConfig;
 pub use genesis::config::{
-    LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig,
+    LogConfig, LogFormat, MempoolConfig, P2pConfig, RpcConfig, StorageConfig, SyncMode,
 };
 use genesis::files::{self, FileError};
 use libp2p::Multiaddr;
@@ -35,6 +35,7 @@ pub struct Overrides {
     pub rpc_listen: Option<SocketAddr>,
     pub log_level: Option<String>,
     pub log_format: Option<LogFormat>,
+    pub sync: Option<SyncMode>,
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -83,6 +84,7 @@ impl Overrides {
         replace(&mut config.rpc.listen, self.rpc_listen.as_ref());
         replace(&mut config.log.level, self.log_level.as_ref());
         replace(&mut config.log.format, self.log_format.as_ref());
+        replace(&mut config.sync.mode, self.sync.as_ref());
         config.sync.checkpoint = self.checkpoint.or(config.sync.checkpoint);
         config
     }

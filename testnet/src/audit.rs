@@ -123,7 +123,7 @@ async fn block(client: &WsClient, height: Height) -> anyhow::Result<Option<Block
     match client.block(BlockRef::Height(height), Some(Detail::Hashes)).await {
         Ok(block) => Ok(Some(block)),
         Err(error) => match ApiError::from_client(&error) {
-            Some(told) if told.code == ErrorCode::NotFound => Ok(None),
+            Some(told) if matches!(told.code, ErrorCode::NotFound | ErrorCode::Pruned) => Ok(None),
             _ => Err(error.into()),
         },
     }

@@ -20,6 +20,11 @@ impl Output {
         }
     }
 
+    /// A result that is a file, byte for byte where it ends with one line feed.
+    pub(crate) fn file(self, text: &str) {
+        line(text.strip_suffix('\n').unwrap_or(text));
+    }
+
     /// Something to know before the result: on stdout for people, out of the way for programs.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use crate::access::{Role, Roles};
 use crate::crypto::PublicKey;
 use crate::execute::Executor;
 use crate::governance::{
-    Change, GovernanceAction, Parameters, Proposal, ProposalId, ProposalStatus,
+    Change, GovernanceAction, Parameter, Parameters, Proposal, ProposalId, ProposalStatus,
+    RECENT_BLOCKS,
 };
-use crate::governance::{Parameter, RECENT_BLOCKS};
 use crate::receipt::GovernanceRefusal;
 use crate::state::{RecordKey, RecordValue};
 use crate::types::{Address, Digest, Height};
@@ -120,7 +120,7 @@ impl Executor<'_> {
         let joiner = proposal.change.joiner().filter(|joiner| joiner.address() == *sender).copied();
         let awaited = proposal.status == ProposalStatus::AwaitsReady && self.has_quorum(&proposal);
         let joiner = joiner.filter(|_| awaited).ok_or(GovernanceRefusal::NotAwaited)?;
-        if !self.draft.recent(height).is_some_and(|recent| recent.hash == *block) {
+        if self.draft.recent(height).is_none_or(|recent| recent.hash != *block) {
             return Err(GovernanceRefusal::NotAtTip(RECENT_BLOCKS));
         }
         let effect = self.permitted(&proposal.change, Some(&joiner))?;

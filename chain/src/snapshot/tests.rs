@@ -198,7 +198,9 @@ fn what_a_liar_changes_is_refused() {
     for place in 0..6 {
         chain.refusal(&|manifest| manifest.recent[place].timestamp_ms += 1);
         if place > 0 {
-            chain.refusal(&|manifest| drop(manifest.recent.remove(place)));
+            chain.refusal(&|manifest| {
+                manifest.recent.remove(place);
+            });
         }
     }
     let many = vec![chain.blocks[0].header.clone(); Manifest::MAX_RECENT + 1];

@@ -73,6 +73,10 @@ impl<E: Engine> Engine for Checked<E> {
         self.0.validators()
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        self.0.sets()
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.0.me()
     }

@@ -8,14 +8,16 @@
 use std::time::Duration;
 
 use consensus::engine::{Engine, FaultModel, Time};
+use consensus::hybrid::Hybrid;
+use consensus::pbft::Pbft;
 use consensus::registry::{EngineName, Visitor};
 use consensus_sim::application::Workload;
 use consensus_sim::dice::{Dice, Purpose};
 use consensus_sim::network::Link;
-use consensus_sim::plan::{Fault, Plan, Recovery, Who};
+use consensus_sim::plan::{Fault, Load, Plan, Recovery, Who};
 use consensus_sim::report::Report;
 use consensus_sim::world::World;
-use consensus_sim::{runner, soak, swarm};
+use consensus_sim::{runner, scenarios, soak, swarm};
 
 const MS: Duration = Duration::from_millis(1);
 /// Changes in every world.
@@ -146,6 +148,34 @@ impl Visitor for Sweeps {
         for (n, seeds) in [(1, 6), (2, 6), (3, 8), (4, 12), (5, 8)] {
             sweep::<E>(n, seeds);
         }
+    }
+}
+
+/// How many of the last 64 final blocks carry a certificate with the signature of each of `n`
+/// validators, the last of which is always a little later than the others.
+fn participation<E: Engine>(n: usize) -> Vec<usize> {
+    let load = Load { transactions: 100, interval: MS * 5, ..Load::default() };
+    let plan = Plan { load, ..scenarios::calm(1, n) };
+    let mut world = World::<E>::new(plan, 0);
+    world.strike(Fault::Lag { who: Who::Node(n - 1), extra: MS });
+    world.run_for(MS * 600);
+    let blocks = world.node(0).disk().final_blocks();
+    assert!(blocks.len() > 64, "{} blocks", blocks.len());
+    let mut shown = vec![0; n];
+    for block in blocks.iter().rev().take(64) {
+        let certificate = block.justification.certificate.as_ref().expect("not the first block");
+        certificate.signatures.signers().for_each(|signer| shown[signer.as_usize()] += 1);
+    }
+    shown
+}
+
+/// Whoever votes shows up on the chain, though a quorum of others is always quicker.
+#[test]
+fn the_chain_shows_who_takes_part() {
+    for n in [4, 7] {
+        let (hybrid, pbft) = (participation::<Hybrid>(n), participation::<Pbft>(n));
+        println!("n = {n}: certificates of 64 blocks by signer: hybrid {hybrid:?}, pbft {pbft:?}");
+        assert!(hybrid.iter().chain(&pbft).all(|shown| *shown >= 8), "n = {n}");
     }
 }
 

@@ -331,6 +331,10 @@ impl Engine for Hybrid {
         &self.set
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        std::slice::from_ref(&self.set)
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.me
     }

@@ -363,6 +363,18 @@ impl Hybrid {
         }
     }
 
+    /// F7: a vote that came after the quorum enlarges the newest final certificate: the next block
+    /// shows all who took part, not the quickest alone.
+    fn widen_final_certificate(&mut self, vote: &chain::certificate::Vote) {
+        let seats = self.set.seats();
+        if let Some(proof) = &mut self.final_proof
+            && proof.certificate.ballot == vote.ballot
+        {
+            let signatures = &mut proof.certificate.signatures;
+            *signatures = signatures.with(seats, vote.voter, vote.signature);
+        }
+    }
+
     /// A vote on what is final here: whoever seems to lack the certificate gets it.
     fn answer_late_vote(
         &mut self,
@@ -371,6 +383,7 @@ impl Hybrid {
         again: bool,
         out: &mut Out,
     ) {
+        self.widen_final_certificate(vote);
         for (_, deferred) in &mut self.deferred {
             if let Deferred::Share { certificate, voters } = deferred
                 && certificate.ballot.block == vote.ballot.block

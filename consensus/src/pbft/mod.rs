@@ -280,6 +280,10 @@ impl<R: Rules> Engine for Pbft<R> {
         &self.set
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        std::slice::from_ref(&self.set)
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.me
     }

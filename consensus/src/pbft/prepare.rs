@@ -17,7 +17,11 @@ impl<R: Rules> Pbft<R> {
     pub(super) fn handle_votes(&mut self, from: ValidatorIndex, votes: Vec<Vote>, out: &mut Out) {
         for vote in votes {
             let ballot = vote.ballot;
-            if ballot.position.epoch != self.epoch() || ballot.position.height <= self.root() {
+            if ballot.position.epoch != self.epoch() {
+                continue;
+            }
+            if ballot.position.height <= self.root() {
+                self.take_turn(&vote);
                 continue;
             }
             match self.book.add(vote, &self.config.chain_id) {
@@ -33,6 +37,23 @@ impl<R: Rules> Pbft<R> {
                 Added::Conflict(evidence) => self.handle_evidence(*evidence, out),
             }
         }
+    }
+
+    /// B7: a commit that came after the quorum takes the place of another one in the newest final
+    /// certificate, by turns. The next block shows who takes part, and not the quickest alone, though
+    /// a certificate has a quorum and no more.
+    fn take_turn(&mut self, vote: &Vote) {
+        let seats = self.set.seats();
+        let Some(certificate) = &mut self.promises.final_certificate else { return };
+        let signatures = &mut certificate.signatures;
+        if certificate.ballot != vote.ballot || signatures.signers().any(|s| s == vote.voter) {
+            return;
+        }
+        let turn = vote.ballot.position.height.get() % signatures.count() as u64;
+        let kept = signatures.iter().zip(0u64..).filter(|(_, place)| *place != turn);
+        let mut some: Vec<_> = kept.map(|((index, held), _)| (index, *held)).collect();
+        some.push((vote.voter, vote.signature));
+        *signatures = Signatures::new(seats, &some);
     }
 
     /// Votes on one block, counted plainly each time one arrives.

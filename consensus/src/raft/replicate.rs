@@ -79,17 +79,14 @@ impl<R: Rules> Raft<R> {
     pub(super) fn replicate(&mut self, out: &mut Out) {
         let next: BTreeSet<Height> = self.peers.values().map(|peer| peer.next).collect();
         let alike = next.len() <= 1 && self.peers.values().all(Progress::may_send);
-        if !alike {
+        let common = next.first().filter(|_| alike).and_then(|next| self.append_from(*next));
+        // New members have nothing in common with the log yet: they are asked where they are.
+        let Some(append) = common.filter(|append| !append.blocks.is_empty()) else {
             for peer in self.other_members() {
                 self.send_entries(peer, out);
             }
             return;
-        }
-        let Some(next) = next.first().copied() else { return };
-        let Some(append) = self.append_from(next) else { return };
-        if append.blocks.is_empty() {
-            return;
-        }
+        };
         let (count, now) = (append.blocks.len(), self.now);
         self.peers.values_mut().for_each(|peer| peer.sent(count, now));
         out.send.push(Outgoing::Ready(Recipients::Others, Message::Append(append)));

@@ -7,6 +7,7 @@ fn the_commented_file_is_read_back() {
     config.rpc.allowed_hosts = vec!["node.example".into(), "other".into()];
     config.rpc.listen = "[::1]:7".parse().unwrap();
     config.log.format = LogFormat::Json;
+    config.sync.mode = SyncMode::Snapshot;
     config.sync.checkpoint = Some(format!("12:{}", "0f".repeat(32)).parse().unwrap());
     let text = config.to_commented_toml();
     assert_eq!(NodeConfig::from_toml(&text).unwrap(), config, "{text}");

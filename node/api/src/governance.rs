@@ -83,7 +83,7 @@ pub struct ProposalInfo {
     pub expires_in: u64,
     /// The proposer's first.
     pub approvals: Vec<Approval>,
-    /// How many of them count: those of current validators.
+    /// How many of them count: those of current validators, while it may still pass.
     pub counted: u32,
     /// How many must count.
     pub quorum: u32,

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{self, ChainAccess};
+use super::begin;
 use super::gossip;
 use super::layer::{LayerContext, OutboxLayer};
 use super::observer::ChainObserver;
@@ -83,6 +84,7 @@ impl<E: Engine> Node<E> {
         let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
+        begin::begin::<E>(&home, &config, &keys, &genesis, &stop).await?;
         let opened = open::<E>(&home, &config, &genesis, Arc::clone(&verifier), stop).await?;
         let Opened { store, recovered, ledger, replayed } = opened;
         let (chain_id, height) = (store.chain_id(), recovered.final_height);
@@ -97,6 +99,7 @@ impl<E: Engine> Node<E> {
         let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
+        let access = Arc::new(ChainAccess::new(ledger.state().clone()));
         let (mut network, peers_transactions) = start_network(
             &config,
             chain_id,
@@ -104,7 +107,7 @@ impl<E: Engine> Node<E> {
             &validators,
             E::FAULT_MODEL,
             Arc::clone(&verifier),
-            Arc::new(ChainAccess::new(view.clone())),
+            Arc::clone(&access) as Arc<dyn AccessPolicy>,
         )
         .await?;
         let policy = UpkeepPolicy::from(&config.storage);
@@ -144,6 +147,7 @@ impl<E: Engine> Node<E> {
         let sync = SyncService::start::<E>(sync::Parts {
             view: view.clone(),
             store,
+            snapshots: upkeep.source.clone(),
             network: network.handle.clone(),
             inbox: Arc::clone(&network.inbox),
             status: consensus.handle.status(),
@@ -157,7 +161,7 @@ impl<E: Engine> Node<E> {
         gossip.spawn(gossip::tell(own_transactions, network.handle.clone()));
         gossip.spawn(gossip::tell_again(pool.clone(), network.handle.clone()));
         gossip.spawn(gossip::hear(peers_transactions, pool.clone()));
-        gossip.spawn(access::recheck(view.clone(), network.handle.clone()));
+        gossip.spawn(access::follow(access, view.clone(), network.handle.clone()));
         let peers: Arc<dyn rpc::Peers> = Arc::new(network.handle.clone());
         let status = consensus.handle.status();
         metrics.add_sources(Sources {
@@ -225,16 +229,16 @@ impl<E: Engine> Node<E> {
 
     /// Stops every part: first what brings work, last the store.
     pub async fn stop(self) {
-        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, gossip, mut joining } =
-            self;
+        let Self { rpc, view, pool, consensus, network, upkeep, admin, sync, .. } = self;
+        let Self { mut gossip, mut joining, .. } = self;
         drop(admin);
         // They hold the store: whoever opens it next must not find it in use.
         joining.shutdown().await;
         rpc.stop().await;
-        drop(gossip);
+        gossip.shutdown().await;
         sync.stop().await;
         consensus.stop().await;
-        drop(network);
+        network.stop().await;
         drop(upkeep);
         drop((pool, view));
     }
@@ -280,6 +284,13 @@ fn own_place(validators: &ValidatorSet, keys: &Keys) -> Result<Option<ValidatorI
     }
 }
 
+/// # Errors
+/// [`NodeError::Address`].
+pub(super) fn parse_address(text: &str) -> Result<Multiaddr, NodeError> {
+    text.parse()
+        .map_err(|error| NodeError::Address { what: text.to_owned(), error: format!("{error}") })
+}
+
 async fn start_network<M: EngineMessage>(
     config: &NodeConfig,
     chain_id: Digest,
@@ -289,15 +300,11 @@ async fn start_network<M: EngineMessage>(
     verifier: Arc<dyn Verifier>,
     access: Arc<dyn AccessPolicy>,
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
-    let parse = |text: &String| {
-        text.parse::<Multiaddr>()
-            .map_err(|error| NodeError::Address { what: text.clone(), error: error.to_string() })
-    };
     let network = NetworkConfig {
         chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
-        listen: parse(&config.p2p.listen)?,
-        peers: config.p2p.peers.iter().map(parse).collect::<Result<_, _>>()?,
+        listen: parse_address(&config.p2p.listen)?,
+        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
         validators: validators.clone(),
         fault_model,
         verifier,

@@ -123,9 +123,10 @@ fn show(home: &Home) -> Result<Report, Failure> {
         None
     };
     let path = home.key_path(KeyKind::Governance);
-    let governance = match path.exists() {
-        true => Some(keyfile::read(&path).map_err(Failure::usage)?.public()),
-        false => None,
+    let governance = if path.exists() {
+        Some(keyfile::read(&path).map_err(Failure::usage)?.public())
+    } else {
+        None
     };
     let shown = Shown {
         validator_key: key.to_string(),

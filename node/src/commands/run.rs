@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use chain::snapshot::Checkpoint;
 use clap::{Args, ValueEnum};
 use node::assembly::{self, NodeError, Options, Untouched};
-use node::config::{LogFormat, Overrides};
+use node::config::{LogFormat, Overrides, SyncMode};
 use node::logging;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,6 +16,7 @@ Examples:
   node run --home ~/node
   node run --home ~/node --log-format json --log-level info,node::network=debug
   NODE_RPC_LISTEN=127.0.0.1:8080 node run --home ~/node
+  node run --home ~/observer --sync snapshot
   node run --home ~/observer --checkpoint 1200:4a0f… (the whole hash)
 
 Flags override the environment, which overrides config.toml. Logs go to stderr. SIGINT and SIGTERM
@@ -37,6 +38,9 @@ pub(super) struct Run {
     /// Address to listen on for clients, like 127.0.0.1:26657
     #[arg(long, value_name = "ADDR:PORT")]
     rpc_listen: Option<SocketAddr>,
+    /// How a node that lacks much of the chain gets it
+    #[arg(long, value_name = "HOW")]
+    sync: Option<Sync>,
     /// A block that the chain must have, as HEIGHT:HASH; the node stops where it has another
     #[arg(long, value_name = "HEIGHT:HASH")]
     checkpoint: Option<Checkpoint>,
@@ -54,6 +58,14 @@ enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Sync {
+    /// Every block from the genesis on, executed again
+    Blocks,
+    /// The state of a late block, proven from the genesis, and the blocks above
+    Snapshot,
+}
+
 impl Run {
     pub(super) fn execute(self) -> Result<(), Failure> {
         let home = self.home.home();
@@ -62,6 +74,10 @@ impl Run {
             p2p_listen: self.p2p_listen,
             rpc_listen: self.rpc_listen,
             log_level: self.log_level,
+            sync: self.sync.map(|sync| match sync {
+                Sync::Blocks => SyncMode::Blocks,
+                Sync::Snapshot => SyncMode::Snapshot,
+            }),
             checkpoint: self.checkpoint,
             log_format: self.log_format.map(|format| match format {
                 Format::Text => LogFormat::Text,
@@ -90,6 +106,7 @@ impl From<NodeError> for Failure {
             | NodeError::Store(_)
             | NodeError::Network(_)
             | NodeError::Checkpoint(_)
+            | NodeError::Begin(_)
             | NodeError::Thread(_)
             | NodeError::Consensus(_)
             | NodeError::Rpc(_)

@@ -55,12 +55,14 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
         rpc_listen: Some("127.0.0.1:3".parse().unwrap()),
         log_level: Some("debug".into()),
         log_format: Some(LogFormat::Text),
+        sync: Some(SyncMode::Snapshot),
         checkpoint: Some(format!("7:{}", "ab".repeat(32)).parse().unwrap()),
     };
     let flagged = load(&path, variables, &flags).unwrap();
     assert_eq!((flagged.moniker.as_str(), flagged.rpc.listen.port()), ("from-flag", 3));
     assert_eq!(flagged.p2p.listen, "/ip4/127.0.0.1/tcp/9");
     assert_eq!(flagged.sync.checkpoint, flags.checkpoint);
+    assert_eq!(flagged.sync.mode, SyncMode::Snapshot);
     assert_eq!(flagged.log, LogConfig { level: "debug".into(), format: LogFormat::Text });
     assert_eq!(flagged.storage.checkpoint_blocks, 7, "not touched by a flag");
 }

@@ -25,7 +25,7 @@
 //! | transactions to spread | 4 MiB | the pool offers them again |
 //! | connections | 64 in handshake, 3 per peer, 440 in all | refused |
 //! | guests | 32, and 8 that hear why they are refused | refused |
-//! | questions of a peer | 8 at one time, 100/s, of 256 bytes; answers of 8 MiB | refused, the peer scored |
+//! | questions of a peer | 8 at one time, 100/s, of 256 bytes; answers of 16 MiB | refused, the peer scored |
 //! | consensus messages of guests | 1 MiB/s, dropped | the peer scored |
 
 mod access;
@@ -271,6 +271,11 @@ impl<M: EngineMessage> Network<M> {
         Ok((Self { handle, inbox, questions, addresses, tasks }, transactions))
     }
 
+    /// Closes every connection and the listening socket, and waits for that.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+
     /// Waits until one of its tasks ends: only ever by a panic.
     pub async fn failed(&mut self) {
         self.tasks.join_next().await;
@@ -333,7 +338,7 @@ impl NetworkHandle {
         self.best_final.clone()
     }
 
-    /// Asks a peer, and waits for the answer until `patience` is over.
+    /// Asks a peer, and waits for the answer, of at most `max` bytes, until `patience` is over.
     ///
     /// # Errors
     /// [`AskError`] where none comes.
@@ -341,13 +346,14 @@ impl NetworkHandle {
         &self,
         peer: PeerId,
         question: &[u8],
+        max: usize,
         patience: Duration,
     ) -> Result<Vec<u8>, AskError> {
         if !self.book.get_allowed(&peer).is_some_and(|peer| peer.queue.is_connected()) {
             return Err(AskError::NotConnected);
         }
         let Streams { control, protocol } = self.streams.clone();
-        requests::ask(control, protocol, peer, question, patience).await
+        requests::ask(control, protocol, peer, question, max, patience).await
     }
 
     /// Everyone who can be asked now.

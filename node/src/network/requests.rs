@@ -23,8 +23,8 @@ use super::score::{Bucket, Misbehaviour};
 
 /// Longest question, in bytes.
 pub const MAX_QUESTION: usize = 256;
-/// Longest answer, in bytes: the largest engine message, and what is around it.
-pub const MAX_ANSWER: usize = 8 * 1024 * 1024 + 1024;
+/// Longest answer, in bytes. Who asks says how long his may be.
+pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// Questions of one peer that are open at one time.
 const MAX_PER_PEER: usize = 8;
 /// Questions of all peers that are open at one time.
@@ -82,19 +82,20 @@ impl From<FrameError> for AskError {
     }
 }
 
-/// Asks a peer, and waits for the answer until `patience` is over.
+/// Asks a peer, and waits for the answer, of at most `max` bytes, until `patience` is over.
 pub(super) async fn ask(
     mut control: Control,
     protocol: StreamProtocol,
     peer: PeerId,
     question: &[u8],
+    max: usize,
     patience: Duration,
 ) -> Result<Vec<u8>, AskError> {
     let asking = async {
         let mut stream = control.open_stream(peer, protocol).await?;
         write_frame(&mut stream, question).await?;
         stream.flush().await?;
-        Ok(read_frame(&mut stream, MAX_ANSWER).await?)
+        Ok(read_frame(&mut stream, max.min(MAX_ANSWER)).await?)
     };
     timeout(patience, asking).await.unwrap_or(Err(AskError::TimedOut))
 }

@@ -71,9 +71,10 @@ fn describe(context: &Context, state: &State, height: Height, proposal: &Proposa
         .iter()
         .map(|key| Approval { validator: *key, name: name(key), index: set.index_of(key) })
         .collect();
-    let counted = approvals.iter().filter(|approval| approval.index.is_some()).count() as u32;
-    let quorum = set.quorums().quorum as u32;
     let status = ProposalState::of(proposal, height);
+    let counts = |approval: &&Approval| approval.index.is_some() || !status.is_pending();
+    let counted = approvals.iter().filter(counts).count() as u32;
+    let quorum = set.quorums().quorum as u32;
     let settled_at = match proposal.status {
         ProposalStatus::Executed { height } | ProposalStatus::Withdrawn { height } => Some(height),
         ProposalStatus::Open | ProposalStatus::AwaitsReady => None,

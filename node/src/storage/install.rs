@@ -1,9 +1,8 @@
 //! Beginning a store with a snapshot instead of genesis.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chain::codec;
-use chain::light::FinalityPath;
 use chain::snapshot::{Ancestry, Manifest};
 use chain::state::State;
 use chain::types::{Digest, Height};
@@ -28,7 +27,7 @@ pub enum InstallError {
          lose blocks",
         path = path.display()
     )]
-    Behind { path: std::path::PathBuf, found: Height, height: Height },
+    Behind { path: PathBuf, found: Height, height: Height },
     #[error(transparent)]
     Open(#[from] OpenError),
 }
@@ -43,8 +42,15 @@ impl From<StoreError> for InstallError {
 #[derive(Default)]
 struct Promises {
     record: Option<Vec<u8>>,
-    /// Key and epoch in [`PROPOSALS`], hash, body.
-    proposals: Vec<(Vec<u8>, Vec<u8>, Digest, Vec<u8>)>,
+    proposals: Vec<Proposal>,
+}
+
+/// A stored block above the last final one, as it stands in its column families.
+struct Proposal {
+    key: Box<[u8]>,
+    epoch: Box<[u8]>,
+    hash: Digest,
+    body: Vec<u8>,
 }
 
 /// The final height of the store in a data directory; `None` where there is no store.
@@ -106,7 +112,7 @@ fn promises_of(db: &DB, above: Height) -> Result<Promises, StoreError> {
         if height > above {
             let missing = || StoreError::damaged(format!("the proposed block {hash}"));
             let body = db.get_cf(column(db, BLOCKS), hash.0)?.ok_or_else(missing)?;
-            promises.proposals.push((key.into_vec(), epoch.into_vec(), hash, body));
+            promises.proposals.push(Proposal { key, epoch, hash, body });
         }
     }
     Ok(promises)
@@ -126,7 +132,7 @@ fn fill(
     if let Some(record) = &promises.record {
         writes.put(SAFETY, RECORD_KEY, record)?;
     }
-    for (key, epoch, hash, body) in &promises.proposals {
+    for Proposal { key, epoch, hash, body } in &promises.proposals {
         writes.put(PROPOSALS, key, epoch)?;
         writes.put(BLOCKS, &hash.0, body)?;
     }
@@ -165,7 +171,7 @@ fn openings(manifest: &Manifest, state: &State) -> Result<Vec<EpochOpening>, Sto
             .iter()
             .map(|change| EpochOpening {
                 barrier: change.barrier.clone(),
-                finality: Some(FinalityPath::clone(&change.finality)),
+                finality: Some(change.finality.clone()),
                 validators: change.validators.clone(),
             })
             .collect()),

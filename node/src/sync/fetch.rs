@@ -12,8 +12,10 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::FaultModel;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::Counters;
 use super::check::{self, Lie};
@@ -41,6 +43,8 @@ const FAR: u64 = 2 * Finals::MAX_BLOCKS as u64;
 const STUCK: Duration = Duration::from_secs(3);
 /// Runs that the engine has and did not commit yet, at most.
 const MAX_FED: usize = 2;
+/// How often it is said that nobody keeps the blocks that are missing.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// An engine that does not commit what it has for so long is given it again.
 const UNMOVED: Duration = Duration::from_secs(20);
 
@@ -74,7 +78,7 @@ pub(super) struct Fetcher<W> {
     counters: Counters,
     peers: Peers,
     window: Window,
-    asking: JoinSet<Outcome>,
+    asking: FuturesUnordered<BoxFuture<'static, Outcome>>,
     /// Last heights of the runs that the engine has and did not commit yet.
     fed: VecDeque<Height>,
     /// Height and hash of the last block that the engine was given.
@@ -83,6 +87,8 @@ pub(super) struct Fetcher<W> {
     moved: (Height, Instant),
     progress: watch::Sender<SyncProgress>,
     meter: Meter,
+    /// When it was said last that nobody keeps the blocks that are missing.
+    complained: Option<Instant>,
 }
 
 /// The chain does not have the block that it must have: nothing more can be done.
@@ -105,12 +111,13 @@ impl<W: World> Fetcher<W> {
             counters,
             peers: Peers::default(),
             window: Window::new(root),
-            asking: JoinSet::new(),
+            asking: FuturesUnordered::new(),
             fed: VecDeque::new(),
             fed_tip: None,
             moved: (root, Instant::now()),
             progress,
             meter: Meter::new(),
+            complained: None,
         }
     }
 
@@ -123,12 +130,7 @@ impl<W: World> Fetcher<W> {
             tokio::select! {
                 _ = tick.tick() => {}
                 () = world.changed() => {}
-                Some(outcome) = self.asking.join_next() => {
-                    // One that panicked said so; its peer is asked again when that is due.
-                    if let Ok(outcome) = outcome {
-                        self.take(outcome);
-                    }
-                }
+                Some(outcome) = self.asking.next() => self.take(outcome),
             }
             if let Err(wrong) = self.step().await {
                 return wrong;
@@ -149,6 +151,7 @@ impl<W: World> Fetcher<W> {
             self.ask_for_runs(now);
             self.feed(&here).await?;
             self.meter.note(here.height, &progress, now);
+            self.complain_of_pruned(here.height.next(), now);
         } else if !self.window.is_empty() {
             self.start_over(here.height);
             self.meter.rest();
@@ -169,6 +172,17 @@ impl<W: World> Fetcher<W> {
             tracing::warn!(%height, "the engine took no final blocks: they are fetched again");
             self.moved.1 = now;
             self.start_over(height);
+        }
+    }
+
+    fn complain_of_pruned(&mut self, next: Height, now: Instant) {
+        let lately = self.complained.is_some_and(|at| now < at + COMPLAIN_EVERY);
+        if !lately && self.peers.have_pruned(next) {
+            self.complained = Some(now);
+            tracing::warn!(
+                height = %next,
+                "every peer has deleted the next block: begin with a snapshot (node run --sync snapshot)"
+            );
         }
     }
 
@@ -213,14 +227,14 @@ impl<W: World> Fetcher<W> {
         let pause = if enough && !nobody_has_it { STATUS_EVERY } else { STATUS_SOON };
         for peer in self.peers.due_status(pause, now) {
             let world = Arc::clone(&self.world);
-            self.asking.spawn(async move {
+            self.asking.push(Box::pin(async move {
                 let answer = world.ask(peer, Request::Status, STATUS_PATIENCE).await;
                 let status = match answer {
                     Ok((Response::Status(status), _)) => Some(status),
                     _ => None,
                 };
                 Outcome::Status { peer, status }
-            });
+            }));
         }
     }
 
@@ -234,11 +248,11 @@ impl<W: World> Fetcher<W> {
             self.window.asked(wanted.piece, peer, now);
             self.peers.asked(&peer);
             let (world, rules, set) = (Arc::clone(&self.world), self.rules.clone(), set.clone());
-            self.asking.spawn(async move {
+            self.asking.push(Box::pin(async move {
                 let began = Instant::now();
                 let answer = ask_for_run(world.as_ref(), peer, wanted, rules, set).await;
                 Outcome::Run { peer, wanted, took: began.elapsed(), answer }
-            });
+            }));
         }
     }
 
@@ -352,7 +366,7 @@ async fn ask_for_run<W: World>(
     let (finals, bytes) = match world.ask(peer, request, RUN_PATIENCE).await {
         Ok((Response::Finals(Some(finals)), bytes)) => (finals, bytes),
         Ok((Response::Finals(None), _)) => return Answer::Empty,
-        Ok((Response::Status(_), _)) => return Answer::Lie(Lie("an answer to another question")),
+        Ok(_) => return Answer::Lie(Lie("an answer to another question")),
         Err(error) => return Answer::Failed(error),
     };
     let checking = tokio::task::spawn_blocking(move || {

@@ -29,6 +29,7 @@ mod peers;
 mod progress;
 mod protocol;
 mod serve;
+mod snapshot;
 mod window;
 mod world;
 
@@ -44,9 +45,11 @@ use tokio::task::JoinSet;
 
 use crate::chain_view::ChainView;
 use crate::network::{Inbox, NetworkHandle, Question};
+use crate::snapshot::SnapshotSource;
 use crate::storage::Store;
 
 pub use progress::SyncProgress;
+pub use snapshot::{BeginError, Beginning};
 
 use fetch::{Fetcher, Rules, WrongChain};
 use world::NodeWorld;
@@ -80,6 +83,7 @@ pub struct CheckpointError {
 pub struct Parts<E: Engine> {
     pub view: ChainView,
     pub store: Store,
+    pub snapshots: SnapshotSource,
     pub network: NetworkHandle,
     pub inbox: Arc<Inbox<E::Message>>,
     pub status: watch::Receiver<Status>,
@@ -107,7 +111,7 @@ impl SyncService {
     /// Starts to serve and, where this node is behind, to fetch.
     pub fn start<E: Engine>(parts: Parts<E>) -> Self {
         let Parts { view, store, network, inbox, status, questions, .. } = parts;
-        let Parts { verifier, checkpoint, counters, .. } = parts;
+        let Parts { snapshots, verifier, checkpoint, counters, .. } = parts;
         let chain_id = store.chain_id();
         let rules = Rules { chain_id, fault_model: E::FAULT_MODEL, verifier, checkpoint };
         let (sender, progress) = watch::channel(SyncProgress::unknown());
@@ -121,7 +125,7 @@ impl SyncService {
             checkpoint.map(|checkpoint| CheckpointError { checkpoint, found })
         });
         let reads = serve::reads();
-        let serving = serve::serve_forever(questions, store, Arc::clone(&reads));
+        let serving = serve::serve_forever(questions, store, snapshots, Arc::clone(&reads));
         tasks.spawn(async move {
             serving.await;
             None

@@ -57,6 +57,12 @@ impl Record {
         }
     }
 
+    /// Whether it says that it has the block at a height.
+    fn has(&self, height: Height) -> bool {
+        let status = self.status.as_ref();
+        status.is_some_and(|status| status.lowest <= height && height <= status.height)
+    }
+
     fn rests(&self, now: Instant) -> bool {
         self.rests_until.is_some_and(|until| now < until)
     }
@@ -94,7 +100,7 @@ impl Peers {
     pub(super) fn note_status(&mut self, id: &PeerId, status: Option<Status>, now: Instant) {
         if let Some(record) = self.records.get_mut(id) {
             (record.status_open, record.status_at) = (false, Some(now));
-            record.status = status.or(record.status);
+            record.status = status.or_else(|| record.status.take());
         }
     }
 
@@ -108,9 +114,8 @@ impl Peers {
         now: Instant,
     ) -> Option<PeerId> {
         let able = self.records.values().filter(|record| {
-            let has =
-                record.status.is_some_and(|status| status.lowest <= from && from <= status.height);
-            has && record.open < record.limit
+            record.has(from)
+                && record.open < record.limit
                 && !record.rests(now)
                 && (!trusted || record.peer.member || record.peer.configured)
                 && !apart_from.contains(&record.peer.id)
@@ -185,23 +190,30 @@ impl Peers {
     /// says. Somebody who claims too much costs questions in vain, no more.
     pub(super) fn promising(&self, liars: usize) -> Height {
         let everyone = || self.records.values();
-        highest_but(everyone(), liars)
-            .or_else(|| everyone().filter_map(|it| it.status).map(|status| status.height).min())
-            .unwrap_or_default()
+        highest_but(everyone(), liars).or_else(|| heights(everyone()).min()).unwrap_or_default()
     }
 
     /// Those that have a height and may be asked.
     pub(super) fn able(&self, from: Height, now: Instant) -> usize {
-        let has = |record: &&Record| record.status.is_some_and(|status| from <= status.height);
-        let records = self.records.values().filter(has);
+        let records = self.records.values().filter(|record| record.has(from));
         records.filter(|record| !self.is_banned(&record.peer.id, now)).count()
+    }
+
+    /// Whether somebody is above a height, and nobody keeps the block there any more.
+    pub(super) fn have_pruned(&self, height: Height) -> bool {
+        let mut above = self.records.values().filter_map(|record| record.status.as_ref());
+        let some = above.clone().any(|status| status.height >= height);
+        some && above.all(|status| status.height < height || status.lowest > height)
     }
 }
 
 /// The highest height that is left when so many of the highest are struck out.
 fn highest_but<'a>(records: impl Iterator<Item = &'a Record>, struck: usize) -> Option<Height> {
-    let mut heights: Vec<Height> =
-        records.filter_map(|record| record.status).map(|status| status.height).collect();
+    let mut heights: Vec<Height> = heights(records).collect();
     heights.sort_unstable();
     heights.iter().rev().nth(struck).copied()
+}
+
+fn heights<'a>(records: impl Iterator<Item = &'a Record>) -> impl Iterator<Item = Height> {
+    records.filter_map(|record| record.status.as_ref()).map(|status| status.height)
 }

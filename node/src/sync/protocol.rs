@@ -2,6 +2,8 @@
 
 use bincode::{Decode, Encode};
 use chain::codec::Bounded;
+use chain::snapshot::{Manifest, Offer};
+use chain::state::Chunk;
 use chain::types::{Digest, Height};
 use consensus::application::Finals;
 
@@ -15,7 +17,27 @@ pub(super) enum Request {
     /// A run of final blocks that begins at `from` and covers `until`, as far as it goes: see
     /// [`Store::final_run_until`](crate::storage::Store::final_run_until).
     Finals { from: Height, until: Height },
+    /// What a snapshot is made of.
+    Manifest(Offer),
+    /// A part of the state of a snapshot.
+    Chunk { offer: Offer, index: u32 },
 }
+
+impl Request {
+    /// Longest answer, in bytes.
+    pub(super) const fn max_answer(&self) -> usize {
+        const AROUND: usize = 1024;
+        match self {
+            Self::Status => AROUND,
+            // As the largest engine message.
+            Self::Finals { .. } => 8 * 1024 * 1024 + AROUND,
+            Self::Manifest(_) => Manifest::MAX_BYTES + AROUND,
+            Self::Chunk { .. } => Chunk::MAX_BYTES + AROUND,
+        }
+    }
+}
+
+const _: () = assert!(Manifest::MAX_BYTES + 1024 <= MAX_ANSWER);
 
 impl Bounded for Request {
     const MAX_BYTES: usize = MAX_QUESTION;
@@ -27,6 +49,10 @@ pub(super) enum Response {
     Status(Status),
     /// `None`: there is no such run here.
     Finals(Option<Finals>),
+    /// An encoded [`Manifest`]; `None`: the snapshot is not held any more.
+    Manifest(Option<Vec<u8>>),
+    /// An encoded [`Chunk`]; `None`: there is none.
+    Chunk(Option<Vec<u8>>),
 }
 
 impl Bounded for Response {
@@ -34,11 +60,13 @@ impl Bounded for Response {
 }
 
 /// How far a node is, and what it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Status {
     /// Its last final block; genesis has height 0.
-    pub height: Height,
-    pub hash: Digest,
+    pub(super) height: Height,
+    pub(super) hash: Digest,
     /// The lowest block that it can serve.
-    pub lowest: Height,
+    pub(super) lowest: Height,
+    /// The snapshots that it can serve, newest first.
+    pub(super) offers: Vec<Offer>,
 }

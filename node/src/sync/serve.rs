@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use chain::codec;
-use chain::types::Height;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::protocol::{Request, Response, Status};
 use crate::network::Question;
+use crate::snapshot::SnapshotSource;
 use crate::storage::{Store, StoreError};
 
 /// Questions that read the store at one time: the consensus thread needs it too.
@@ -31,6 +31,7 @@ pub(super) async fn close(reads: &Semaphore) {
 pub(super) async fn serve_forever(
     mut questions: mpsc::Receiver<Question>,
     store: Store,
+    snapshots: SnapshotSource,
     reads: Arc<Semaphore>,
 ) {
     while let Some(question) = questions.recv().await {
@@ -39,11 +40,11 @@ pub(super) async fn serve_forever(
         };
         let permit = Arc::clone(&reads).acquire_owned().await;
         let permit = permit.expect("nobody closes this semaphore");
-        let store = store.clone();
+        let (store, snapshots) = (store.clone(), snapshots.clone());
         // The answer is on its own; reading ends by itself.
         drop(tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            match answer(&store, request) {
+            match answer(&store, &snapshots, request) {
                 Ok(response) => question.answer(codec::encode(&response)),
                 Err(error) => tracing::error!(%error, "cannot answer a peer"),
             }
@@ -51,14 +52,27 @@ pub(super) async fn serve_forever(
     }
 }
 
-fn answer(store: &Store, request: Request) -> Result<Response, StoreError> {
+fn answer(
+    store: &Store,
+    snapshots: &SnapshotSource,
+    request: Request,
+) -> Result<Response, StoreError> {
     Ok(match request {
         Request::Status => {
             let (height, hash) = store.final_tip();
-            Response::Status(Status { height, hash, lowest: Height::new(1) })
+            let (lowest, offers) = (store.base(), snapshots.offers());
+            Response::Status(Status { height, hash, lowest, offers })
         }
         Request::Finals { from, until } => {
-            Response::Finals(store.final_run_until(from, until, RUN_BYTES)?)
+            match store.final_run_until(from, until, RUN_BYTES) {
+                // The status of this node says so; who asked had an older one.
+                Err(StoreError::Pruned { .. }) => Response::Finals(None),
+                run => Response::Finals(run?),
+            }
         }
+        Request::Manifest(offer) => {
+            Response::Manifest(snapshots.manifest(&offer).map(|manifest| manifest.to_vec()))
+        }
+        Request::Chunk { offer, index } => Response::Chunk(snapshots.chunk(&offer, index as usize)),
     })
 }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::fetch::WrongChain;
 use super::protocol::{Request, Response, Status as PeerStatus};
-use super::world::{Failed, Here, World};
+use super::world::{Failed, Here, Others, World};
 use super::*;
 use crate::network::{AskError, PeerId, Reachable};
 use crate::storage::FinalBlock;
@@ -130,7 +130,7 @@ impl Manner {
             Self::Boasting => Height::new(u64::MAX - 1),
             _ => tip.block.header.height,
         };
-        PeerStatus { height, hash: tip.block.hash(), lowest: Height::new(1) }
+        PeerStatus { height, hash: tip.block.hash(), lowest: Height::new(1), offers: Vec::new() }
     }
 
     fn finals(self, from: Height, until: Height) -> Response {
@@ -275,15 +275,7 @@ impl Fake {
     }
 }
 
-impl World for Fake {
-    fn here(&self) -> Here {
-        Here { is_member: self.is_member, ..self.here.lock().unwrap().clone() }
-    }
-
-    fn best_final(&self) -> Height {
-        Height::new(0)
-    }
-
+impl Others for Fake {
     fn reachable(&self) -> Vec<Reachable> {
         self.peers.iter().map(|(peer, _)| *peer).collect()
     }
@@ -310,19 +302,30 @@ impl World for Fake {
                 }
                 manner.finals(from, until)
             }
+            Request::Manifest(_) | Request::Chunk { .. } => panic!("nobody offers snapshots"),
         };
         let bytes = codec::encode(&response);
         Ok((codec::decode(&bytes).unwrap(), bytes.len()))
+    }
+
+    fn blame(&self, peer: &PeerId, why: &str) {
+        self.blamed.lock().unwrap().insert(*peer, why.to_owned());
+    }
+}
+
+impl World for Fake {
+    fn here(&self) -> Here {
+        Here { is_member: self.is_member, ..self.here.lock().unwrap().clone() }
+    }
+
+    fn best_final(&self) -> Height {
+        Height::new(0)
     }
 
     async fn feed(&self, finals: Finals, _: usize) {
         let mut waiting = self.waiting.lock().unwrap();
         waiting.0.insert(0, finals);
         waiting.1 = waiting.1.max(waiting.0.len());
-    }
-
-    fn blame(&self, peer: &PeerId, why: &str) {
-        self.blamed.lock().unwrap().insert(*peer, why.to_owned());
     }
 
     async fn changed(&self) {

@@ -34,11 +34,8 @@ pub(super) enum Failed {
     Malformed(String),
 }
 
-/// The node around the catching up.
-pub(super) trait World: Send + Sync + 'static {
-    fn here(&self) -> Here;
-    /// The greatest final height that gossip showed.
-    fn best_final(&self) -> Height;
+/// The other nodes.
+pub(super) trait Others: Send + Sync + 'static {
     fn reachable(&self) -> Vec<Reachable>;
     /// Asks a peer; also how long the answer was.
     fn ask(
@@ -47,10 +44,17 @@ pub(super) trait World: Send + Sync + 'static {
         request: Request,
         patience: Duration,
     ) -> impl Future<Output = Result<(Response, usize), Failed>> + Send;
-    /// Gives a run of so many bytes to the engine.
-    fn feed(&self, finals: Finals, bytes: usize) -> impl Future<Output = ()> + Send;
     /// Notes that a peer lied.
     fn blame(&self, peer: &PeerId, why: &str);
+}
+
+/// The node around the catching up.
+pub(super) trait World: Others {
+    fn here(&self) -> Here;
+    /// The greatest final height that gossip showed.
+    fn best_final(&self) -> Height;
+    /// Gives a run of so many bytes to the engine.
+    fn feed(&self, finals: Finals, bytes: usize) -> impl Future<Output = ()> + Send;
     /// Ends when something above may have changed.
     fn changed(&self) -> impl Future<Output = ()> + Send;
 }
@@ -77,6 +81,49 @@ impl<E: Engine> NodeWorld<E> {
     }
 }
 
+impl Others for NetworkHandle {
+    fn reachable(&self) -> Vec<Reachable> {
+        Self::reachable(self)
+    }
+
+    async fn ask(
+        &self,
+        peer: PeerId,
+        request: Request,
+        patience: Duration,
+    ) -> Result<(Response, usize), Failed> {
+        let question = codec::encode(&request);
+        let bytes = Self::ask(self, peer, &question, request.max_answer(), patience).await?;
+        let len = bytes.len();
+        let decoded = tokio::task::spawn_blocking(move || codec::decode(&bytes)).await;
+        let decoded = decoded.map_err(|error| Failed::Malformed(error.to_string()))?;
+        decoded.map(|it| (it, len)).map_err(|error| Failed::Malformed(error.to_string()))
+    }
+
+    fn blame(&self, peer: &PeerId, why: &str) {
+        self.report_lie(peer, why);
+    }
+}
+
+impl<E: Engine> Others for NodeWorld<E> {
+    fn reachable(&self) -> Vec<Reachable> {
+        self.network.reachable()
+    }
+
+    async fn ask(
+        &self,
+        peer: PeerId,
+        request: Request,
+        patience: Duration,
+    ) -> Result<(Response, usize), Failed> {
+        Others::ask(&self.network, peer, request, patience).await
+    }
+
+    fn blame(&self, peer: &PeerId, why: &str) {
+        self.network.report_lie(peer, why);
+    }
+}
+
 impl<E: Engine> World for NodeWorld<E> {
     fn here(&self) -> Here {
         let head = self.view.head();
@@ -89,30 +136,9 @@ impl<E: Engine> World for NodeWorld<E> {
         self.network.best_final()
     }
 
-    fn reachable(&self) -> Vec<Reachable> {
-        self.network.reachable()
-    }
-
-    async fn ask(
-        &self,
-        peer: PeerId,
-        request: Request,
-        patience: Duration,
-    ) -> Result<(Response, usize), Failed> {
-        let bytes = self.network.ask(peer, &codec::encode(&request), patience).await?;
-        let len = bytes.len();
-        let decoded = tokio::task::spawn_blocking(move || codec::decode(&bytes)).await;
-        let decoded = decoded.map_err(|error| Failed::Malformed(error.to_string()))?;
-        decoded.map(|it| (it, len)).map_err(|error| Failed::Malformed(error.to_string()))
-    }
-
     async fn feed(&self, finals: Finals, bytes: usize) {
         let message = E::finals_message(finals);
         self.inbox.put(self.network.me(), message, bytes).await;
-    }
-
-    fn blame(&self, peer: &PeerId, why: &str) {
-        self.network.report_lie(peer, why);
     }
 
     async fn changed(&self) {

@@ -29,12 +29,17 @@ fn examples() -> Vec<Example> {
     for line in PAGE.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
-        } else if !inside {
-        } else if let Some(command) = line.strip_prefix("$ ") {
-            examples.push(Example { command: command.to_owned(), output: Vec::new() });
-        } else {
-            let example = examples.last_mut().expect("a block starts with a command");
-            example.output.push(line.trim_end().to_owned());
+            continue;
+        }
+        match (inside, line.strip_prefix("$ ")) {
+            (false, _) => {}
+            (true, Some(command)) => {
+                examples.push(Example { command: command.to_owned(), output: Vec::new() });
+            }
+            (true, None) => {
+                let example = examples.last_mut().expect("a block starts with a command");
+                example.output.push(line.trim_end().to_owned());
+            }
         }
     }
     examples
@@ -87,16 +92,16 @@ const BEFORE: [&str; 12] = [
     "at",
     "block",
     "elapsed_ms",
+    "expires",
+    "expires_in",
     "expiry",
     "height",
     "in",
+    "proposed_at",
+    "settled_at",
     "view",
-    "timestamp_ms",
-    "proven",
-    "block_height",
-    "size",
 ];
-const AFTER: [&str; 5] = ["ms", "s", "bytes", "old", "blocks"];
+const AFTER: [&str; 4] = ["ms", "s", "bytes", "blocks"];
 
 /// Which name of the page is which one of this run.
 type Names = BTreeMap<String, String>;

@@ -1,5 +1,6 @@
 //! `block show` and `watch`.
 
+use chain::governance::GovernanceAction;
 use node_api::block::{Block, BlockEvent, BlockNotice, BlockRef, BlockStatus};
 use node_api::transaction::{TxBody, TxContent, TxInBlock};
 use serde_json::json;
@@ -78,8 +79,19 @@ fn action(content: &TxContent) -> String {
             TxBody::Hidden { namespace } => format!("{sender} writes to {namespace}"),
             TxBody::Namespace { name, .. } => format!("{sender} changes the namespace {name}"),
             TxBody::RotateKey { .. } => format!("{sender} changes its key"),
-            TxBody::Governance { .. } => format!("{sender} takes part in governance"),
+            TxBody::Governance(action) => format!("{sender} {}", governance(action)),
         },
+    }
+}
+
+fn governance(action: &GovernanceAction) -> String {
+    match action {
+        GovernanceAction::Propose { .. } => "proposes a change".to_owned(),
+        GovernanceAction::Approve { proposal } => format!("approves proposal {proposal}"),
+        GovernanceAction::Withdraw { proposal } => format!("withdraws proposal {proposal}"),
+        GovernanceAction::Ready { proposal, .. } => {
+            format!("is at the tip, as proposal {proposal} asks")
+        }
     }
 }
 

@@ -117,11 +117,21 @@ fn describe_validators(report: &ValidatorsReport) -> String {
             yes_no(list.leader == Some(validator.index)),
             yes_no(validator.jailed),
             validator.signed_last.map_or_else(|| "-".to_owned(), yes_no),
+            validator.took_part.map_or_else(|| "-".to_owned(), |height| height.to_string()),
             yes_no(validator.connected),
             validator.consensus_key.to_string(),
         ]
     });
-    let titles = ["index", "name", "leads", "jailed", "signed last", "connected", "consensus key"];
+    let titles = [
+        "index",
+        "name",
+        "leads",
+        "jailed",
+        "signed last",
+        "took part",
+        "connected",
+        "consensus key",
+    ];
     let proven = report.proven.as_ref();
     let proven = proven.map_or_else(String::new, |block| format!("\nproven {}", describe(block)));
     format!(

@@ -61,7 +61,7 @@ async fn get(global: &Global, subject: ProofSubject) -> Outcome<()> {
         proof.map_err(|error| unproven(error.to_string()))?.statement()
     };
     let Some(out) = out else {
-        print!("{file}");
+        Output { json: global.json }.file(&file);
         return Ok(());
     };
     files::create(&out, file.as_bytes(), files::PUBLIC).map_err(Failure::bad_arguments)?;

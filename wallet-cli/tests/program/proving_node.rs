@@ -15,11 +15,15 @@ use chain::mempool::VerifiedTransaction;
 use chain::receipt::Receipt;
 use chain::state::{RecordKey, State};
 use chain::transaction::{Body, Payload, SignedTransaction};
-use chain::types::{Address, Digest, Height, ValidatorIndex, View};
+use chain::types::{Address, Amount, Digest, Height, ValidatorIndex, View};
 use genesis::Genesis;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 use jsonrpsee::types::ErrorObjectOwned;
+use node_api::account::Account;
+use node_api::block::BlockStatus;
+use node_api::chain::{ValidatorInfo, ValidatorList};
+use node_api::kv::{KvEntry, KvPage, KvValue};
 use node_api::proof::Subject;
 use node_api::{ApiError, ErrorCode, HexBytes};
 use serde_json::{Value, json};
@@ -123,7 +127,7 @@ impl World {
         world.send(put("blue"));
         world.send(put("red"));
         world.change_epoch();
-        let amount = chain::types::Amount::new(5000);
+        let amount = Amount::new(5000);
         world.send(Body::Transfer { to: account(2).public().address(), amount, memo: Vec::new() });
         world
     }
@@ -234,40 +238,55 @@ impl World {
         })
     }
 
-    fn account(&self, address: Address) -> Value {
+    fn account(&self, address: Address) -> Account {
         let kept = self.head();
         let account = kept.state.account(&address);
         let more = if self.lie == Lie::Balance { 1000 } else { 0 };
-        let shown = if self.lie == Lie::OtherAccount { account_address(9) } else { address };
-        json!({
-            "address": shown,
-            "balance": (account.balance.get() + more).to_string(),
-            "nonce": account.nonce,
-            "next_nonce": account.nonce,
-            "height": kept.block.header.height,
-        })
+        Account {
+            address: if self.lie == Lie::OtherAccount { account_address(9) } else { address },
+            balance: Amount::new(account.balance.get() + more),
+            nonce: account.nonce,
+            next_nonce: account.nonce,
+            key: account.key,
+            roles: Vec::new(),
+            height: kept.block.header.height,
+        }
     }
 
-    fn entry(&self, key: &HexBytes) -> Value {
-        let held = self.head().state.entry(&key.0).map(|entry| HexBytes(entry.value.clone()));
-        let value = match self.lie {
-            Lie::Value => Some(HexBytes(b"green".to_vec())),
-            Lie::Absence => None,
-            _ => held,
-        };
-        json!({ "key": key, "value": value, "height": self.head().block.header.height })
+    fn entry(&self, key: &HexBytes) -> KvValue {
+        let kept = self.head();
+        let held = kept.state.entry(&key.0);
+        KvValue {
+            key: key.clone(),
+            value: match self.lie {
+                Lie::Value => Some(HexBytes(b"green".to_vec())),
+                Lie::Absence => None,
+                _ => held.map(|entry| HexBytes(entry.value.clone())),
+            },
+            version: held.map(|entry| entry.version),
+            height: kept.block.header.height,
+            block: kept.block.hash(),
+            status: BlockStatus::Final,
+        }
     }
 
-    fn entries(&self, prefix: &HexBytes) -> Value {
-        let state = &self.head().state;
-        let entries: Vec<Value> = state
-            .scan(&prefix.0, None)
-            .map(|(key, entry)| {
-                let value = if self.lie == Lie::Value { b"green" } else { &entry.value[..] };
-                json!({ "key": HexBytes(key.to_vec()), "value": HexBytes(value.to_vec()) })
-            })
-            .collect();
-        json!({ "entries": entries, "next": null, "height": self.head().block.header.height })
+    fn entries(&self, prefix: &HexBytes) -> KvPage {
+        let kept = self.head();
+        let entries = kept.state.scan(&prefix.0, None).map(|(key, entry)| {
+            let value = if self.lie == Lie::Value { b"green" } else { &entry.value[..] };
+            KvEntry {
+                key: HexBytes(key.to_vec()),
+                value: HexBytes(value.to_vec()),
+                version: entry.version,
+            }
+        });
+        KvPage {
+            entries: entries.collect(),
+            next: None,
+            height: kept.block.header.height,
+            block: kept.block.hash(),
+            status: BlockStatus::Final,
+        }
     }
 
     fn status_of(&self, hash: Digest) -> Value {
@@ -315,25 +334,29 @@ impl World {
         })
     }
 
-    fn validators(&self) -> Value {
+    fn validators(&self) -> ValidatorList {
         let set = self.head().state.validators();
-        let list: Vec<Value> = set
-            .members()
-            .map(|(index, one)| {
-                json!({
-                    "index": index, "name": null, "consensus_key": one.consensus_key,
-                    "network_key": one.network_key, "governance_key": one.governance_key,
-                    "peer_id": "12D3KooWfake",
-                    "jailed": one.jailed && self.lie != Lie::Validators,
-                    "accused": one.accused, "since": one.since, "signed_last": true,
-                    "connected": true,
-                })
-            })
-            .collect();
-        json!({
-            "epoch": set.epoch, "first_view": set.first_view, "quorums": set.quorums(),
-            "leader": 0, "validators": list,
-        })
+        let validators = set.members().map(|(index, one)| ValidatorInfo {
+            index,
+            name: None,
+            consensus_key: one.consensus_key,
+            network_key: one.network_key,
+            governance_key: one.governance_key,
+            peer_id: "12D3KooWfake".into(),
+            jailed: one.jailed && self.lie != Lie::Validators,
+            accused: one.accused,
+            since: one.since,
+            signed_last: Some(true),
+            took_part: None,
+            connected: true,
+        });
+        ValidatorList {
+            epoch: set.epoch,
+            first_view: set.first_view,
+            quorums: set.quorums(),
+            leader: Some(ValidatorIndex::new(0)),
+            validators: validators.collect(),
+        }
     }
 
     /// The text of a proof, or of what passes for one.
@@ -470,10 +493,10 @@ fn methods(world: &Arc<Mutex<World>>) -> RpcModule<Arc<Mutex<World>>> {
         registered.expect("distinct names");
     };
     serve("chain_status", |world, _| Ok(world.status()));
-    serve("chain_validators", |world, _| Ok(world.validators()));
-    serve("account_get", |world, params| Ok(world.account(read(&params[0]))));
-    serve("kv_get", |world, params| Ok(world.entry(&read(&params[0]))));
-    serve("kv_scan", |world, params| Ok(world.entries(&read(&params[0]))));
+    serve("chain_validators", |world, _| Ok(json!(world.validators())));
+    serve("account_get", |world, params| Ok(json!(world.account(read(&params[0])))));
+    serve("kv_get", |world, params| Ok(json!(world.entry(&read(&params[0])))));
+    serve("kv_scan", |world, params| Ok(json!(world.entries(&read(&params[0])))));
     serve("tx_status", |world, params| Ok(world.status_of(read(&params[0]))));
     serve("tx_submit", |world, params| Ok(json!({ "hash": world.submit(&read(&params[0])) })));
     serve("proof_get", |world, params| Ok(json!({ "file": world.proof(&read(&params[0]))? })));

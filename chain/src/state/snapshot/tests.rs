@@ -5,6 +5,8 @@ use super::*;
 use crate::testing::{cases, state_with};
 use crate::types::Height;
 
+type Records = Vec<(RecordKey, RecordValue)>;
+
 /// A state with so many entries of different sizes on top of a genesis.
 fn state(entries: usize) -> State {
     let records = (0..entries as u32).map(|number| {
@@ -74,7 +76,7 @@ fn one_wrong_record_spoils_a_chunk() {
             tried += 1;
         };
         for place in 0..chunk.0.len() {
-            let changed = |change: &dyn Fn(&mut Vec<(RecordKey, RecordValue)>)| {
+            let changed = |change: &dyn Fn(&mut Records)| {
                 let mut records = chunk.0.clone();
                 change(&mut records);
                 Chunk(records)

@@ -86,6 +86,10 @@ impl<E: Engine, B: Bug<E>> Engine for Spoiled<E, B> {
         self.0.validators()
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        self.0.sets()
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.0.me()
     }

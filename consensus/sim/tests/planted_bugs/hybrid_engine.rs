@@ -102,6 +102,10 @@ impl<B: Bug> Engine for Planted<B> {
         self.engine.validators()
     }
 
+    fn sets(&self) -> &[ValidatorSet] {
+        self.engine.sets()
+    }
+
     fn me(&self) -> Option<ValidatorIndex> {
         self.engine.me()
     }

@@ -74,6 +74,16 @@ impl Rules for NewSetAlone {
     }
 }
 
+/// 4.3 left out the other way: the old set decides alone until its change is committed.
+#[derive(Debug)]
+struct OldSetAlone;
+
+impl Rules for OldSetAlone {
+    fn voting_sets(sets: Vec<ValidatorSet>) -> Vec<ValidatorSet> {
+        sets.into_iter().take(1).collect()
+    }
+}
+
 /// 4.3 misread: a majority of all together.
 #[derive(Debug)]
 struct UnionQuorum;
@@ -321,13 +331,14 @@ fn under_partial_links<R: Rules>(seed: u64) -> Option<String> {
 
 #[test]
 fn planted_bugs_are_caught() {
-    let bugs: [(&str, Run); 9] = [
+    let bugs: [(&str, Run); 10] = [
         ("the vote is forgotten in a crash", forgets_votes),
         ("term and vote are forgotten in a crash", forgets_terms),
         ("votes for a log that lacks entries", under_crashes::<IgnoresLogs>),
         ("an entry of an earlier term is committed by counting", figure_3_7::<CountsOlderTerms>),
         ("neither PreVote nor CheckQuorum", under_partial_links::<NeitherAsksNorChecks>),
         ("the new set decides alone", growing::<NewSetAlone>),
+        ("the old set decides alone", changing::<OldSetAlone>),
         ("a majority of both sets together", growing::<UnionQuorum>),
         ("members change before an own entry is committed", two_changes::<ChangesBeforeOwnEntry>),
         ("half of the voters are enough", under_crashes::<HalfIsEnough>),

@@ -29,7 +29,7 @@ impl Cluster {
     }
 
     /// Has a change proposed by the first validator and approved by the others, until it passes.
-    async fn decide(&mut self, governors: &[Home], change: Change) -> ProposalId {
+    pub(super) async fn decide(&mut self, governors: &[Home], change: Change) -> ProposalId {
         let propose = GovernanceAction::Propose { change };
         let outcome = self.govern(&governors[0], propose).await;
         assert_eq!(outcome, Outcome::Success);
@@ -58,7 +58,7 @@ impl Cluster {
     }
 
     /// Goes on making blocks until the first validator's set is as wanted.
-    async fn until(&mut self, what: &str, wanted: impl Fn(&ValidatorSet) -> bool) {
+    pub(super) async fn until(&mut self, what: &str, wanted: impl Fn(&ValidatorSet) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !wanted(self.nodes[0].as_ref().unwrap().view.head().state.validators()) {
             assert!(Instant::now() < deadline, "waited in vain for: {what}");

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use chain::crypto::Ed25519;
+use chain::governance::Change;
 use chain::snapshot::Checkpoint;
 use consensus::engine::{Engine, FaultModel, Role};
 use consensus::hybrid::Message;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::assembly::node::Ended;
-use crate::network::{Multiaddr, Network, NetworkConfig, Open, PeerId};
+use crate::config::SyncMode;
+use crate::network::{MAX_ANSWER, Multiaddr, Network, NetworkConfig, Open, PeerId};
 use crate::storage::{CheckpointPolicy, GenesisState, Store};
 use crate::testing::signed_chain::Chain;
 
-/// Blocks of the chain before anybody starts.
-const BEFORE: usize = 600;
+/// Blocks of the chain before anybody starts: 600, or as many as the environment says.
+fn before() -> usize {
+    std::env::var("SYNC_BLOCKS").map_or(600, |text| text.parse().expect("SYNC_BLOCKS is a number"))
+}
 
 impl Cluster {
     /// Puts a chain into the stores of all validators, as if they had made it.
@@ -38,7 +41,9 @@ impl Cluster {
                 &CancellationToken::new(),
             );
             let store = opened.unwrap().store;
-            chain.blocks.chunks(100).for_each(|blocks| store.commit_blocks(blocks).unwrap());
+            for proven in chain.blocks.split_inclusive(|item| item.proof.is_some()) {
+                store.commit_blocks(proven).unwrap();
+            }
         }
     }
 
@@ -52,6 +57,16 @@ impl Cluster {
     pub(super) fn observer(&self, peers: Vec<String>) -> Options {
         let home = Home::new(self._directory.path().join("observer"));
         home.create("observer", Some(&self.genesis())).unwrap();
+        Self::observer_in(home, peers)
+    }
+
+    /// The same home again, with the validators that run as its peers.
+    fn observer_again(&self) -> Options {
+        let home = Home::new(self._directory.path().join("observer"));
+        Self::observer_in(home, (0..3).map(|place| self.address(place)).collect())
+    }
+
+    fn observer_in(home: Home, peers: Vec<String>) -> Options {
         let mut config = home.config(&Overrides::default()).unwrap();
         config.p2p.listen = "/ip4/127.0.0.1/tcp/0".into();
         config.p2p.peers = peers;
@@ -88,7 +103,8 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
         let honest = handle.peers().into_iter().find(|peer| honest.to_string().contains(&peer.id));
         let honest: PeerId = honest.unwrap().id.parse().unwrap();
         while let Some(question) = questions.recv().await {
-            let Ok(mut answer) = handle.ask(honest, &question.bytes, PATIENCE).await else {
+            let Ok(mut answer) = handle.ask(honest, &question.bytes, MAX_ANSWER, PATIENCE).await
+            else {
                 continue;
             };
             // The first byte says what is asked: 0 is how far the other is.
@@ -104,8 +120,8 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_transactions() {
-    let mut cluster = Cluster::new();
-    cluster.give_history(BEFORE);
+    let (mut cluster, before) = (Cluster::new(), before());
+    cluster.give_history(before);
     for place in 0..3 {
         cluster.run(place).await;
     }
@@ -124,9 +140,9 @@ async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_
     let observer = start(options).await.unwrap();
     assert!(!observer.sync.progress().borrow().is_synced(Height::new(0), 16), "it heard of nobody");
     let mut status = observer.consensus.handle.status();
-    let there = status.wait_for(|status| status.final_height.get() >= BEFORE as u64);
-    tokio::time::timeout(PATIENCE, there).await.unwrap().unwrap();
-    println!("{BEFORE} blocks in {:.2} s over sockets", began.elapsed().as_secs_f64());
+    let there = status.wait_for(|status| status.final_height.get() >= before as u64);
+    tokio::time::timeout(PATIENCE * 20, there).await.unwrap().unwrap();
+    println!("{before} blocks in {:.2} s over sockets", began.elapsed().as_secs_f64());
     assert_eq!(status.borrow().role, Role::Observer);
     let lies = observer.network.handle.peers().iter().filter(|peer| peer.score < 100).count();
     assert!(lies >= 1, "the liar was found out");
@@ -141,6 +157,59 @@ async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_
     let height = observer.view.head().height;
     let synced = progress.wait_for(|progress| progress.is_synced(height, 0));
     tokio::time::timeout(PATIENCE, synced).await.unwrap().unwrap();
+    cluster.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_begins_with_a_snapshot_although_a_peer_gives_wrong_pieces() {
+    let (mut cluster, before) = (Cluster::new(), before());
+    cluster.give_history(before);
+    for place in 0..3 {
+        cluster.run(place).await;
+    }
+    let genesis = cluster.genesis();
+    let third = Home::new(&cluster.homes[3]);
+    let (liar, _lying) = lie(&third, &genesis, cluster.address(0)).await;
+    let mut peers: Vec<String> = (0..3).map(|place| cluster.address(place)).collect();
+    peers.push(format!("{}/p2p/{}", liar.addresses[0], liar.handle.me()));
+    let mut options = cluster.observer(peers);
+    options.config.sync.mode = SyncMode::Snapshot;
+    let began = Instant::now();
+    let observer = start(options).await.unwrap();
+    println!("{before} blocks by snapshot in {:.2} s", began.elapsed().as_secs_f64());
+    assert!(observer.view.head().height.get() >= before as u64);
+    assert!(observer.view.block_at(Height::new(1)).is_err(), "it never had the blocks below");
+
+    cluster.nodes.push(Some(observer));
+    let hashes = cluster.submit_transfers().await;
+    cluster.wait_final(&hashes).await;
+    cluster.wait_equal().await;
+    // And starts again from there, without looking for another snapshot for long.
+    let mut options = cluster.observer_again();
+    options.config.sync.mode = SyncMode::Snapshot;
+    cluster.stop(4).await;
+    cluster.nodes[4] = Some(start(options).await.unwrap());
+    cluster.wait_equal().await;
+    cluster.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_validator_that_is_removed_follows_as_an_observer() {
+    let mut cluster = Cluster::start().await;
+    let governors: Vec<Home> = cluster.homes.iter().map(Home::new).collect();
+    let validator = governors[3].keys().unwrap().validator.public();
+    cluster.decide(&governors[..3], Change::RemoveValidator { validator }).await;
+    cluster.until("it left", |set| set.index_of(&validator).is_none()).await;
+    let removed = cluster.nodes[3].as_ref().unwrap();
+    let mut status = removed.consensus.handle.status();
+    let observes = status.wait_for(|status| status.role == Role::Observer);
+    tokio::time::timeout(PATIENCE, observes).await.unwrap().unwrap();
+    // Also those that its own clients submit.
+    for _ in 0..3 {
+        let hashes = cluster.submit_transfers().await;
+        cluster.wait_final(&hashes).await;
+    }
+    cluster.wait_equal().await;
     cluster.stop_all().await;
 }
 

@@ -1,7 +1,7 @@
 //! Governance in sentences.
 
 use chain::governance::{Change, KeyKind, Parameter};
-use node_api::governance::{Approval, ProposalInfo, ProposalState, WaitsFor};
+use node_api::governance::{ProposalInfo, ProposalState, WaitsFor};
 
 use crate::output::{facts, printable};
 use crate::validators::Validators;
@@ -81,8 +81,8 @@ pub(super) fn proposal(info: &ProposalInfo, validators: &Validators<'_>) -> Stri
         ("change", change(&info.change, validators)),
         ("status", status),
         ("proposed by", format!("{} at height {}", who(info), info.proposed_at)),
-        ("approvals", format!("{} of {}", info.counted, info.quorum)),
-        ("approved by", approvers(&info.approvals)),
+        ("approvals", approvals(info)),
+        ("approved by", approvers(info)),
     ];
     if info.status.is_pending() {
         rows.push(("waits for", waits_for(&info.waits_for)));
@@ -99,15 +99,26 @@ pub(super) fn who(info: &ProposalInfo) -> String {
     info.proposer_name.as_deref().map_or_else(|| info.proposer.to_string(), printable)
 }
 
-fn approvers(approvals: &[Approval]) -> String {
-    let names: Vec<String> = approvals
+/// How many approved, and of how many while that matters.
+pub(super) fn approvals(info: &ProposalInfo) -> String {
+    if info.status.is_pending() {
+        format!("{} of {}", info.counted, info.quorum)
+    } else {
+        info.counted.to_string()
+    }
+}
+
+fn approvers(info: &ProposalInfo) -> String {
+    let left = if info.status.is_pending() { "left: does not count" } else { "left since" };
+    let names: Vec<String> = info
+        .approvals
         .iter()
         .map(|approval| {
             let name = approval.name.as_deref();
             let name = name.map_or_else(|| approval.validator.to_string(), printable);
             match approval.index {
                 Some(_) => name,
-                None => format!("{name} (left: does not count)"),
+                None => format!("{name} ({left})"),
             }
         })
         .collect();

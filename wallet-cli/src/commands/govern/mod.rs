@@ -130,7 +130,7 @@ async fn list(global: &Global, all: bool) -> Outcome<()> {
             vec![
                 info.id.to_string(),
                 describe::state(info.status).to_owned(),
-                format!("{} of {}", info.counted, info.quorum),
+                describe::approvals(info),
                 describe::who(info),
                 if info.status.is_pending() {
                     format!("{} blocks", info.expires_in)
