@@ -164,7 +164,7 @@ pub enum GenesisError {
 
 impl Genesis {
     /// The version of the file format that this program reads and writes.
-    pub const FORMAT_VERSION: u16 = 1;
+    pub const FORMAT_VERSION: u16 = 2;
     /// Largest genesis file, in bytes.
     pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 

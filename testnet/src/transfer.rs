@@ -48,11 +48,11 @@ impl Slot {
     }
 }
 
-/// A transfer without a memo: chain, sender, nonce, expiry, tag, address, amount, length of the
+/// A transfer without a memo: chain, no other account, sender, nonce, expiry, tag, address, amount, length of the
 /// memo, signature.
-const TRANSFER_BYTES: usize = 32 + 32 + 8 + 8 + 4 + 20 + 16 + 8 + 64;
+const TRANSFER_BYTES: usize = 32 + 1 + 32 + 8 + 8 + 4 + 20 + 16 + 8 + 64;
 /// A put of an empty value under an empty key, likewise.
-const PUT_BYTES: usize = 32 + 32 + 8 + 8 + 4 + 8 + 8 + 64;
+const PUT_BYTES: usize = 32 + 1 + 32 + 8 + 8 + 4 + 8 + 8 + 64;
 
 #[cfg(test)]
 mod tests {

@@ -59,7 +59,11 @@ impl FromStr for Checkpoint {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let expected = "HEIGHT:HASH, like 5000:9f86d0…";
         let (height, hash) = text.trim().split_once(':').ok_or(ParseError { expected })?;
-        let height = height.parse().map_err(|_| ParseError { expected })?;
+        let height: u64 = height.parse().map_err(|_| ParseError { expected })?;
+        if height == 0 {
+            let expected = "a height above 0: the genesis file fixes the genesis";
+            return Err(ParseError { expected });
+        }
         Ok(Self { height: Height::new(height), hash: hash.parse()? })
     }
 }

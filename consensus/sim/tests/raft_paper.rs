@@ -228,7 +228,7 @@ fn s3_10_and_4_2_2_a_leader_that_is_removed_hands_over_at_once() {
         .expect("one in three");
     let counts = count(&mut world);
     members(&mut world, 0, 2);
-    run_on(&mut world, MS * 30);
+    run_on(&mut world, MS * 80);
     let now = leader(&world).expect("the next leader needs no election timeout");
     assert_ne!(now, leader_before);
     assert_eq!(status(&world, leader_before).role, Role::Observer);

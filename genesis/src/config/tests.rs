@@ -43,7 +43,10 @@ fn wrong_files_are_refused() {
         ("moniker = \"a\"\n[rpc]\nlisten = \"nowhere\"", "socket address"),
         ("moniker = \"a\"\n[sync]\ncheckpoint = \"12\"", "HEIGHT:HASH"),
         ("moniker = \"a\"\n[sync]\ncheckpoint = \"12:34\"", "32 bytes"),
-        ("moniker = \"a\"\n[sync]\ncheckpoint = \"0:34\"", "genesis"),
+        (
+            "moniker = \"a\"\n[sync]\ncheckpoint = \"0:0000000000000000000000000000000000000000000000000000000000000000\"",
+            "genesis",
+        ),
         ("moniker = \"a\"\n[log]\nformat = \"xml\"", "unknown variant `xml`"),
     ] {
         let error = NodeConfig::from_toml(text).unwrap_err().to_string();

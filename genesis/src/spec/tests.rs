@@ -37,7 +37,7 @@ pub(crate) fn example(validators: u8) -> Genesis {
 fn golden_hash() {
     assert_eq!(
         example(4).hash().to_string(),
-        "51faa3abab3347246df308e18536c4875b65fc172f15a88e30dbf27147dc6627"
+        "9b5cb9c101c640f61886f9a0641a6f85e6bf72579e026c1df4cbf178ca1bd713"
     );
 }
 

@@ -18,7 +18,7 @@ fn the_examples_are_valid() {
 fn every_fault_is_named() {
     type Change = fn(&mut Genesis);
     let table: [(Change, &str); 28] = [
-        (|g| g.format_version = 2, "format_version is 2 but this version reads 1"),
+        (|g| g.format_version = 1, "format_version is 1 but this version reads 2"),
         (|g| g.chain.clear(), "chain: the name \"\" is not"),
         (|g| g.chain = "a b".into(), "chain: the name \"a b\" is not"),
         (|g| g.chain = "x".repeat(65), "is not 1 to 64 letters"),

@@ -192,7 +192,11 @@ fn state_methods() -> Vec<Value> {
              the cursor to go on from",
             &[
                 Param("prefix", Required, reference("Bytes")),
-                Param("from", Optional, json!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+$" })),
+                Param(
+                    "from",
+                    Optional,
+                    json!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+$" }),
+                ),
                 token(),
             ],
         ),

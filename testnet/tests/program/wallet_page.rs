@@ -48,7 +48,7 @@ fn examples() -> Vec<Example> {
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
-    /// `…`: any text.
+    /// `…`, with what is written right before and after it: any text.
     Any,
     /// Blanks, however many: columns are as wide as what stands in them.
     Blank,
@@ -83,7 +83,12 @@ fn tokens(line: &str) -> Vec<Token> {
         });
         rest = after;
     }
-    tokens
+    let is_cut = |place: usize| {
+        let is_text = matches!(tokens[place], Token::Name(_) | Token::Word(_));
+        let around = place.saturating_sub(1)..tokens.len().min(place + 2);
+        is_text && tokens[around].contains(&Token::Any)
+    };
+    (0..tokens.len()).filter(|place| !is_cut(*place)).map(|place| tokens[place].clone()).collect()
 }
 
 /// Words before numbers, and after them, that differ from run to run.
@@ -176,7 +181,8 @@ impl Testnet {
         command
             .args(["--signal=KILL", LIMIT_SECONDS, "sh", "-c"])
             .arg(format!("exec 2>&1; {line}"));
-        command.env_clear().env("HOME", self.dir().join("../.."));
+        let home = self.dir().join("../..").canonicalize().expect("a home");
+        command.env_clear().env("HOME", home);
         command.env("PATH", format!("{programs}:/usr/local/bin:/usr/bin:/bin"));
         command.env("WALLET_PASSWORD", "correct horse battery staple");
         command.current_dir(self.dir()).stdin(Stdio::null());

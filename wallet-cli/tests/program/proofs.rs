@@ -153,7 +153,7 @@ fn every_lie_is_caught() {
         (Lie::Place, &[status, wait], differs),
         (Lie::Validators, &[&["validators"]], differs),
         (Lie::BelowQuorum, &everything, "2 validators signed the certificate where 3 must"),
-        (Lie::OtherChain, &everything[..5], "the proof is of chain"),
+        (Lie::OtherChain, &[balance, get, &["validators"]], "the proof is of chain"),
         (Lie::OtherChain, &[send], "the node is of chain"),
         (Lie::NoProof, &everything, "raft has no certificates"),
         (Lie::Rewritten, &[balance], "canonical"),

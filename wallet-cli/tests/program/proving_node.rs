@@ -404,7 +404,7 @@ impl World {
             }
         };
         let file = Proof { chain_id: self.genesis.hash(), claim, lineage }.to_json();
-        let rewritten = |file: String| file.replace("owns 1000", "owns 9000");
+        let rewritten = |file: String| file.replace("owns ", "owns 9");
         Ok(if self.lie == Lie::Rewritten { rewritten(file) } else { file })
     }
 

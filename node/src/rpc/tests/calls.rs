@@ -306,5 +306,5 @@ async fn the_document_lists_exactly_what_is_served() {
         .filter(|line| !line.is_empty())
         .collect();
     assert_eq!(described, served);
-    assert_eq!(served.len(), 16);
+    assert_eq!(served.len(), 23);
 }
