@@ -25,7 +25,6 @@ pub struct Proof {
 /// A fact about the chain, with what ties it to signatures of validators.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "one at a time, and never in a list")]
 pub enum Claim {
     /// This transaction is final with this receipt.
     Transaction {

@@ -186,6 +186,7 @@ pub struct TxInBlock {
 /// Who sent a transaction, and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "from")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are of accounts")]
 pub enum TxContent {
     /// Signed by an account.
     Account {

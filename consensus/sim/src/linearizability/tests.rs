@@ -180,10 +180,9 @@ fn long_history(random: &mut ChaCha8Rng, count: u64, losses: u32) -> Vec<Call<Ca
         if unknown && matches!(operation, CasAccess::Swapped { .. }) {
             operation = CasAccess::Swapped { expected: before, value };
         }
-        if !unknown || random.random_bool(0.5) {
-            if let Some(after) = CasRegister::apply(&state, &operation) {
-                (before, state) = (state, after);
-            }
+        let happens = !unknown || random.random_bool(0.5);
+        if let Some(after) = CasRegister::apply(&state, &operation).filter(|_| happens) {
+            (before, state) = (state, after);
         }
         let asked = at.saturating_sub(random.random_range(0..80));
         let answered = (!unknown).then(|| at + random.random_range(1..80));
