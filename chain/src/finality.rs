@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
-use crate::block::SignedHeader;
+use crate::block::{Header, SignedHeader};
 use crate::certificate::{Certificate, Finality};
 use crate::codec::Bounded;
 use crate::crypto::Verifier;
@@ -43,13 +43,22 @@ impl FinalityProof {
 
     /// Whether the headers lead from the certified block down to `block`.
     fn links(&self, block: &Digest, chain_id: &Digest) -> bool {
-        let mut expected = self.certificate.ballot.block;
-        for signed in &self.headers {
-            if signed.header.hash(chain_id) != expected {
-                return false;
-            }
-            expected = signed.header.parent;
-        }
-        expected == *block
+        let headers = self.headers.iter().map(|signed| &signed.header);
+        follow(self.certificate.ballot.block, headers, chain_id) == Ok(*block)
     }
+}
+
+/// The block under a path of headers, newest first, that begins with the block `top`; `top` itself
+/// where there are none.
+///
+/// # Errors
+/// The place of the first header that the one before it does not name.
+pub(crate) fn follow<'a>(
+    top: Digest,
+    headers: impl IntoIterator<Item = &'a Header>,
+    chain_id: &Digest,
+) -> Result<Digest, usize> {
+    headers.into_iter().enumerate().try_fold(top, |expected, (index, header)| {
+        if header.hash(chain_id) == expected { Ok(header.parent) } else { Err(index) }
+    })
 }

@@ -2,6 +2,8 @@
 //!
 //! `execute::governance` says what they do.
 
+use std::fmt;
+
 use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +107,16 @@ pub enum KeyKind {
     Consensus,
     Network,
     Governance,
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Consensus => "consensus",
+            Self::Network => "network",
+            Self::Governance => "governance",
+        })
+    }
 }
 
 /// A rule of the chain that governance may change.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use chain::types::{Height, ValidatorIndex, View};
 
-use crate::engine::Time;
+use crate::engine::{Event, Outgoing, Output, Recipients, Time};
 
 /// Most reads that wait at one validator; the oldest give way.
 const MAX_READS: usize = 1024;
@@ -61,7 +61,7 @@ pub(crate) struct Standing {
 
 /// What comes of the reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReadStep {
+enum ReadStep {
     /// Ask every other validator.
     Ask { id: u64 },
     /// Answer another validator.
@@ -101,8 +101,32 @@ impl Reads {
         }
     }
 
+    /// [`advance`](Self::advance), carried out. `question` and `answer` are the engine's messages:
+    /// of a question's id, and of that with the height that answers it.
+    pub(crate) fn carry_on<M, D>(
+        &mut self,
+        (me, quorum): (ValidatorIndex, usize),
+        standing: &Standing,
+        clock: (Time, Duration),
+        question: impl Fn(u64) -> M,
+        answer: impl Fn(u64, Height) -> M,
+        out: &mut Output<M, D>,
+    ) {
+        for step in self.advance(me, quorum, standing, clock) {
+            let (to, message) = match step {
+                ReadStep::Ask { id } => (Recipients::Others, question(id)),
+                ReadStep::Answer { to, id, height } => (Recipients::One(to), answer(id, height)),
+                ReadStep::Ready { id } => {
+                    out.events.push(Event::ReadReady { id, height: standing.root });
+                    continue;
+                }
+            };
+            out.send.push(Outgoing::Ready(to, message));
+        }
+    }
+
     /// After every step: what is to be said now. `me` votes, `quorum` of its set decide.
-    pub(crate) fn advance(
+    fn advance(
         &mut self,
         me: ValidatorIndex,
         quorum: usize,

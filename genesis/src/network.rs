@@ -215,10 +215,7 @@ pub fn add_node(newcomer: Newcomer<'_>, home: &Path) -> Result<(), NetworkError>
     if !files::is_empty_directory(home)? {
         return Err(NetworkError::NotEmpty(home.to_owned()));
     }
-    let mut config = NodeConfig::new(newcomer.name);
-    config.p2p.listen = listen_address(&newcomer.ports);
-    config.p2p.peers = newcomer.peers;
-    config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, newcomer.ports.rpc));
+    let config = local_config(newcomer.name, &newcomer.ports, newcomer.peers);
     keys.write_home(home, &config, &newcomer.genesis.to_json())
 }
 
@@ -329,9 +326,7 @@ fn genesis_of(plan: &Plan, keys: &[NodeKeys], accounts: &[Keypair]) -> Genesis {
 }
 
 fn config_of(plan: &Plan, place: usize, genesis: &Genesis) -> NodeConfig {
-    let mut config = NodeConfig::new(&node_name(place));
-    config.p2p.listen = listen_address(&plan.ports[place]);
-    config.p2p.peers = plan
+    let peers = plan
         .ports
         .iter()
         .zip(&genesis.validators)
@@ -341,7 +336,15 @@ fn config_of(plan: &Plan, place: usize, genesis: &Genesis) -> NodeConfig {
             format!("{}/p2p/{}", listen_address(ports), peer_id(&validator.network_key))
         })
         .collect();
-    config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, plan.ports[place].rpc));
+    local_config(&node_name(place), &plan.ports[place], peers)
+}
+
+/// The settings of a node that listens on the loopback address.
+fn local_config(name: &str, ports: &Ports, peers: Vec<String>) -> NodeConfig {
+    let mut config = NodeConfig::new(name);
+    config.p2p.listen = listen_address(ports);
+    config.p2p.peers = peers;
+    config.rpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.rpc));
     config
 }
 

@@ -1,6 +1,7 @@
 //! Waiting for a network to live.
 
 use std::future::Future;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -12,8 +13,8 @@ use node_api::transaction::TxState;
 use node_api::tx::Wait;
 use node_api::{AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, TxApiClient};
 
-use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
+use crate::cluster::{Cluster, Spec};
 use crate::rpc;
 use crate::transfer::{LIFETIME, Slot};
 
@@ -45,6 +46,18 @@ where
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// A new network in `dir` that makes blocks, and ends with this value.
+///
+/// # Errors
+/// Where it cannot be made, or does not come to life.
+pub async fn fresh(dir: &Path, spec: Spec) -> anyhow::Result<Cluster> {
+    let cluster = Cluster::create(dir, spec)?.attach(true);
+    cluster.start_all()?;
+    all_answer(&cluster).await?;
+    make_block(&cluster, &cluster.node(0)?, START_PATIENCE).await?;
+    Ok(cluster)
 }
 
 /// Where a node stands; `None` while it does not answer.

@@ -12,6 +12,26 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Does something in a directory of its own. Where it fails, or what comes of it is not `good`,
+    /// the directory stays; an error names it as where `what` is.
+    ///
+    /// # Errors
+    /// Those of the work, and where there can be no directory.
+    pub(crate) async fn with<R>(
+        dir: Option<PathBuf>,
+        purpose: &str,
+        what: &str,
+        good: impl Fn(&R) -> bool,
+        work: impl AsyncFnOnce(&Path) -> anyhow::Result<R>,
+    ) -> anyhow::Result<R> {
+        let mut scratch = Self::new(dir, purpose)?;
+        let result = work(scratch.path()).await;
+        if !result.as_ref().is_ok_and(good) {
+            scratch.keep();
+        }
+        result.with_context(|| format!("{what} in {}", scratch.path().display()))
+    }
+
     /// Takes `dir`, which is kept, or a new temporary directory.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::block::Header;
 use crate::certificate::{Certificate, Finality};
 use crate::codec::Bounded;
 use crate::crypto::Verifier;
-use crate::finality::FinalityProof;
+use crate::finality::{FinalityProof, follow};
 use crate::types::{Digest, Epoch};
 use crate::validator::ValidatorSet;
 
@@ -73,14 +73,9 @@ impl FinalityPath {
     }
 
     fn check_links(&self, block: &Digest, chain_id: &Digest) -> Result<(), PathError> {
-        let mut expected = self.certificate.ballot.block;
-        for (index, header) in self.headers.iter().enumerate() {
-            if header.hash(chain_id) != expected {
-                return Err(PathError::BrokenPath { index });
-            }
-            expected = header.parent;
-        }
-        if expected == *block { Ok(()) } else { Err(PathError::OtherBlock) }
+        let bottom = follow(self.certificate.ballot.block, &self.headers, chain_id)
+            .map_err(|index| PathError::BrokenPath { index })?;
+        if bottom == *block { Ok(()) } else { Err(PathError::OtherBlock) }
     }
 
     fn check_certificate(

@@ -93,8 +93,7 @@ fn change(change: &Change) -> String {
         }
         Change::RemoveValidator { validator } => format!("remove the validator {validator}"),
         Change::RotateKey { validator, key, new_key } => {
-            let kind = format!("{key:?}").to_lowercase();
-            format!("replace the {kind} key of the validator {validator} by {new_key}")
+            format!("replace the {key} key of the validator {validator} by {new_key}")
         }
         Change::Jail { validator } => format!("jail the validator {validator}"),
         Change::Pardon { validator } => format!("pardon the validator {validator}"),

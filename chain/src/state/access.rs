@@ -3,6 +3,7 @@
 use crate::access::{AccessMode, Role};
 use crate::crypto::PublicKey;
 use crate::governance::{Change, GovernanceAction, Proposal, ProposalStatus};
+use crate::namespace;
 use crate::state::{Account, Draft, State};
 use crate::transaction::{Body, Payload};
 use crate::types::{Address, Height};
@@ -23,11 +24,7 @@ impl Draft<'_> {
     /// the joiner that an approved proposal waits for.
     pub(crate) fn is_member(&self, account: &Address, body: &Body, height: Height) -> bool {
         self.roles(*account).has(Role::Member)
-            || self
-                .base()
-                .validators()
-                .members()
-                .any(|(_, validator)| validator.governance_key.address() == *account)
+            || namespace::is_validator(self.base().validators(), account)
             || self.awaits(account, body, height)
     }
 

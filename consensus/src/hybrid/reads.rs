@@ -6,8 +6,8 @@ use chain::types::{Height, ValidatorIndex};
 
 use super::message::Message;
 use super::{Hybrid, Out};
-use crate::engine::{Event, Outgoing, Recipients, Time};
-use crate::reads::{ReadStep, Standing};
+use crate::engine::Time;
+use crate::reads::Standing;
 
 impl Hybrid {
     /// Q2: another validator's clients ask.
@@ -25,19 +25,14 @@ impl Hybrid {
         };
         let (epoch, standing) = (self.epoch(), self.standing());
         let clock = (self.now, self.config.heartbeat * 2);
-        for step in self.reads.advance(me, self.quorums.quorum, &standing, clock) {
-            let (to, message) = match step {
-                ReadStep::Ask { id } => (Recipients::Others, Message::Read { epoch, id }),
-                ReadStep::Answer { to, id, height } => {
-                    (Recipients::One(to), Message::ReadAt { epoch, id, height })
-                }
-                ReadStep::Ready { id } => {
-                    out.events.push(Event::ReadReady { id, height: standing.root });
-                    continue;
-                }
-            };
-            out.send.push(Outgoing::Ready(to, message));
-        }
+        self.reads.carry_on(
+            (me, self.quorums.quorum),
+            &standing,
+            clock,
+            |id| Message::Read { epoch, id },
+            |id, height| Message::ReadAt { epoch, id, height },
+            out,
+        );
     }
 
     /// Once a view started, votes of earlier ones are of no concern: what they made final is at or

@@ -7,8 +7,8 @@ use chain::types::{Height, ValidatorIndex};
 use super::message::Message;
 use super::rules::Rules;
 use super::{Out, Pbft};
-use crate::engine::{Event, Outgoing, Recipients, Time};
-use crate::reads::{ReadStep, Standing};
+use crate::engine::Time;
+use crate::reads::Standing;
 
 impl<R: Rules> Pbft<R> {
     /// Q2: another replica's clients ask.
@@ -26,19 +26,14 @@ impl<R: Rules> Pbft<R> {
         };
         let (epoch, standing) = (self.epoch(), self.standing());
         let clock = (self.now, self.config.heartbeat * 2);
-        for step in self.reads.advance(me, self.quorums.quorum, &standing, clock) {
-            let (to, message) = match step {
-                ReadStep::Ask { id } => (Recipients::Others, Message::Read { epoch, id }),
-                ReadStep::Answer { to, id, height } => {
-                    (Recipients::One(to), Message::ReadAt { epoch, id, height })
-                }
-                ReadStep::Ready { id } => {
-                    out.events.push(Event::ReadReady { id, height: standing.root });
-                    continue;
-                }
-            };
-            out.send.push(Outgoing::Ready(to, message));
-        }
+        self.reads.carry_on(
+            (me, self.quorums.quorum),
+            &standing,
+            clock,
+            |id| Message::Read { epoch, id },
+            |id, height| Message::ReadAt { epoch, id, height },
+            out,
+        );
     }
 
     /// Who commits to a block has it prepared. Once a view started, what was prepared in earlier

@@ -4,7 +4,7 @@
 mod plan;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -46,25 +46,23 @@ pub struct Options {
 /// # Errors
 /// Where the network cannot be started, dies, or refuses a change for good.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    let mut scratch = Scratch::new(options.dir.clone(), "churn")?;
-    let logs = scratch.path().to_owned();
-    let result = churn(&options, &scratch, &mut tell).await;
-    if !result.as_ref().is_ok_and(|report| report.ok) {
-        scratch.keep();
-    }
-    result.with_context(|| format!("the logs are in {}", logs.display()))
+    Scratch::with(
+        options.dir.clone(),
+        "churn",
+        "the logs are",
+        |report: &Report| report.ok,
+        async |dir| churn(&options, dir, &mut tell).await,
+    )
+    .await
 }
 
 async fn churn(
     options: &Options,
-    scratch: &Scratch,
+    dir: &Path,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = Cluster::create(scratch.path(), spec)?.attach(true);
-    cluster.start_all()?;
-    live::all_answer(&cluster).await?;
-    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+    let cluster = live::fresh(dir, spec).await?;
 
     let load = Background::start(&cluster, TPS, SENDERS).await?;
     let mut records = Vec::new();

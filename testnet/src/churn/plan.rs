@@ -7,8 +7,6 @@ use chain::governance::KeyKind;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::membership;
-
 /// A kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -38,7 +36,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Join => f.write_str("join"),
             Self::Leave => f.write_str("leave"),
-            Self::Rotate(kind) => write!(f, "rotate {}", membership::key_name(*kind)),
+            Self::Rotate(kind) => write!(f, "rotate {kind}"),
             Self::Jail => f.write_str("jail"),
             Self::Pardon => f.write_str("pardon"),
         }

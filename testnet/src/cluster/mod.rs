@@ -21,6 +21,7 @@ use genesis::peer_id::peer_id;
 use genesis::spec::{ConsensusParameters, Limits};
 use genesis::{Genesis, keyfile};
 use nix::sys::signal::Signal;
+use node::home::Home;
 
 use manifest::{Manifest, NodeEntry};
 use process::{Launch, ProcessId, Started};
@@ -227,7 +228,7 @@ impl Cluster {
     /// # Errors
     /// Where its file is missing or damaged.
     pub fn key(&self, node: &NodeEntry, kind: KeyKind) -> anyhow::Result<Keypair> {
-        Ok(keyfile::read(&self.home(node).join("keys").join(key_file(kind)))?)
+        Ok(keyfile::read(&Home::new(self.home(node)).key_path(kind))?)
     }
 
     /// Makes the key that is to follow the present one. The node takes it up once the chain names it.
@@ -235,7 +236,7 @@ impl Cluster {
     /// # Errors
     /// Where the file cannot be written.
     pub fn stage_key(&self, node: &NodeEntry, kind: KeyKind) -> anyhow::Result<PublicKey> {
-        let path = self.home(node).join("keys").join(format!("next-{}", key_file(kind)));
+        let path = Home::new(self.home(node)).next_key_path(kind);
         // One that was refused waits for another try.
         if !path.exists() {
             keyfile::write(&path, &keyfile::generate()?)?;
@@ -348,14 +349,6 @@ impl Cluster {
         let mut manifest = self.manifest()?;
         change(&mut manifest);
         manifest.save(&self.dir)
-    }
-}
-
-const fn key_file(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Consensus => "validator.json",
-        KeyKind::Network => "network.json",
-        KeyKind::Governance => "governance.json",
     }
 }
 

@@ -91,13 +91,14 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    let mut scratch = Scratch::new(options.dir.clone(), "linearize")?;
-    let files = scratch.path().to_owned();
-    let result = all(&options, &files, &mut tell).await;
-    if !result.as_ref().is_ok_and(|report| report.ok) {
-        scratch.keep();
-    }
-    result.with_context(|| format!("histories and logs are in {}", files.display()))
+    Scratch::with(
+        options.dir.clone(),
+        "linearize",
+        "histories and logs are",
+        |report: &Report| report.ok,
+        async |dir| all(&options, dir, &mut tell).await,
+    )
+    .await
 }
 
 async fn all(
@@ -107,10 +108,7 @@ async fn all(
 ) -> anyhow::Result<Report> {
     let started = Instant::now();
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: ACCOUNTS };
-    let cluster = Cluster::create(dir, spec)?.attach(true);
-    cluster.start_all()?;
-    live::all_answer(&cluster).await?;
-    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+    let cluster = live::fresh(dir, spec).await?;
 
     let mut report = Report {
         engine: options.engine.to_string(),

@@ -21,7 +21,7 @@ pub async fn rotate(
     let validator = consensus_key(cluster, &node)?;
     let mut progress = Progress::new(tell);
     let new_key = cluster.stage_key(&node, kind)?;
-    progress.done("made", &format!("new {} key {new_key}", key_name(kind)));
+    progress.done("made", &format!("new {kind} key {new_key}"));
     let change = Change::RotateKey { validator, key: kind, new_key };
     govern::pass(cluster, &change, &mut *progress.tell).await?;
     progress.done("approved", "by a quorum");
@@ -44,13 +44,4 @@ pub async fn rotate(
     .await?;
     progress.done("used", &format!("epoch {}", status.epoch));
     Ok(progress.finish(id, &status))
-}
-
-/// What people call a kind of key.
-pub const fn key_name(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Consensus => "consensus",
-        KeyKind::Network => "network",
-        KeyKind::Governance => "governance",
-    }
 }

@@ -20,7 +20,7 @@ use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::live::{self, until};
 pub use join::join;
-pub use keys::{key_name, rotate};
+pub use keys::rotate;
 pub use leave::leave;
 
 /// How long each step of a change may take.

@@ -3,7 +3,7 @@
 
 mod plan;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -70,25 +70,23 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    let mut scratch = Scratch::new(options.dir.clone(), "soak")?;
-    let logs = scratch.path().to_owned();
-    let result = soak(&options, &scratch, &mut tell).await;
-    if !result.as_ref().is_ok_and(|report| report.ok) {
-        scratch.keep();
-    }
-    result.with_context(|| format!("the logs are in {}", logs.display()))
+    Scratch::with(
+        options.dir.clone(),
+        "soak",
+        "the logs are",
+        |report: &Report| report.ok,
+        async |dir| soak(&options, dir, &mut tell).await,
+    )
+    .await
 }
 
 async fn soak(
     options: &Options,
-    scratch: &Scratch,
+    dir: &Path,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = Cluster::create(scratch.path(), spec)?.attach(true);
-    cluster.start_all()?;
-    live::all_answer(&cluster).await?;
-    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+    let cluster = live::fresh(dir, spec).await?;
 
     let load = Background::start(&cluster, TPS, SENDERS).await?;
     let mut recoveries = Recoveries::default();

@@ -118,19 +118,25 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
     (network, lying)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_transactions() {
-    let (mut cluster, before) = (Cluster::new(), before());
-    cluster.give_history(before);
+/// Three validators with so many blocks, and one that lies in the place of the fourth; where an
+/// observer finds them.
+async fn among_liars(blocks: usize) -> (Cluster, Vec<String>, (Network<Message>, JoinSet<()>)) {
+    let mut cluster = Cluster::new();
+    cluster.give_history(blocks);
     for place in 0..3 {
         cluster.run(place).await;
     }
-    let genesis = cluster.genesis();
     let third = Home::new(&cluster.homes[3]);
-    let (liar, _lying) = lie(&third, &genesis, cluster.address(0)).await;
+    let (liar, lying) = lie(&third, &cluster.genesis(), cluster.address(0)).await;
     let mut peers: Vec<String> = (0..3).map(|place| cluster.address(place)).collect();
     peers.push(format!("{}/p2p/{}", liar.addresses[0], liar.handle.me()));
+    (cluster, peers, (liar, lying))
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_transactions() {
+    let before = before();
+    let (mut cluster, peers, _liar) = among_liars(before).await;
     let mut options = cluster.observer(peers);
     // A block that it must pass through, from somebody it trusts.
     let checkpoint = cluster.nodes[0].as_ref().unwrap().view.block_at(Height::new(500)).unwrap();
@@ -162,16 +168,8 @@ async fn an_observer_catches_up_with_a_liar_among_its_peers_follows_and_spreads_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_observer_begins_with_a_snapshot_although_a_peer_gives_wrong_pieces() {
-    let (mut cluster, before) = (Cluster::new(), before());
-    cluster.give_history(before);
-    for place in 0..3 {
-        cluster.run(place).await;
-    }
-    let genesis = cluster.genesis();
-    let third = Home::new(&cluster.homes[3]);
-    let (liar, _lying) = lie(&third, &genesis, cluster.address(0)).await;
-    let mut peers: Vec<String> = (0..3).map(|place| cluster.address(place)).collect();
-    peers.push(format!("{}/p2p/{}", liar.addresses[0], liar.handle.me()));
+    let before = before();
+    let (mut cluster, peers, _liar) = among_liars(before).await;
     let mut options = cluster.observer(peers);
     options.config.sync.mode = SyncMode::Snapshot;
     let began = Instant::now();

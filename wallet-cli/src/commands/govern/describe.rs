@@ -1,6 +1,6 @@
 //! Governance in sentences.
 
-use chain::governance::{Change, KeyKind, Parameter};
+use chain::governance::{Change, Parameter};
 use node_api::governance::{ProposalInfo, ProposalState, WaitsFor};
 
 use crate::output::{facts, printable};
@@ -15,12 +15,7 @@ pub(super) fn change(change: &Change, validators: &Validators<'_>) -> String {
         }
         Change::RemoveValidator { validator } => format!("remove {}", title(validator)),
         Change::RotateKey { validator, key, new_key } => {
-            let kind = match key {
-                KeyKind::Consensus => "consensus",
-                KeyKind::Network => "network",
-                KeyKind::Governance => "governance",
-            };
-            format!("replace the {kind} key of {} with {new_key}", title(validator))
+            format!("replace the {key} key of {} with {new_key}", title(validator))
         }
         Change::Jail { validator } => format!("jail {}", title(validator)),
         Change::Pardon { validator } => format!("pardon {}", title(validator)),
