@@ -291,6 +291,12 @@ pub(super) fn parse_address(text: &str) -> Result<Multiaddr, NodeError> {
         .map_err(|error| NodeError::Address { what: text.to_owned(), error: format!("{error}") })
 }
 
+/// # Errors
+/// [`NodeError::Address`].
+pub(super) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, NodeError> {
+    texts.iter().map(|text| parse_address(text)).collect()
+}
+
 async fn start_network<M: EngineMessage>(
     config: &NodeConfig,
     chain_id: Digest,
@@ -304,7 +310,8 @@ async fn start_network<M: EngineMessage>(
         chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
         listen: parse_address(&config.p2p.listen)?,
-        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
+        peers: parse_addresses(&config.p2p.peers)?,
+        announce: parse_addresses(&config.p2p.announce)?,
         validators: validators.clone(),
         fault_model,
         verifier,

@@ -90,6 +90,7 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
         key: keys.network,
         listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
         peers: vec![honest.clone()],
+        announce: Vec::new(),
         validators: state.state.validators().clone(),
         fault_model: FaultModel::Byzantine,
         verifier: Arc::new(Ed25519),
