@@ -134,7 +134,8 @@ impl Cluster {
         self.nonces[account as usize] += 1;
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
-        let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
+        let height = self.running().map(|node| node.view.head().height.get()).max().unwrap();
+        let (chain_id, expiry) = (self.chain_id, Height::new(height + 1_000));
         Payload { chain_id, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
