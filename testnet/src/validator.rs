@@ -1,7 +1,6 @@
 //! A validator's process: the node library with a fault layer around its outbox.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use consensus::message::EngineMessage;
@@ -11,8 +10,8 @@ use node::home::Home;
 use node::logging;
 use tokio::sync::oneshot;
 
+use crate::byzantine::FaultLayer;
 use crate::byzantine::control::{self, Control};
-use crate::byzantine::{FaultLayer, Identity};
 use crate::signals;
 
 /// Runs until a signal comes; with `lifeline` also until stdin is closed.
@@ -44,12 +43,8 @@ impl OutboxLayer for Faulty {
         inner: MessageOutbox<M>,
         context: LayerContext,
     ) -> MessageOutbox<M> {
-        // An observer says nothing that could be twisted.
         let LayerContext { chain_id, key, validators, .. } = context;
-        let Some(identity) = Identity::new(chain_id, Arc::new(key), &validators) else {
-            return inner;
-        };
-        let layer = FaultLayer::new(inner, identity, self.0)
+        let layer = FaultLayer::new(inner, chain_id, key, &validators, self.0)
             .expect("a process that starts can start one more thread");
         Box::new(layer)
     }

@@ -7,6 +7,7 @@ use chain::certificate::{Certificate, Signatures, VoteKind};
 use chain::crypto::Signature;
 use chain::evidence::Evidence;
 use chain::types::{Epoch, Height, View};
+use chain::validator::Validator;
 use consensus::driver::Outbox;
 use consensus::hybrid::{Append, Message, Votes};
 use consensus::tree::BlockRef;
@@ -25,14 +26,26 @@ impl Outbox<Message> for Recorder {
     }
 }
 
+const CHAIN: Digest = Digest([9; 32]);
+
+fn key(place: u8) -> Keypair {
+    Keypair::from_seed(&[place + 1; 32])
+}
+
+fn validators() -> ValidatorSet {
+    let validator = |place| Validator {
+        consensus_key: key(place).public(),
+        network_key: key(place).public(),
+        governance_key: key(place).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    };
+    ValidatorSet::new(Epoch::new(0), View::new(0), 1, (0..4).map(validator))
+}
+
 fn identity() -> Identity {
-    Identity {
-        me: ValidatorIndex::new(0),
-        others: (1..4).map(ValidatorIndex::new).collect(),
-        quorum: 3,
-        chain_id: Digest([9; 32]),
-        key: Arc::new(Keypair::from_seed(&[1; 32])),
-    }
+    Identity::new(CHAIN, Arc::new(key(0)), &validators()).expect("a validator")
 }
 
 fn block(height: u64) -> SealedBlock {
@@ -88,9 +101,13 @@ fn certificate(block: &SealedBlock) -> Certificate {
 fn run(behaviour: Behaviour, messages: &[(Recipients, Message)]) -> (Sent<Message>, u64) {
     let recorder = Recorder::default();
     let control = Control::default();
+    let inner = Box::new(recorder.clone());
+    // It joins after it started.
+    let before = ValidatorSet::new(Epoch::new(0), View::new(0), 0, []);
     let mut layer =
-        FaultLayer::new(Box::new(recorder.clone()), identity(), control.clone()).expect("a thread");
+        FaultLayer::new(inner, CHAIN, key(0), &before, control.clone()).expect("a thread");
     control.handle(Request::Behave { behaviour });
+    layer.seat(&[validators()]);
     for (to, message) in messages {
         layer.send(*to, message);
     }
