@@ -23,7 +23,7 @@ use genesis::Genesis;
 use genesis::config::NodeConfig;
 use tokio_util::sync::CancellationToken;
 
-pub use layer::{LayerContext, MessageOutbox, OutboxLayer, Untouched};
+pub use layer::{Chooser, EngineLayer, LayerContext, MessageOutbox, Untouched};
 pub(crate) use node::Ended;
 pub use node::Node;
 
@@ -46,7 +46,7 @@ pub struct Options<L = Untouched> {
     pub home: Home,
     pub config: NodeConfig,
     /// Put around what leaves the consensus thread.
-    pub outbox_layer: L,
+    pub layer: L,
 }
 
 impl<L> std::fmt::Debug for Options<L> {
@@ -104,7 +104,7 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// [`NodeError`] with what to do about it.
-pub async fn run<L: OutboxLayer + 'static>(
+pub async fn run<L: EngineLayer + 'static>(
     options: Options<L>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), NodeError> {
@@ -121,7 +121,7 @@ struct Running<L, S> {
 
 impl<L, S> Visitor for Running<L, S>
 where
-    L: OutboxLayer + 'static,
+    L: EngineLayer + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
     type Output = Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send>>;
@@ -131,7 +131,7 @@ where
     }
 }
 
-async fn run_engine<E: Engine, L: OutboxLayer>(
+async fn run_engine<E: Engine, L: EngineLayer>(
     options: Options<L>,
     genesis: Genesis,
     shutdown: impl Future<Output = ()> + Send,
@@ -171,7 +171,7 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
 }
 
 /// Starts a node; `None` where it was shut down meanwhile.
-async fn start_until<E: Engine, L: OutboxLayer>(
+async fn start_until<E: Engine, L: EngineLayer>(
     options: Options<L>,
     genesis: Genesis,
     shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,

@@ -115,13 +115,16 @@ the partition; validators that are not named form a group of their own.")]
     /// Make a validator Byzantine while it runs
     #[command(after_help = "\
 Behaviours:
-  equivocate     as leader: propose two blocks at one height, one to some, one to the rest
-  withhold       as leader: keep the certificates of its blocks to itself, where there are any
-  silent         send nothing
-  delay          send everything half a second late
-  invalid-block  as leader: propose blocks with a false state root
-  double-vote    vote for two blocks at one height
-  off            be correct again
+  equivocate         as leader: propose two blocks at one height, one to some, one to the rest
+  withhold           as leader: keep the certificates of its blocks to itself, where there are any
+  silent             send nothing
+  delay              send everything half a second late
+  invalid-block      as leader: propose blocks with a false state root
+  double-vote        vote for two blocks at one height
+  lying-view-change  deny in a view change what it voted for
+  censor             as leader: leave the transactions of one account out of its blocks
+  flood              send everything many times over, with junk between
+  off                be correct again
 
 Engines that tolerate crashes alone promise nothing against a liar: there it may undo final blocks.
 

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::{self, ChainAccess};
 use super::begin;
 use super::gossip;
-use super::layer::{LayerContext, OutboxLayer};
+use super::layer::{EngineLayer, LayerContext};
 use super::observer::ChainObserver;
 use super::{NodeError, Options};
 use crate::admin::{AdminListener, AdminSocket};
@@ -74,13 +74,13 @@ impl<E: Engine> Node<E> {
     ///
     /// # Panics
     /// Where the genesis names another engine.
-    pub async fn start<L: OutboxLayer>(
+    pub async fn start<L: EngineLayer>(
         options: Options<L>,
         genesis: Genesis,
         stop: CancellationToken,
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
-        let Options { home, config, outbox_layer } = options;
+        let Options { home, config, layer } = options;
         let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
@@ -120,14 +120,15 @@ impl<E: Engine> Node<E> {
         let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
-        let outbox =
-            outbox_layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
+        let chooser = layer.chooser();
+        let outbox = layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
         let application = NodeApplication::new(
             ledger,
             store.clone(),
             pool.clone(),
             view.clone(),
             upkeep.handle.clone(),
+            chooser,
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {

@@ -15,7 +15,9 @@ use super::control::{Behaviour, Control};
 use super::delayed::DelayQueue;
 use super::double_vote::DoubleVote;
 use super::equivocate::Equivocate;
+use super::flood::Flood;
 use super::invalid_block::InvalidBlock;
+use super::lying_view_change::LyingViewChange;
 use super::withhold::Withhold;
 use super::{Identity, Misbehaviour, Silent};
 
@@ -75,12 +77,15 @@ impl<M: EngineMessage> FaultLayer<M> {
 
 fn start<M: EngineMessage>(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour<M>>> {
     match behaviour {
-        Behaviour::Off | Behaviour::Delay => None,
+        // A censor tells the truth about the blocks it makes.
+        Behaviour::Off | Behaviour::Delay | Behaviour::Censor => None,
         Behaviour::Equivocate => Some(Box::<Equivocate>::default()),
         Behaviour::Withhold => Some(Box::new(Withhold)),
         Behaviour::Silent => Some(Box::new(Silent)),
         Behaviour::InvalidBlock => Some(Box::new(InvalidBlock)),
         Behaviour::DoubleVote => Some(Box::new(DoubleVote)),
+        Behaviour::LyingViewChange => Some(Box::new(LyingViewChange)),
+        Behaviour::Flood => Some(Box::new(Flood)),
     }
 }
 

@@ -71,7 +71,7 @@ impl Cluster {
         config.p2p.listen = "/ip4/127.0.0.1/tcp/0".into();
         config.p2p.peers = peers;
         config.rpc.listen = "127.0.0.1:0".parse().unwrap();
-        Options { home, config, outbox_layer: Untouched }
+        Options { home, config, layer: Untouched }
     }
 
     fn genesis(&self) -> Genesis {

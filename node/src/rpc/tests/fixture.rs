@@ -144,6 +144,7 @@ impl Fixture {
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
+            Box::new(|_| true),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
