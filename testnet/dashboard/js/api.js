@@ -50,7 +50,14 @@ export async function verify(file) {
   return json(answer);
 }
 
-export const labOptions = async () => json(await fetch("/api/lab/options"));
+let known = null;
+
+/** What runs there are; asked for once. */
+export function labOptions() {
+  known ??= fetch("/api/lab/options").then(json);
+  known.catch(() => (known = null));
+  return known;
+}
 
 /** Runs the simulator; every line of its answer, as it comes. */
 export async function* labRun(request, signal) {

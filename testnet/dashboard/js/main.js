@@ -68,6 +68,10 @@ function corner() {
 const chosen = localStorage.getItem("theme");
 if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 document.getElementById("theme").addEventListener("click", theme);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", route);
 addEventListener("pagehide", () => live.close());
 setInterval(corner, 500);

@@ -201,8 +201,10 @@ const ON = {
   status(state, event) {
     const it = node(state, event.node);
     if (!it) return;
-    const { alive, paused, role, mode, view, leader, policy, group } = event;
-    Object.assign(it, { alive, paused, role, mode, view, leader, policy, group });
+    const { alive, paused, role, mode, policy } = event;
+    Object.assign(it, { alive, paused, role, mode, policy });
+    it.view = event.view ?? it.view;
+    it.leader = event.leader ?? it.leader;
     Object.assign(it, { byzantine: event.byzantine ?? null, delay: event.delay_ms ?? 0 });
     it.seat = event.validator ?? event.seat ?? it.seat;
     it.ordered = event.height_ordered ?? it.ordered;
@@ -249,7 +251,7 @@ function point(state, at, values) {
 
 /** The network's mode and sentence are those of its most advanced node. */
 function agree(state) {
-  const alive = state.nodes.filter((node) => node.alive && node.mode !== undefined);
+  const alive = state.nodes.filter((node) => node.alive && node.policy);
   const best = alive.sort((a, b) => b.final - a.final)[0];
   if (!best) return;
   state.mode = best.mode;

@@ -9,8 +9,7 @@ export function orderButton({ title, order, orders, tone, name }) {
   const command = h("code", {});
   const button = h("button", { type: "button", class: "order", "data-tone": tone, "data-order": name }, label, command);
   button.addEventListener("click", () => {
-    const now = order();
-    for (const one of [now].flat()) if (one) orders.give(one);
+    orders.give(...[order()].flat().filter(Boolean));
   });
   return {
     host: button,

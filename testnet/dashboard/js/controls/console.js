@@ -11,9 +11,9 @@ export function commandLog() {
     host: h("section", { class: "panel" }, h("h2", {}, "Commands"), rows),
     /** One line per command: it first waits, then has an answer. */
     said(line) {
-      const open = lines.findLast((one) => one.waiting);
-      if (open && !line.waiting) Object.assign(open, { waiting: false, ...line });
-      else lines.push({ ...line });
+      const open = lines.find(({ id }) => id === line.id);
+      if (open) Object.assign(open, line);
+      else if (line.waiting) lines.push({ ...line });
       lines.splice(0, lines.length - MOST);
       keep(rows, lines.toReversed(), () => h("li", {}, h("code", {}), h("span", {})), (row, { command, waiting, ok, output }) => {
         mark(row, "data-state", waiting ? "waiting" : ok ? "ok" : "refused");

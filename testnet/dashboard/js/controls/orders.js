@@ -23,30 +23,32 @@ const COMMANDS = {
 /** The command that does what an order does. */
 export const commandOf = (order) => COMMANDS[order.do](order);
 
-/** Gives orders one after the other and tells `said` what came of each. */
+/** Gives orders and tells `said` twice of each: that it is under way, and what came of it. */
 export class Orders {
   constructor(said) {
     this.said = said;
-    this.last = Promise.resolve();
-    this.waiting = 0;
+    this.given = 0;
   }
 
-  give(order) {
-    this.waiting += 1;
-    this.last = this.last.then(() => this.carry(order)).finally(() => (this.waiting -= 1));
-    return this.last;
+  /** Several orders follow each other; a refused one ends them. */
+  async give(...orders) {
+    for (const order of orders) {
+      const { ok } = await this.carry(order);
+      if (!ok) return;
+    }
   }
 
   async carry(order) {
     const command = commandOf(order);
-    this.said({ command, waiting: true });
+    const id = (this.given += 1);
+    this.said({ id, command, waiting: true });
     try {
-      const answer = await api.control(order);
-      this.said({ command: answer.command ?? command, ok: answer.ok, output: answer.output });
-      return answer;
+      const { ok, command: real, output } = await api.control(order);
+      this.said({ id, command: real ?? command, waiting: false, ok, output });
+      return { ok };
     } catch (error) {
-      this.said({ command, ok: false, output: error.message });
-      return { ok: false, output: error.message };
+      this.said({ id, command, waiting: false, ok: false, output: error.message });
+      return { ok: false };
     }
   }
 }

@@ -56,7 +56,7 @@ function draw(element, block) {
   say(view, String(block.view ?? ""));
   say(from, String(block.proposer ?? ""));
   say(count, String(block.transactions ?? 0));
-  say(signed, block.signers ? `${block.signers.join(", ")} (${block.certificate ?? "final"})` : block.status);
+  say(signed, block.signers?.length ? `${block.signers.join(", ")} (${block.certificate ?? "final"})` : block.status);
 }
 
 function validatorList(app) {

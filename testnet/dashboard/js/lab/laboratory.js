@@ -37,8 +37,10 @@ export class Laboratory extends EventTarget {
     this.running = abort;
     this.changed();
     try {
+      const { scenarios } = await api.labOptions();
+      const lies = scenarios.find(({ name }) => name === request.scenario)?.lies ?? [];
       const { events, summary } = await read(request, abort.signal);
-      const track = new Track(request, events, summary);
+      const track = new Track(request, events, summary, [...lies, ...(request.byzantine ?? [])]);
       this.put(track, bench);
       return track;
     } finally {

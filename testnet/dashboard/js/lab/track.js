@@ -12,10 +12,11 @@ const MOST_FLYING = 220;
 const MARKED = new Set(["crash", "fault", "heal", "mode", "violation", "epoch"]);
 
 export class Track {
-  /** A run from its request, its events in order, and the summary that came last. */
-  constructor(request, events, summary) {
+  /** A run from its request, its events in order, the summary that came last, and who lies in it. */
+  constructor(request, events, summary, lies = []) {
     this.request = request;
     this.summary = summary;
+    this.lies = lies;
     this.raw = events;
     this.events = arrange(events);
     this.sends = this.events.filter((event) => event.kind === "send");
@@ -30,7 +31,7 @@ export class Track {
     const { engine, validators } = this.request;
     const nodes = Array.from({ length: validators }, (_, id) => ({ id }));
     this.state = newState({ engine, nodes });
-    for (const lie of this.request.lies ?? []) if (this.state.nodes[lie.node]) this.state.nodes[lie.node].byzantine = lie.does;
+    for (const { node, does } of this.lies) if (this.state.nodes[node]) this.state.nodes[node].byzantine = does;
     this.next = 0;
     this.at = 0;
     this.copies = [{ next: 0, state: structuredClone(this.state) }];

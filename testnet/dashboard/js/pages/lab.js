@@ -82,13 +82,20 @@ function setupForm(app, lab) {
   const seed = h("input", { name: "seed", type: "number", min: 0, value: 7 });
   const policy = h("select", { name: "policy" });
   const beside = h("select", { name: "beside" });
+  const liar = h("select", { name: "liar" });
+  const lie = h("select", { name: "lie" });
   const about = h("p", { class: "hint about" });
   const run = h("button", { type: "submit", class: "primary" }, "Run");
   const policyField = field("policy", policy);
   const host = h("form", { class: "setup card" }, field("engine", engine), field("nodes", validators), field("scenario", scenario),
-    field("seed", seed), policyField, field("beside it", beside), run, about);
+    field("seed", seed), field("liar", liar), field("does", lie), policyField, field("beside it", beside), run, about);
   let known = null;
 
+  const liars = () => {
+    const ids = Array.from({ length: Number(validators.value) || 0 }, (_, id) => ({ name: String(id), title: `node ${id}` }));
+    options(liar, [{ name: "", title: "nobody" }, ...ids.slice(0, 32)], liar.value);
+    lie.disabled = liar.value === "";
+  };
   const tell = () => say(about, known?.scenarios.find(({ name }) => name === scenario.value)?.about ?? "");
   const show = (request, second) => {
     engine.value = request.engine;
@@ -97,6 +104,10 @@ function setupForm(app, lab) {
     seed.value = request.seed;
     if (request.policy) policy.value = request.policy;
     beside.value = second ?? "";
+    const [first] = request.byzantine ?? [];
+    liars();
+    liar.value = first ? String(first.node) : "";
+    if (first) lie.value = first.does;
     tell();
   };
   const ready = api.labOptions().then((answer) => {
@@ -106,7 +117,9 @@ function setupForm(app, lab) {
     options(policy, [{ name: "", title: "as written" }, ...(known.policies ?? [])], "");
     policyField.hidden = !known.policies?.length;
     options(beside, [{ name: "", title: "nothing" }, ...known.engines], "");
+    options(lie, known.behaviours.map(({ name }) => ({ name, title: name.replaceAll("_", " ") })), "equivocate");
     validators.max = known.max_validators ?? 32;
+    liars();
     tell();
   }, (error) => app.announce(`The laboratory does not answer: ${error.message}`));
 
@@ -117,6 +130,7 @@ function setupForm(app, lab) {
     scenario: scenario.value,
     faults: [],
     ...(policy.value && { policy: policy.value }),
+    ...(liar.value && { byzantine: [{ node: Number(liar.value), does: lie.value }] }),
   });
   async function make({ request, at = 0, beside: second }) {
     show(request, second);
@@ -133,6 +147,8 @@ function setupForm(app, lab) {
     }
   }
   scenario.addEventListener("change", tell);
+  validators.addEventListener("change", liars);
+  liar.addEventListener("change", () => (lie.disabled = liar.value === ""));
   host.addEventListener("submit", (event) => {
     event.preventDefault();
     make({ request: asked(), beside: beside.value });

@@ -31,12 +31,12 @@ export class Live {
     this.about = answer;
     const state = newState({ engine: answer.engine, nodes: answer.nodes.map(known), live: true });
     state.now = Date.now();
-    for (const node of answer.nodes) {
-      const { log, alive } = node;
-      if (alive !== undefined) apply(state, { ...node, log, kind: "status", node: node.id });
-    }
-    for (const block of answer.blocks ?? []) apply(state, { ...block, kind: "block" });
+    // What happened first, then how it is now.
     for (const event of answer.events ?? []) apply(state, event);
+    for (const block of answer.blocks ?? []) apply(state, { ...block, kind: "block" });
+    for (const node of answer.nodes) {
+      if (node.alive !== undefined) apply(state, { ...node, kind: "status", node: node.id });
+    }
     state.partition = answer.partition ?? null;
     if (answer.load) state.load = answer.load;
     state.points = this.state.points;

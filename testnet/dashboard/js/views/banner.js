@@ -8,7 +8,7 @@ export function banner() {
   const badge = h("strong", { class: "mode" });
   const sentence = h("p", {});
   const health = h("p", { class: "health" });
-  const host = h("section", { class: "banner", "aria-label": "mode" }, badge, sentence, health);
+  const host = h("section", { class: "banner", "aria-label": "mode", "aria-live": "polite" }, badge, sentence, health);
   return {
     host,
     update(state) {

@@ -30,11 +30,12 @@ function card(on) {
 /** How a block stands at each validator: `signed`, `final`, `ordered`, `proposed` or `none`. */
 function marksOf(block, state) {
   const ids = state.nodes.map((node) => node.id);
-  if (block.signers) {
+  if (block.signers?.length) {
     const signed = new Set(block.signers.map((seat) => inSeat(state, seat)));
     return ids.map((id) => (signed.has(id) ? "signed" : "none"));
   }
-  return ids.map((id) => block.reached[id] ?? "none");
+  const told = ({ final, ordered }) => (final >= block.height ? "final" : ordered >= block.height ? "ordered" : "none");
+  return ids.map((id) => block.reached[id] ?? (state.live ? told(state.nodes[id]) : "none"));
 }
 
 function draw(item, block, state) {
@@ -51,7 +52,7 @@ function draw(item, block, state) {
   say(facts, `${block.transactions ?? 0} tx`);
   keep(marks, signed.slice(0, 16), () => h("i", {}), (dot, state) => mark(dot, "data-state", state));
   const count = signed.filter((state) => state !== "none" && state !== "proposed").length;
-  const how = block.signers ? `${block.certificate ?? "final"} certificate signed by ${block.signers.join(", ")}` : `at ${count} of ${signed.length} nodes`;
+  const how = block.signers?.length ? `${block.certificate ?? "final"} certificate signed by ${block.signers.join(", ")}` : `at ${count} of ${signed.length} nodes`;
   const words = `block ${block.height}, ${forked ? "forked" : block.status}, ${block.transactions ?? 0} transactions, ${how}`;
   mark(button, "aria-label", words);
   mark(button, "title", words);
