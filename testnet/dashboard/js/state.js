@@ -144,7 +144,10 @@ const ON = {
     state.sent[event.class] = (state.sent[event.class] ?? 0) + (event.count ?? 1);
     if (state.live) return;
     const it = node(state, event.from);
-    if (it && event.class === "view_change" && it.role !== "leader") it.role = "changing";
+    if (!it) return;
+    // The first view of a run starts without a word: whoever proposes leads it.
+    if (event.class === "append" && event.height) Object.assign(it, { role: "leader", view: event.view ?? it.view });
+    else if (event.class === "view_change" && it.role !== "leader") it.role = "changing";
   },
   /** Made from a message's arrival in a run: the block is there, and nothing is decided. */
   proposed(state, event) {

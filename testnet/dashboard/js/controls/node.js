@@ -32,7 +32,7 @@ export function nodePanel({ orders, selected, select }) {
   const heading = h("h2", {}, "Node");
   const host = h("section", { class: "panel node-panel" },
     h("div", { class: "row" }, heading, choice),
-    h("div", { class: "grid3" }, buttons.map(({ host }) => host)), lies.host, late.host);
+    h("div", { class: "grid2" }, buttons.map(({ host }) => host)), lies.host, late.host);
   return {
     host,
     update(now, enabled) {

@@ -26,7 +26,7 @@ export function block(app, it) {
     ["size", `${plural(it.transaction_count, "transaction")}, ${number(it.size_bytes)} bytes`],
     ["signed by", signers(it.certificate)],
   ], h("p", { class: "chips" }, it.height > 1 ? to(it.height - 1, `← ${it.height - 1}`) : null, to(it.height + 1, `${it.height + 1} →`)),
-  rows.length ? table("transactions", ["", "hash", "does", "result"], rows) : null);
+  rows.length ? table("transactions", ["place", "hash", "does", "result"], rows) : null);
 }
 
 /** A transaction in words: what its account asks for, or whom the system accuses. */
@@ -100,7 +100,7 @@ export function evidence(app, it) {
     ["on chain", to(it.height, `block ${it.height}`)],
     ["hash", hash(it.hash)],
     ["key", h("code", { class: "wrap" }, it.consensus_key ?? "")],
-  ], rows.length ? table("the two statements", ["", "first", "second"], rows) : null,
+  ], rows.length ? table("the two statements", ["field", "first", "second"], rows) : null,
   proofButtons(app, { evidence: it.hash }, `evidence-${it.hash.slice(0, 8)}`));
 }
 

@@ -76,7 +76,7 @@ function validatorList(app) {
       later.disabled = set.epoch >= newest;
       rows.shown = set.epoch;
       const stateOf = (it) => (it.jailed ? "jailed: votes, never leads" : it.accused ? "accused" : "");
-      rows.replaceChildren(table("validators", ["", "name", "key", "since epoch", ""],
+      rows.replaceChildren(table("validators", ["seat", "name", "key", "since epoch", "state"],
         set.validators.map((it) => [String(it.index), it.name ?? "", h("code", {}, short(it.consensus_key)), String(it.since), stateOf(it)])));
     } catch (error) {
       rows.replaceChildren(h("p", { class: "hint" }, error.message));

@@ -9,10 +9,12 @@ import { ribbon } from "../views/ribbon.js";
 /** `select(id)` when a node is chosen. */
 export function bench({ name, select }) {
   const ring = circle({ title: `nodes of ${name}`, on: { select } });
-  const views = [banner(), ribbon({ most: 9 }), lanes()];
+  const views = [banner(), ribbon({ most: 8 }), lanes()];
   const title = h("h2", {});
   const verdict = h("p", { class: "verdict" });
   const [mode, chain, logs] = views.map(({ host }) => host);
+  mark(mode, "aria-label", `mode of ${name}`);
+  mark(mode, "aria-live", null);
   const host = h("section", { class: "bench card", "aria-label": name }, h("header", {}, title, verdict), mode, ring.host, chain, logs);
   let drawn = null;
   return {

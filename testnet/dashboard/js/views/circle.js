@@ -1,9 +1,9 @@
 // The nodes on a circle, what each is doing, and the messages between them.
 
 import { h, keep, mark, s, say } from "../dom.js";
-import { number, period, plural } from "../words.js";
+import { number, period } from "../words.js";
 import { leaderOf } from "../state.js";
-import { CENTRE, HEIGHT, WIDTH, discRadius, groupsOf, places, regroup } from "./layout.js";
+import { CENTRE, HEIGHT, WIDTH, discRadius, groupsOf, inside, places, regroup } from "./layout.js";
 import { drawParticles, palette } from "./particles.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -15,7 +15,7 @@ const DRAG_FROM = 6;
  * (`null`: one network again), `on.key(id, key)` for keys on a node.
  */
 export function circle({ title, on }) {
-  const hulls = s("g", { class: "hulls" });
+  const hulls = s("g", { class: "hulls", "aria-hidden": "true" });
   const middle = s("g", { class: "middle", "aria-hidden": "true" },
     s("text", { x: CENTRE.x, y: CENTRE.y - 4, class: "period" }),
     s("text", { x: CENTRE.x, y: CENTRE.y + 18, class: "leads" }));
@@ -48,13 +48,8 @@ export function circle({ title, on }) {
 
 function disc(view, id) {
   const element = s("g", { class: "node", tabindex: 0, role: "button", "aria-pressed": "false", "data-node": id },
-    s("circle", { class: "halo" }),
-    s("circle", { class: "body" }),
-    s("text", { class: "number" }),
-    s("path", { class: "sign" }),
-    s("text", { class: "role" }),
-    s("text", { class: "height" }),
-    s("text", { class: "fault" }));
+    s("circle", { class: "halo" }), s("circle", { class: "body" }), s("text", { class: "number" }), " ", s("path", { class: "sign" }),
+    s("text", { class: "role" }), " ", s("text", { class: "height" }), " ", s("text", { class: "fault" }));
   element.addEventListener("keydown", (event) => {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
@@ -71,7 +66,7 @@ function draggable(view, element, id) {
   const place = (event) => {
     const inverse = view.drawing.getScreenCTM().inverse();
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(inverse);
-    return { x: Math.max(20, Math.min(WIDTH - 20, point.x)), y: Math.max(20, Math.min(HEIGHT - 20, point.y)) };
+    return inside(point);
   };
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -124,9 +119,9 @@ function drawNode(view, element, node, leads) {
   mark(element, "data-leads", leads);
   mark(element, "data-mode", node.mode ?? view.state.mode);
   mark(element, "data-lies", Boolean(node.byzantine));
-  const words = [`node ${node.id}`, roleOf(node), `${period(view.state.engine)} ${node.view}`,
-    `final ${node.final}`, ...faults];
-  mark(element, "aria-label", words.join(", "));
+  // A name begins with what is seen, so that it can be spoken to.
+  const seen = [name, role, height, fault].map((text) => text.textContent).filter(Boolean).join(" ");
+  mark(element, "aria-label", `${seen}: node ${node.id}, ${roleOf(node)}, ${period(view.state.engine)} ${node.view}, final ${node.final}`);
 }
 
 function drawMiddle(middle, state, leader) {
@@ -159,6 +154,5 @@ function drawHulls(hulls, view) {
     const points = group.map((id) => view.shown[id]).filter(Boolean);
     const d = points.map((at, index) => `${index ? "L" : "M"}${at.x.toFixed(1)} ${at.y.toFixed(1)}`).join("");
     mark(path, "d", `${d}l0.1 0Z`);
-    mark(path, "aria-label", plural(group.length, "node"));
   });
 }

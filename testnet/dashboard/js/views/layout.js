@@ -3,7 +3,7 @@
 export const WIDTH = 560;
 export const HEIGHT = 400;
 const CENTRE = { x: WIDTH / 2, y: HEIGHT / 2 - 8 };
-const RADIUS = 132;
+const RADIUS = 130;
 /** How far the groups of a partition move apart. */
 const APART = 46;
 /** A node dropped this close to another joins its group. */
@@ -12,7 +12,7 @@ const NEAR = 105;
 const STAYS = 42;
 
 /** Radius of a node's disc: the more there are, the smaller. */
-export const discRadius = (count) => Math.max(7, Math.min(29, (Math.PI * RADIUS) / count / 1.35));
+export const discRadius = (count) => Math.max(7, Math.min(33, (Math.PI * RADIUS) / count / 1.35));
 
 /** The groups that cannot talk to each other: one where nothing is cut. Who is not named is alone. */
 export function groupsOf(count, partition) {
@@ -41,13 +41,18 @@ export function places(count, partition) {
     const way = length < 0.1 ? { x: Math.cos(turn), y: Math.sin(turn) } : { x: sum.x / length, y: sum.y / length };
     const far = groups.length > 1 ? APART : 0;
     for (const id of group) {
-      spread[id] = {
+      spread[id] = inside({
         x: CENTRE.x + RADIUS * 1.28 * Math.cos(angle(id, count)) + way.x * far,
-        y: CENTRE.y + RADIUS * Math.sin(angle(id, count)) + way.y * far * 0.72,
-      };
+        y: CENTRE.y + RADIUS * Math.sin(angle(id, count)) + way.y * far * 0.6,
+      });
     }
   });
   return spread;
+}
+
+/** The place itself or the nearest one where a node and what is written under it are seen. */
+export function inside({ x, y }) {
+  return { x: Math.max(50, Math.min(WIDTH - 50, x)), y: Math.max(44, Math.min(HEIGHT - 72, y)) };
 }
 
 const away = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);

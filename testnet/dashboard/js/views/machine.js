@@ -3,21 +3,21 @@
 import { h, keep, mark, s, say } from "../dom.js";
 
 const WIDTH = 320;
-const HEIGHT = 190;
+const HEIGHT = 220;
 
 /** Places of states, and what leads from one to another. */
 const MACHINES = {
   hybrid: {
     states: {
-      "fast follower": [80, 34],
-      "fast leader": [240, 34],
-      "changing view": [160, 96],
-      "pbft follower": [80, 158],
-      "pbft leader": [240, 158],
+      "fast follower": [62, 24],
+      "fast leader": [258, 24],
+      "changing view": [160, 110],
+      "pbft follower": [62, 196],
+      "pbft leader": [258, 196],
     },
     arrows: [
-      ["fast follower", "changing view", "timeout, lie"],
-      ["fast leader", "changing view", ""],
+      ["fast follower", "changing view", "timeout"],
+      ["fast leader", "changing view", "a lie"],
       ["changing view", "pbft follower", ""],
       ["changing view", "pbft leader", ""],
       ["pbft follower", "fast follower", "calm"],
@@ -25,7 +25,7 @@ const MACHINES = {
     ],
   },
   raft: {
-    states: { follower: [60, 96], candidate: [160, 34], leader: [260, 96] },
+    states: { follower: [62, 150], candidate: [160, 40], leader: [258, 150] },
     arrows: [
       ["follower", "candidate", "timeout"],
       ["candidate", "leader", "majority"],
@@ -34,7 +34,7 @@ const MACHINES = {
     ],
   },
   paxos: {
-    states: { acceptor: [60, 96], "phase 1": [160, 34], "phase 2": [260, 96] },
+    states: { acceptor: [62, 150], "phase 1": [160, 40], "phase 2": [258, 150] },
     arrows: [
       ["acceptor", "phase 1", "timeout"],
       ["phase 1", "phase 2", "promises"],
@@ -43,7 +43,7 @@ const MACHINES = {
     ],
   },
   pbft: {
-    states: { backup: [60, 96], "view change": [160, 34], primary: [260, 96] },
+    states: { backup: [62, 150], "view change": [160, 40], primary: [258, 150] },
     arrows: [
       ["backup", "view change", "timeout"],
       ["view change", "primary", "new view"],

@@ -5,7 +5,7 @@ import { short } from "../words.js";
 import { inSeat } from "../state.js";
 
 /** `on.block(block)` when one is chosen; `most` blocks are shown. */
-export function ribbon({ on, most = 14 }) {
+export function ribbon({ on, most = 12 }) {
   const row = h("ol", { class: "ribbon", "aria-label": "newest blocks" });
   return {
     host: row,
@@ -19,9 +19,9 @@ export function ribbon({ on, most = 14 }) {
 function card(on) {
   const button = h("button", { type: "button", class: "block" },
     h("span", { class: "fill" }),
-    h("strong", {}),
-    h("span", { class: "hash" }),
-    h("span", { class: "facts" }),
+    h("strong", {}), " ",
+    h("span", { class: "hash" }), " ",
+    h("span", { class: "facts" }), " ",
     h("span", { class: "marks", "aria-hidden": "true" }));
   button.addEventListener("click", () => on?.block?.(button.shownBlock));
   return h("li", {}, button);
@@ -53,7 +53,7 @@ function draw(item, block, state) {
   keep(marks, signed.slice(0, 16), () => h("i", {}), (dot, state) => mark(dot, "data-state", state));
   const count = signed.filter((state) => state !== "none" && state !== "proposed").length;
   const how = block.signers?.length ? `${block.certificate ?? "final"} certificate signed by ${block.signers.join(", ")}` : `at ${count} of ${signed.length} nodes`;
-  const words = `block ${block.height}, ${forked ? "forked" : block.status}, ${block.transactions ?? 0} transactions, ${how}`;
-  mark(button, "aria-label", words);
+  const words = `block ${block.height}, ${forked ? "forked" : block.status}, ${how}`;
+  mark(button, "aria-label", `${height.textContent} ${hash.textContent} ${facts.textContent}: ${words}`);
   mark(button, "title", words);
 }
