@@ -3,7 +3,7 @@
 import { CLASS } from "../words.js";
 import { HEIGHT, WIDTH } from "./layout.js";
 
-const SIZE = 4.6;
+const SIZE = 5.6;
 
 const SHAPES = {
   circle(pen) {
@@ -67,7 +67,7 @@ function along(from, to, share) {
   };
 }
 
-const TAIL = 0.13;
+const TAIL = 0.2;
 
 function drawOne(pen, particle, places, colours, still) {
   const [from, to] = [places[particle.from], places[particle.to]];

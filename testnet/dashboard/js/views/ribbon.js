@@ -21,7 +21,7 @@ function card(on) {
     h("span", { class: "fill" }),
     h("strong", {}), " ",
     h("span", { class: "hash" }), " ",
-    h("span", { class: "facts" }), " ",
+    h("span", { class: "size" }), " ",
     h("span", { class: "marks", "aria-hidden": "true" }));
   button.addEventListener("click", () => on?.block?.(button.shownBlock));
   return h("li", {}, button);
@@ -40,7 +40,7 @@ function marksOf(block, state) {
 
 function draw(item, block, state) {
   const button = item.firstElementChild;
-  const [, height, hash, facts, marks] = button.children;
+  const [, height, hash, size, marks] = button.children;
   const forked = block.finals.length > 1;
   const signed = marksOf(block, state);
   button.shownBlock = block;
@@ -49,11 +49,11 @@ function draw(item, block, state) {
   mark(button, "data-height", block.height);
   say(height, block.height.toLocaleString("en"));
   say(hash, forked ? `fork ×${block.finals.length}` : short(block.hash).slice(0, 7));
-  say(facts, `${block.transactions ?? 0} tx`);
+  say(size, `${block.transactions ?? 0} tx`);
   keep(marks, signed.slice(0, 16), () => h("i", {}), (dot, state) => mark(dot, "data-state", state));
   const count = signed.filter((state) => state !== "none" && state !== "proposed").length;
   const how = block.signers?.length ? `${block.certificate ?? "final"} certificate signed by ${block.signers.join(", ")}` : `at ${count} of ${signed.length} nodes`;
   const words = `block ${block.height}, ${forked ? "forked" : block.status}, ${how}`;
-  mark(button, "aria-label", `${height.textContent} ${hash.textContent} ${facts.textContent}: ${words}`);
+  mark(button, "aria-label", `${height.textContent} ${hash.textContent} ${size.textContent}: ${words}`);
   mark(button, "title", words);
 }
