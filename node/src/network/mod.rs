@@ -48,6 +48,7 @@ mod requests;
 mod roster;
 mod score;
 mod service;
+mod traffic;
 mod transactions;
 
 use std::collections::BTreeSet;
@@ -80,6 +81,7 @@ pub use outbox::NetworkOutbox;
 pub use peer::PeerInfo;
 pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question, Reachable};
 pub use roster::{Roster, SharedRoster};
+pub use traffic::{Traffic, Watching};
 
 use book::Book;
 use claims::Claim;
