@@ -45,6 +45,9 @@ export async function rpc(node, method, params) {
   return body.result;
 }
 
+/** The two statements of evidence, from its encoding. */
+export const takeApart = async (evidence) => json(await post("/api/evidence", { evidence }));
+
 export async function verify(file) {
   const answer = await fetch("/api/proof/verify", { method: "POST", headers: { "content-type": "application/json" }, body: file });
   return json(answer);

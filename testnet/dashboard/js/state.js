@@ -135,7 +135,8 @@ const ON = {
     const groups = event.fault?.partition?.groups;
     if (groups) state.partition = groups;
     if (event.fault === "heal_network") state.partition = null;
-    if (event.groups !== undefined) state.partition = event.groups;
+    const lie = event.fault?.lie;
+    if (lie && state.nodes[lie.node]) state.nodes[lie.node].byzantine = lie.does;
   },
   heal(state) {
     state.partition = null;

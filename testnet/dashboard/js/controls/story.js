@@ -4,9 +4,6 @@ import { h } from "../dom.js";
 import { leaderOf } from "../state.js";
 import { orderButton } from "./button.js";
 
-/** Transactions per second that make a network's troubles visible. */
-const SOME = 20;
-
 /** Everything that puts the network right again. */
 function remedies(state) {
   const orders = [];
@@ -27,16 +24,14 @@ function halves(state) {
 
 export function story(orders) {
   let state = null;
-  // A network without work does not miss its leader: some load comes first.
-  const work = () => (state.load?.rate > 0 ? [] : [{ do: "load", rate: SOME }]);
   const led = (make) => () => {
     const leader = state && leaderOf(state);
-    return leader === null || leader === undefined ? null : [...work(), make(leader)];
+    return leader === null || leader === undefined ? null : make(leader);
   };
   const buttons = [
     { name: "lie", title: "Make the leader lie", tone: "bad", order: led((node) => ({ do: "byzantine", node, behaviour: "equivocate" })) },
     { name: "kill-leader", title: "Kill the leader", tone: "bad", order: led((node) => ({ do: "kill", node })) },
-    { name: "halves", title: "Cut the network in two", tone: "bad", order: () => state && !state.partition && halves(state) && [...work(), halves(state)] },
+    { name: "halves", title: "Cut the network in two", tone: "bad", order: () => state && !state.partition && halves(state) && halves(state) },
     { name: "remedy", title: "Put everything right", tone: "good", order: () => (state ? remedies(state) : []) },
   ].map((about) => orderButton({ ...about, orders }));
   return {

@@ -1,5 +1,6 @@
 // What the explorer shows of a block, a transaction, an account, a key, evidence.
 
+import { takeApart } from "../api.js";
 import { h } from "../dom.js";
 import { number, plural } from "../words.js";
 import { ask, readable } from "./ask.js";
@@ -91,16 +92,16 @@ const vote = ({ ballot, voter, signature }) =>
   Object.entries({ voter, kind: ballot.kind, block: ballot.block, ...ballot.position, signature }).map(([name, value]) => [name, String(value)]);
 
 /** Two statements of one validator that exclude each other, side by side. */
-export function evidence(app, it) {
-  const [one, two] = it.statements ?? [];
-  const rows = one ? sides(it.kind === "proposals" ? header : vote, one, two) : [];
+export async function evidence(app, it) {
+  const { first, second } = await takeApart(it.evidence);
+  const rows = sides(it.kind === "proposals" ? header : vote, first, second);
   return facts(`Evidence against validator ${it.accused}`, [
     ["what", it.kind === "proposals" ? "signed two blocks at one height" : "voted twice"],
     ["where", `epoch ${it.epoch}, view ${it.view}, height ${it.at_height}`],
     ["on chain", to(it.height, `block ${it.height}`)],
     ["hash", hash(it.hash)],
     ["key", h("code", { class: "wrap" }, it.consensus_key ?? "")],
-  ], rows.length ? table("the two statements", ["field", "first", "second"], rows) : null,
+  ], table("the two statements", ["field", "first", "second"], rows),
   proofButtons(app, { evidence: it.hash }, `evidence-${it.hash.slice(0, 8)}`));
 }
 

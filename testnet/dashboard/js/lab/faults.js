@@ -6,6 +6,8 @@ const to = (count) => [...Array(count).keys()];
 export const FAULTS = [
   { name: "crash-leader", title: "the leader crashes", make: () => ({ crash: { who: "leader" } }) },
   { name: "crash", title: "the selected node crashes", node: true, make: (node) => ({ crash: { who: { node } } }) },
+  { name: "lie", title: "the selected node begins to equivocate", node: true, make: (node) => ({ lie: { node, does: "equivocate" } }) },
+  { name: "silent", title: "the selected node falls silent", node: true, make: (node) => ({ lie: { node, does: "silent" } }) },
   { name: "restart", title: "the selected node starts again", node: true, make: (node) => ({ restart: { node } }) },
   { name: "isolate-leader", title: "the leader is cut off", make: () => ({ isolate: { who: "leader" } }) },
   { name: "isolate", title: "the selected node is cut off", node: true, make: (node) => ({ isolate: { who: { node } } }) },
