@@ -30,6 +30,7 @@ Examples:
   testnet byzantine 0 equivocate
   testnet join && testnet leave 4
   testnet down
+  testnet dashboard --rpc http://127.0.0.1:26657   any network in the browser
   testnet demo                     the whole story, checked
   testnet simulate --seeds 100     a hundred deterministic runs of the engine alone
 
@@ -72,6 +73,14 @@ Examples:
     Up(Up),
     /// Stop every validator of a network
     Down(Target),
+    /// Show a network in the browser
+    #[command(after_help = "\
+`testnet up` starts this by itself. With --rpc any network is shown, and nothing can be broken.
+
+Examples:
+  testnet dashboard                                 the testnet started last
+  testnet dashboard --rpc http://127.0.0.1:26657 --rpc http://127.0.0.1:26757 --genesis genesis.json")]
+    Dashboard(Dashboard),
     /// Show every validator: role, mode, view, height
     Status {
         #[command(flatten)]
@@ -306,6 +315,24 @@ pub struct Up {
     #[arg(long, default_value_t = crate::cluster::DEFAULT_ACCOUNTS,
           value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub accounts: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct Dashboard {
+    #[command(flatten)]
+    pub target: Target,
+    /// A node to show, by the address of its JSON-RPC; several times for several nodes
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub rpc: Vec<String>,
+    /// Genesis of that network, to check proofs against
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    pub genesis: Option<PathBuf>,
+    /// Where to serve, on loopback [default: any that is free]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// End with the testnet: how `up --detach` starts this
+    #[arg(long, hide = true, conflicts_with = "rpc")]
+    pub detached: bool,
 }
 
 #[derive(Args, Debug)]

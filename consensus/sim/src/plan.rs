@@ -63,10 +63,19 @@ impl Plan {
         })
     }
 
-    /// Whether this validator runs one unchanged engine that remembers its promises.
+    /// The validators that lie, from the start or from a fault on, and how.
+    pub fn liars(&self) -> impl Iterator<Item = (usize, BehaviourKind)> + '_ {
+        let turned = self.faults.iter().filter_map(|timed| match timed.fault {
+            Fault::Lie { node, does } => Some((node, does)),
+            _ => None,
+        });
+        self.byzantine.iter().copied().chain(turned)
+    }
+
+    /// Whether this validator runs one unchanged engine that remembers its promises, to the end.
     pub fn is_honest(&self, validator: usize) -> bool {
         !self.twins.contains(&validator)
-            && self.byzantine.iter().all(|(who, _)| *who != validator)
+            && self.liars().all(|(who, _)| who != validator)
             && self.amnesiacs().all(|node| node != validator)
     }
 }
@@ -264,6 +273,12 @@ pub enum Fault {
     ClockDrift {
         who: Who,
         ppm: i32,
+    },
+
+    /// From now on the validator lies.
+    Lie {
+        node: usize,
+        does: BehaviourKind,
     },
 
     /// Clients ask for so many of the last validators of genesis to leave the set; none: for all

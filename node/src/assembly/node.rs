@@ -31,6 +31,7 @@ use crate::joining::{self, Attendant, ReadySigner, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
     AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
+    Traffic,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
@@ -117,7 +118,9 @@ impl<E: Engine> Node<E> {
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
         let roster = SharedRoster::new(std::slice::from_ref(&validators), keys.validator.public());
-        let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
+        let traffic = Traffic::default();
+        let outbox = NetworkOutbox::new(network.handle.clone(), roster.clone(), traffic.clone());
+        let outbox = Box::new(outbox);
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
         let chooser = layer.chooser();
@@ -180,6 +183,7 @@ impl<E: Engine> Node<E> {
             peers,
             sync: sync.progress(),
             metrics,
+            traffic,
         };
         let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);

@@ -50,6 +50,7 @@ mod requests;
 mod roster;
 mod score;
 mod service;
+mod traffic;
 mod transactions;
 
 use std::collections::BTreeSet;
@@ -83,6 +84,7 @@ pub use outbox::NetworkOutbox;
 pub use peer::PeerInfo;
 pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question, Reachable};
 pub use roster::{Roster, SharedRoster};
+pub use traffic::{Traffic, Watching};
 
 use addresses::Announcer;
 use book::Book;

@@ -133,7 +133,7 @@ impl Node {
     async fn configured(place: usize, n: usize, config: NetworkConfig) -> Self {
         let (network, transactions) = Network::start(config).await.unwrap();
         let roster = SharedRoster::new(&[validators(n)], consensus_key(place).public());
-        let outbox = NetworkOutbox::new(network.handle.clone(), roster);
+        let outbox = NetworkOutbox::new(network.handle.clone(), roster, Traffic::default());
         Self { network, outbox, transactions }
     }
 

@@ -22,9 +22,10 @@ use chain::crypto::{Domain, Hasher, PublicKey};
 use chain::execute::{AsWritten, Charter};
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::engine::{Engine, FaultModel, Time};
+use consensus::message::EngineMessage;
 
 use crate::application::{LedgerState, Snapshot, Workload};
-use crate::byzantine::Hand;
+use crate::byzantine::{BehaviourKind, Hand, Liar};
 use crate::dice::{Dice, Purpose};
 use crate::disk::Disk;
 use crate::genesis::Genesis;
@@ -550,6 +551,23 @@ fn genesis_of<E: Engine>(plan: &Plan, charter: &'static dyn Charter) -> Genesis 
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }
 
+/// A validator of this number that lies in this way.
+fn liar_of<M: EngineMessage>(
+    plan: &Plan,
+    genesis: &Genesis,
+    index: usize,
+    kind: BehaviourKind,
+) -> Liar<M> {
+    let hand = Hand {
+        me: ValidatorIndex::new(u16::try_from(index).expect("at most 128 validators")),
+        chain_id: genesis.chain_id,
+        signer: Genesis::signer(plan.signatures, plan.seed, index),
+        timeout: plan.options.timeout_min,
+        dice: Dice::new(plan.seed ^ index as u64, Purpose::Byzantine),
+    };
+    (kind.start(), hand)
+}
+
 fn node_of<E: Engine>(
     plan: &Plan,
     genesis: &Rc<Genesis>,
@@ -559,16 +577,7 @@ fn node_of<E: Engine>(
 ) -> Node<E> {
     let validator = ValidatorIndex::new(u16::try_from(index).expect("at most 128 validators"));
     let behaviour = plan.byzantine.iter().find(|(who, _)| *who == index).map(|(_, kind)| kind);
-    let liar = behaviour.map(|kind| {
-        let hand = Hand {
-            me: validator,
-            chain_id: genesis.chain_id,
-            signer: Genesis::signer(plan.signatures, plan.seed, index),
-            timeout: plan.options.timeout_min,
-            dice: Dice::new(plan.seed ^ index as u64, Purpose::Byzantine),
-        };
-        (kind.start(), hand)
-    });
+    let liar = behaviour.map(|kind| liar_of(plan, genesis, index, *kind));
     Node {
         validator,
         key: Genesis::signer(plan.signatures, plan.seed, index).public(),

@@ -170,6 +170,7 @@ impl Fixture {
             peers: peers.clone(),
             sync,
             metrics,
+            traffic: Traffic::default(),
         };
         let mut config =
             RpcConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..RpcConfig::default() };

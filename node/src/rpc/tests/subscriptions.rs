@@ -64,7 +64,7 @@ async fn blocks_come_as_they_become_ordered_and_final() {
 async fn events_of_the_engine_are_passed_on() {
     let chain = Fixture::start().await;
     let client = chain.ws().await;
-    let mut events = client.subscribe_events().await.unwrap();
+    let mut events = client.subscribe_events(None, None).await.unwrap();
     let height = Height::new(7);
     chain.events.send(Event::Ordered { height, block: chain.genesis.hash() }).unwrap();
     let (from, to) = (Mode::Fast, Mode::Pbft);
@@ -74,8 +74,14 @@ async fn events_of_the_engine_are_passed_on() {
     chain.events.send(Event::ViewStarted { epoch, view, leader }).unwrap();
     let reason = ApiReason::Equivocation;
     let expected = ConsensusEvent::ModeChanged(ModeChange { height, from, to, reason });
-    assert_eq!(next(&mut events).await, expected);
-    assert_eq!(next(&mut events).await, ConsensusEvent::ViewStarted { epoch, view, leader });
+    let changed = next(&mut events).await;
+    assert_eq!(changed.event, expected);
+    let started = next(&mut events).await;
+    assert_eq!(started.event, ConsensusEvent::ViewStarted { epoch, view, leader });
+
+    // A second client asks for what followed the first.
+    let mut again = client.subscribe_events(Some(changed.cursor), Some(true)).await.unwrap();
+    assert_eq!(next(&mut again).await, started);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,16 +90,16 @@ async fn subscriptions_of_a_connection_are_bounded_and_end() {
     let client = chain.ws().await;
     let mut open = Vec::new();
     for _ in 0..8 {
-        open.push(client.subscribe_events().await.unwrap());
+        open.push(client.subscribe_events(None, None).await.unwrap());
     }
-    let error = client.subscribe_events().await.unwrap_err().to_string();
+    let error = client.subscribe_events(None, None).await.unwrap_err().to_string();
     assert!(error.contains("Too many subscriptions"), "{error}");
     // The oldest: the library answers before it knows a new one by its id.
     open.remove(0).unsubscribe().await.unwrap();
     // The client does not wait for the server to hear of it.
     let again = async {
         loop {
-            match client.subscribe_events().await {
+            match client.subscribe_events(None, None).await {
                 Ok(subscription) => break subscription,
                 Err(_) => tokio::task::yield_now().await,
             }
@@ -159,7 +165,7 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
     // The client library reads on, so the lag is made where the notices are passed.
     let mut notices = super::super::Relay::new().listen(BlockStatus::Final);
     assert!(notices.try_recv().is_err());
-    let mut events = client.subscribe_events().await.unwrap();
+    let mut events = client.subscribe_events(None, None).await.unwrap();
     // 16 fit: the subscriber's task gets no chance to run in between only by luck, so count both.
     let many = 5000u64;
     for view in 0..many {
@@ -168,7 +174,7 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
     }
     let mut told = 0;
     while told < many {
-        told += match next(&mut events).await {
+        told += match next(&mut events).await.event {
             ConsensusEvent::Lagged { missed } => missed,
             _ => 1,
         };
