@@ -25,6 +25,8 @@ pub struct Plan {
     pub workload: Workload,
     pub signatures: SignatureRule,
     pub options: EngineOptions,
+    #[serde(default)]
+    pub work: Work,
     /// The weather while faults happen.
     pub link: Link,
     /// Where the nodes are; all in one place if nothing is said.
@@ -113,6 +115,22 @@ impl Default for EngineOptions {
             pipeline: 8,
         }
     }
+}
+
+/// How long a node is busy with what it does. By default computing takes no time, and a run shows
+/// the rounds of messages and nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Work {
+    /// With a message that it takes in.
+    #[serde(with = "span")]
+    pub message: Duration,
+    /// With a signature that its engine makes.
+    #[serde(with = "span")]
+    pub sign: Duration,
+    /// With a signature that its engine checks.
+    #[serde(with = "span")]
+    pub check: Duration,
 }
 
 /// Transactions that clients send while faults happen.
@@ -264,6 +282,13 @@ pub enum Fault {
     ClockDrift {
         who: Who,
         ppm: i32,
+    },
+
+    /// A Byzantine validator says what its engine says, or lies again. It counts as one all the
+    /// same, from the start of the run to its end.
+    Lie {
+        node: usize,
+        lies: bool,
     },
 
     /// Clients ask for so many of the last validators of genesis to leave the set; none: for all

@@ -38,6 +38,8 @@ pub enum Pace {
     Steady(f64),
     /// As many at a time as become final soon enough.
     Closed,
+    /// So many wait for finality at any time.
+    InFlight(usize),
 }
 
 /// For how long.
@@ -215,6 +217,7 @@ impl<'a> Pump<'a> {
                 let target = (now - self.started).as_secs_f64() * tps;
                 (target as usize).saturating_sub(self.flights.len()).min(room)
             }
+            Pace::InFlight(wanted) => wanted.min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);

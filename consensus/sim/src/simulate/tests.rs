@@ -204,3 +204,33 @@ fn a_delay_is_felt_and_timeouts_leave_room_for_it() {
     assert_eq!(report.leader_changes, 0, "{report}");
     assert!((2.0..6.0).contains(&report.latency_delays.p50), "{report}");
 }
+
+#[test]
+fn computing_takes_the_time_that_a_scenario_says() {
+    let report = |work: &str| {
+        let story = Story::from_toml("work", &format!("about = \"work\"\n{work}")).unwrap();
+        Request { story, ..request("calm") }.run().unwrap()
+    };
+    let (idle, busy) = (report(""), report("work = { message = \"200us\", check = \"1ms\" }\n"));
+    assert_eq!(idle.trace_hash, report("[work]\n").trace_hash, "nothing is what it takes unsaid");
+    assert_eq!(busy.outcome, Outcome::Ok, "{}", busy.verdict);
+    // A follower takes in and checks a block, the leader a vote for it.
+    let longer = busy.latency_ms.p50 - idle.latency_ms.p50;
+    assert!(longer > 2.0, "{longer} ms longer: {idle} {busy}");
+}
+
+#[test]
+fn a_liar_that_holds_back_is_as_good_as_an_honest_validator() {
+    let report = |event: &str| {
+        let liar = "about = \"a liar leads\"\n[[byzantine]]\nnode = 0\ndoes = \"equivocate\"\n";
+        let story = Story::from_toml("liar", &format!("{liar}{event}")).unwrap();
+        Request { story, ..request("calm") }.run().unwrap()
+    };
+    let quiet = "[[event]]\nat = \"0ms\"\nfault.lie = { node = 0, lies = false }\n";
+    let later = format!("{quiet}[[event]]\nat = \"200ms\"\nfault.lie = {{ node = 0, lies = true }}\n");
+    let found = [report(""), report(quiet), report(&later)].map(|report| {
+        assert_eq!(report.outcome, Outcome::Ok, "{}", report.verdict);
+        report.evidence_found
+    });
+    assert!(found[0] > 0 && found[1] == 0 && found[2] > 0, "{found:?}");
+}

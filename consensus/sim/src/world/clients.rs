@@ -125,13 +125,13 @@ impl<E: Engine> World<E> {
         self.invariants.observe(self.now, &submitted);
         for node in 0..self.nodes.len() {
             let target = &mut self.nodes[node];
-            let Some(driver) = &mut target.driver else {
-                continue;
-            };
-            if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
+            if !target.is_running() || target.liar().is_some_and(|(liar, _)| !liar.hears(transaction))
+            {
                 continue;
             }
-            if driver.application_mut().submit(transaction) {
+            if let Some(driver) = &mut target.driver
+                && driver.application_mut().submit(transaction)
+            {
                 self.want_turn(node);
             }
         }
