@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consensus::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::application::Workload;
@@ -99,6 +100,7 @@ pub struct EngineOptions {
     pub block_interval: Duration,
     pub batch: usize,
     pub pipeline: u64,
+    pub policy: Policy,
 }
 
 impl Default for EngineOptions {
@@ -111,6 +113,7 @@ impl Default for EngineOptions {
             block_interval: Duration::from_millis(1),
             batch: 16,
             pipeline: 8,
+            policy: Policy::Adaptive,
         }
     }
 }
