@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consensus::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::application::Workload;
@@ -101,6 +102,7 @@ pub struct EngineOptions {
     pub block_interval: Duration,
     pub batch: usize,
     pub pipeline: u64,
+    pub policy: Policy,
 }
 
 impl Default for EngineOptions {
@@ -113,6 +115,7 @@ impl Default for EngineOptions {
             block_interval: Duration::from_millis(1),
             batch: 16,
             pipeline: 8,
+            policy: Policy::Adaptive,
         }
     }
 }

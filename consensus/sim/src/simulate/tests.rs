@@ -134,7 +134,7 @@ fn threads_change_neither_reports_nor_their_order() {
     assert!(one.iter().all(|row| row.split(',').count() == columns), "{one:#?}");
     let places: Vec<String> = one
         .iter()
-        .map(|row| row.split(',').skip(2).take(2).collect::<Vec<_>>().join("/"))
+        .map(|row| row.split(',').skip(3).take(2).collect::<Vec<_>>().join("/"))
         .collect();
     assert_eq!(places, ["4/1", "4/2", "4/1", "4/2", "5/1", "5/2", "5/1", "5/2"]);
 }
@@ -163,6 +163,12 @@ fn impossible_runs_are_refused_with_a_reason() {
     assert!(refused(&varied(loss)).contains("99"));
     let faults = Variation { faults: Some(4), ..Variation::default() };
     assert!(refused(&varied(faults)).contains("at least one must be up"));
+    let policy = Some(Policy::StaticFast);
+    let policy = Request {
+        engine: EngineName::Raft,
+        ..varied(Variation { policy, ..Variation::default() })
+    };
+    assert!(refused(&policy).contains("raft has one mode"));
     let unknown = Story::named("clam").unwrap_err().to_string();
     assert!(unknown.contains("calm, lossy") && unknown.contains("swarm"), "{unknown}");
     assert!("pace=1".parse::<Axis>().unwrap_err().to_string().contains("delay-ms"));

@@ -239,6 +239,7 @@ impl<E: Engine> Node<E> {
             block_interval: options.block_interval,
             batch: options.batch,
             pipeline: options.pipeline,
+            policy: options.policy,
         }
     }
 
