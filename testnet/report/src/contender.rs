@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use consensus_sim::plan::EngineOptions;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,16 @@ impl Contender {
 
     /// The engine's settings with this contender's policy.
     pub fn options(self, options: EngineOptions) -> EngineOptions {
-        options
+        EngineOptions { policy: self.policy(), ..options }
+    }
+
+    /// What decides the mode, where there are two.
+    pub const fn policy(self) -> Policy {
+        match self {
+            Self::StaticFast => Policy::StaticFast,
+            Self::StaticPbft => Policy::StaticPbft,
+            Self::Hybrid | Self::Pbft | Self::Raft | Self::Paxos => Policy::Adaptive,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use testnet::cluster::{DEFAULT_ACCOUNTS, Spec};
+use testnet::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use testnet::live;
 use testnet::load::background::Background;
 use testnet::load::pump::Pace;
@@ -123,7 +123,7 @@ async fn measure(
     repetition: u32,
 ) -> anyhow::Result<Row> {
     let scratch = tempfile::tempdir()?;
-    let cluster = live::fresh(&scratch.path().join("net"), spec(contender)).await?;
+    let cluster = fresh(&scratch.path().join("net"), contender).await?;
     let load = Background::at(&cluster, Pace::InFlight(IN_FLIGHT), SENDERS).await?;
     tokio::time::sleep(WARM_UP).await;
     let begun = Instant::now();
@@ -151,8 +151,18 @@ async fn measure(
     })
 }
 
-fn spec(contender: Contender) -> Spec {
-    Spec { engine: contender.engine(), validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS }
+/// A new network that makes blocks, and ends with this value.
+async fn fresh(dir: &Path, contender: Contender) -> anyhow::Result<Cluster> {
+    let engine = contender.engine();
+    let spec = Spec { engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let cluster = Cluster::create(dir, spec)?.attach(true);
+    if engine.switches_modes() {
+        cluster.set_policy(contender.policy())?;
+    }
+    cluster.start_all()?;
+    live::all_answer(&cluster).await?;
+    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+    Ok(cluster)
 }
 
 /// When transactions were seen final: moments, and how many each.
