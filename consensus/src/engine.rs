@@ -13,6 +13,7 @@ use chain::validator::ValidatorSet;
 
 use crate::application::{BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock};
 use crate::message::EngineMessage;
+use crate::policy::Policy;
 
 /// Monotonic time in nanoseconds since an arbitrary start. Never read from a clock in here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +65,8 @@ pub struct Config {
     pub batch: usize,
     /// Most blocks above the highest certificate.
     pub pipeline: u64,
+    /// How this node chooses the mode where it leads, in an engine that has two.
+    pub policy: Policy,
 }
 
 impl std::fmt::Debug for Config {
@@ -74,6 +77,7 @@ impl std::fmt::Debug for Config {
             .field("timeout_min", &self.timeout_min)
             .field("timeout_max", &self.timeout_max)
             .field("pipeline", &self.pipeline)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }

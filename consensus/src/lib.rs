@@ -29,6 +29,7 @@ pub mod hybrid;
 pub mod message;
 pub mod paxos;
 pub mod pbft;
+pub mod policy;
 mod propose;
 pub mod raft;
 mod reads;

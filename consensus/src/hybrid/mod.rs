@@ -39,7 +39,7 @@ pub use self::message::{
 };
 pub use self::safety::{LastVote, Safety};
 
-use self::policy::History;
+use self::policy::{History, Verdict};
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
@@ -173,6 +173,12 @@ impl Hybrid {
         if self.is_first_view(view) { self.opening_mode } else { Mode::Pbft }
     }
 
+    /// The mode that this node would propose in now, and why.
+    fn verdict(&self) -> Verdict {
+        let view = self.view();
+        self.history.verdict(self.config.policy, self.epoch(), view, self.start_mode(view))
+    }
+
     fn others(&self) -> impl Iterator<Item = ValidatorIndex> + use<> {
         let me = self.me;
         self.set.indices().filter(move |index| Some(*index) != me)
@@ -286,12 +292,9 @@ impl Engine for Hybrid {
     }
 
     fn status(&self) -> Status {
-        let verdict = self.history.verdict(self.epoch(), self.view(), self.start_mode(self.view()));
-        let (mode, mode_reason) = if self.active {
-            (verdict.mode, verdict.reason)
-        } else {
-            (Mode::Pbft, format!("changing to view {}", self.view()))
-        };
+        let Verdict { mode, reason } = self.verdict();
+        let mode_reason =
+            if self.active { reason } else { format!("changing to view {}", self.view()) };
         let mode_reason = match self.reasons.get(&self.view()) {
             Some(reason) if mode == Mode::Pbft => format!("{mode_reason} (after {reason:?})"),
             _ => mode_reason,

@@ -8,6 +8,7 @@ use chain::block::{Header, Mode};
 use chain::types::{Epoch, Height, View};
 
 use crate::engine::RECENT_HEADERS;
+use crate::policy::Policy;
 
 /// Calm blocks wanted after a first escalation.
 const CALM_MIN: u64 = 8;
@@ -36,6 +37,12 @@ pub(super) struct History {
 pub(super) struct Verdict {
     pub(super) mode: Mode,
     pub(super) reason: String,
+}
+
+impl Verdict {
+    fn by_setting(policy: Policy, mode: Mode) -> Self {
+        Self { mode, reason: format!("in {mode} at all times: the policy is {policy}") }
+    }
 }
 
 impl History {
@@ -80,7 +87,15 @@ impl History {
     }
 
     /// M4: the mode of the next block of a view that began in `start`.
-    pub(super) fn verdict(&self, epoch: Epoch, view: View, start: Mode) -> Verdict {
+    pub(super) fn verdict(&self, policy: Policy, epoch: Epoch, view: View, start: Mode) -> Verdict {
+        match policy {
+            Policy::Adaptive => self.adaptive(epoch, view, start),
+            Policy::StaticFast => Verdict::by_setting(policy, Mode::Fast),
+            Policy::StaticPbft => Verdict::by_setting(policy, Mode::Pbft),
+        }
+    }
+
+    fn adaptive(&self, epoch: Epoch, view: View, start: Mode) -> Verdict {
         if start == Mode::Fast {
             return Verdict { mode: Mode::Fast, reason: "calm since the epoch began".into() };
         }

@@ -159,7 +159,7 @@ impl Hybrid {
     }
 
     fn next_mode(&self) -> Mode {
-        self.history.verdict(self.epoch(), self.view(), self.start_mode(self.view())).mode
+        self.verdict().mode
     }
 
     /// The highest height on the branch of `head` with a prepare certificate of this view, or the

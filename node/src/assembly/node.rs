@@ -10,6 +10,7 @@ use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::engine::{self, Engine, FaultModel};
 use consensus::message::EngineMessage;
+use consensus::policy::Policy;
 use genesis::Genesis;
 use genesis::config::{MempoolConfig, NodeConfig};
 use tokio::sync::mpsc;
@@ -135,7 +136,7 @@ impl<E: Engine> Node<E> {
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
-            config: engine_config(&genesis, &keys, verifier),
+            config: engine_config(&genesis, config.consensus.policy, &keys, verifier),
             recovered,
             signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
@@ -346,7 +347,12 @@ fn start_pool<M: EngineMessage>(
         .map_err(NodeError::Thread)
 }
 
-fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {
+fn engine_config(
+    genesis: &Genesis,
+    policy: Policy,
+    keys: &Keys,
+    verifier: Arc<dyn Verifier>,
+) -> engine::Config {
     let consensus = &genesis.consensus;
     engine::Config {
         chain_id: genesis.hash(),
@@ -359,5 +365,6 @@ fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) ->
         block_interval: Duration::from_millis(consensus.block_interval_ms),
         batch: consensus.batch as usize,
         pipeline: u64::from(consensus.pipeline),
+        policy,
     }
 }

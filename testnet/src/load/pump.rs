@@ -41,6 +41,8 @@ pub enum Pace {
     Steered(watch::Receiver<f64>),
     /// As many at a time as become final soon enough.
     Closed,
+    /// So many wait for finality at any time.
+    InFlight(usize),
 }
 
 /// For how long.
@@ -238,6 +240,7 @@ impl<'a> Pump<'a> {
                 self.credit = (credit - due as f64, now);
                 due
             }
+            Pace::InFlight(wanted) => wanted.min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);

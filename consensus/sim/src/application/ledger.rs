@@ -109,8 +109,7 @@ impl LedgerChain {
             tip.unwrap_or_else(|| Tip::genesis(genesis, 0, state.validators().hash(&chain_id)));
         let verifier = rule.verifier();
         let pool = Mempool::new(chain_id, MempoolLimits::default(), state.clone(), tip.height);
-        let ledger =
-            Ledger::new(chain_id, Arc::clone(&verifier), tip, state).governed_by(charter);
+        let ledger = Ledger::new(chain_id, Arc::clone(&verifier), tip, state).governed_by(charter);
         Self { verifier, ledger, pool, now_ms: 0, charter }
     }
 

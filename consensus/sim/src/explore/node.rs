@@ -56,6 +56,7 @@ impl Birth {
             block_interval: options.block_interval,
             batch: options.batch,
             pipeline: options.pipeline,
+            policy: options.policy,
         }
     }
 

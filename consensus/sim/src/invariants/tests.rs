@@ -141,7 +141,8 @@ impl Bench {
         let proof = Some(FinalityProof { certificate, headers: Vec::new() });
         let state_root = block.header.state_root;
         let commit = Commit { block: block.clone(), proof };
-        let observed = Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
+        let observed =
+            Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
         self.observe(&Observation::Finalized { node, block: &observed });
     }
 
@@ -280,7 +281,8 @@ fn state_roots_catches_a_node_that_computes_something_else() {
     let proof = Some(FinalityProof { certificate, headers: Vec::new() });
     let commit = Commit { block: one, proof };
     let state_root = Digest([8; 32]);
-    let observed = Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
+    let observed =
+        Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
     bench.observe(&Observation::Finalized { node: 0, block: &observed });
     assert_eq!(bench.broken(), ["equal state roots"]);
 }

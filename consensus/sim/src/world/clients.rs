@@ -142,11 +142,12 @@ impl<E: Engine> World<E> {
 
     fn hand(&mut self, node: usize, transaction: &SignedTransaction) {
         let target = &mut self.nodes[node];
-        let Some(driver) = &mut target.driver else { return };
-        if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
+        if !target.is_running() || target.liar().is_some_and(|(liar, _)| !liar.hears(transaction)) {
             return;
         }
-        if driver.application_mut().submit(transaction) {
+        if let Some(driver) = &mut target.driver
+            && driver.application_mut().submit(transaction)
+        {
             self.want_turn(node);
         }
     }

@@ -494,16 +494,17 @@ impl<E: Engine> World<E> {
 
     /// Carries out what a turn did: messages, observations, and the end of the node if it died.
     fn digest_turn(&mut self, node: usize, turned: Turned<E::Message>) {
-        let Turned { sent, observed, events, syncs, end } = turned;
+        let Turned { sent, observed, events, syncs, work, end } = turned;
         let (least, most) = self.nodes[node].slow_disk.unwrap_or(self.plan.sync);
         let sync = self.disk_dice.duration(least, most);
         for message in sent {
-            let departure = self.now + sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
+            let synced = sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
+            let departure = self.now + work + synced;
             self.send(node, departure, message);
         }
         self.record_turn(node, &observed, &events);
         let target = &mut self.nodes[node];
-        target.busy_until = self.now + sync * u32::try_from(syncs).unwrap_or(u32::MAX);
+        target.busy_until = self.now + work + sync * u32::try_from(syncs).unwrap_or(u32::MAX);
         match end {
             End::Running => {
                 let due = target.next_timeout();
@@ -584,11 +585,13 @@ fn node_of<E: Engine>(
         seating: Seating::default(),
         genesis: Rc::clone(genesis),
         options: plan.options,
+        work: plan.work,
         seed: plan.seed,
         counts: counts.clone(),
         disk: Disk::new(Rc::clone(genesis)),
         driver: None,
         liar,
+        holds_back: false,
         clock: Clock::new(
             Duration::from_millis(clocks.below(3_600_000)),
             i64::try_from(clocks.below(2 * WALL_ERROR_MS)).expect("small") - WALL_ERROR_MS as i64,
