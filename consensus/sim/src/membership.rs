@@ -69,7 +69,7 @@ pub fn churn<E: Engine>(world: &mut World<E>) -> u64 {
             healed = true;
             world.heal(Link::exact(MS));
         }
-        if !world.change() {
+        if world.changes() == CHANGES || !world.change() {
             continue;
         }
         if dice.below(3) == 0 {
