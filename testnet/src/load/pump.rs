@@ -240,7 +240,7 @@ impl<'a> Pump<'a> {
                 self.credit = (credit - due as f64, now);
                 due
             }
-            Pace::InFlight(wanted) => wanted.min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
+            Pace::InFlight(wanted) => (*wanted).min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);
@@ -297,7 +297,7 @@ impl<'a> Pump<'a> {
         let single = match &self.pace {
             Pace::Steady(tps) => *tps <= SINGLE_TPS,
             Pace::Steered(rate) => *rate.borrow() <= SINGLE_TPS,
-            Pace::Closed => false,
+            Pace::Closed | Pace::InFlight(_) => false,
         };
         let size = if single { 1 } else { MAX_BATCH };
         for (node, group) in groups.iter().enumerate() {
