@@ -25,6 +25,9 @@ pub struct Manifest {
     /// The developer accounts, relative to the directory.
     pub accounts: PathBuf,
     pub nodes: Vec<NodeEntry>,
+    /// The groups that the network is cut into, as ordered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Vec<Vec<usize>>>,
     /// The dashboard's server that runs or ran last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dashboard: Option<DashboardEntry>,
@@ -82,7 +85,8 @@ impl Manifest {
         accounts: PathBuf,
         nodes: Vec<NodeEntry>,
     ) -> Self {
-        Self { version: VERSION, engine, chain_id, accounts, nodes, dashboard: None }
+        let (partition, dashboard) = (None, None);
+        Self { version: VERSION, engine, chain_id, accounts, nodes, partition, dashboard }
     }
 
     /// Whether `dir` holds a testnet.
