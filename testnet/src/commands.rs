@@ -203,6 +203,8 @@ fn check_policy(engine: EngineName, policy: Option<Policy>) -> anyhow::Result<()
 
 async fn start(cluster: &Cluster, exists: bool) -> anyhow::Result<()> {
     cluster.start_all()?;
+    // Nodes that start know of no partition.
+    cluster.record_partition(None)?;
     live::all_answer(cluster).await?;
     let nodes = cluster.manifest()?.nodes;
     if exists {

@@ -22,6 +22,7 @@ mod garbage;
 mod guests;
 mod members;
 mod speed;
+mod watched;
 
 /// A message of tests: which lane, whether gossip carries it too, and something to carry.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

@@ -29,6 +29,9 @@ pub struct Manifest {
     /// The developer accounts, relative to the directory.
     pub accounts: PathBuf,
     pub nodes: Vec<NodeEntry>,
+    /// The groups that the network is cut into, as ordered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Vec<Vec<usize>>>,
     /// The dashboard's server that runs or ran last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dashboard: Option<DashboardEntry>,
@@ -86,8 +89,8 @@ impl Manifest {
         accounts: PathBuf,
         nodes: Vec<NodeEntry>,
     ) -> Self {
-        let policy = Policy::default();
-        Self { version: VERSION, engine, policy, chain_id, accounts, nodes, dashboard: None }
+        let (policy, partition, dashboard) = (Policy::default(), None, None);
+        Self { version: VERSION, engine, policy, chain_id, accounts, nodes, partition, dashboard }
     }
 
     /// Whether `dir` holds a testnet.

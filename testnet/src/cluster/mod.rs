@@ -208,6 +208,14 @@ impl Cluster {
         self.update(|manifest| manifest.dashboard = Some(entry))
     }
 
+    /// Notes into which groups the network is cut; `None`: it is whole.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub fn record_partition(&self, groups: Option<Vec<Vec<usize>>>) -> anyhow::Result<()> {
+        self.update(|manifest| manifest.partition = groups)
+    }
+
     /// Ends a server of the dashboard that is a process of its own. Others end with theirs.
     ///
     /// # Errors
