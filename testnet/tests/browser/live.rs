@@ -23,14 +23,10 @@ fn leader(page: &Page) -> String {
     leader.as_str().expect("a number").to_owned()
 }
 
-fn wait_for_mode(page: &Page, mode: &str) {
-    let expression = format!("document.querySelector('.live .banner').dataset.mode === {mode:?}");
-    page.wait_for(mode, &expression);
-}
-
-fn wait_for_news(page: &Page, kind: &str) {
-    let expression = format!("document.querySelector('.live .timeline [data-kind={kind}]') !== null");
-    page.wait_for(kind, &expression);
+/// Waits for a line of what happened, of a kind and with these words.
+fn wait_for_news(page: &Page, kind: &str, words: &str) {
+    let lines = format!("[...document.querySelectorAll('.live .timeline [data-kind={kind}]')]");
+    page.wait_for(words, &format!("{lines}.some((it) => it.textContent.includes({words:?}))"));
 }
 
 /// Waits until blocks become final again.
@@ -89,13 +85,12 @@ fn a_network_is_broken_with_the_mouse_and_recovers() {
 
     // The leader lies: evidence, the careful mode, and calm again.
     page.click("[data-order=lie]");
-    wait_for_news(&page, "evidence");
-    wait_for_mode(&page, "pbft");
-    page.assert_accessible("live in pbft mode");
+    wait_for_news(&page, "evidence", "evidence against validator");
+    wait_for_news(&page, "mode", "fast → pbft");
     page.click("[data-order=remedy]");
-    wait_for_mode(&page, "fast");
-    wait_for_news(&page, "mode");
+    wait_for_news(&page, "mode", "pbft → fast");
     wait_until_well(&page);
+    assert_eq!(page.get("document.querySelector('.live .banner').dataset.mode"), json!("fast"));
     page.assert_silent();
 }
 
