@@ -1,7 +1,7 @@
 //! A chromedriver of its own, which ends with the test.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// What chromedriver says once it listens, before the port.
 const READY: &str = "started successfully on port ";
@@ -10,7 +10,8 @@ const READY: &str = "started successfully on port ";
 #[derive(Debug)]
 pub(crate) struct Driver {
     process: Child,
-    pub(crate) address: String,
+    /// Open as long as it may write to it.
+    output: BufReader<ChildStdout>,
 }
 
 impl Driver {
@@ -22,15 +23,21 @@ impl Driver {
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("chromedriver: {error}. `make deps` installs it"));
-        let output = process.stdout.take().expect("piped");
-        let mut driver = Self { process, address: String::new() };
-        let said = BufReader::new(output).lines().map_while(Result::ok);
-        let port = said
-            .filter_map(|line| line.split_once(READY).map(|(_, port)| port.to_owned()))
-            .next()
-            .expect("chromedriver says its port");
-        driver.address = format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
-        driver
+        let output = BufReader::new(process.stdout.take().expect("piped"));
+        Self { process, output }
+    }
+
+    /// Waits until it listens, and says where.
+    pub(crate) fn address(&mut self) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("text");
+            assert!(length > 0, "chromedriver ended before it said its port");
+            if let Some((_, port)) = line.split_once(READY) {
+                return format!("http://127.0.0.1:{}", port.trim().trim_end_matches('.'));
+            }
+        }
     }
 }
 

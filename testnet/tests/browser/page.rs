@@ -31,7 +31,8 @@ pub(crate) struct Page {
 impl Page {
     /// Opens an address in a new browser of 1280 by 800 pixels.
     pub(crate) fn open(url: &str) -> Self {
-        let driver = Driver::start();
+        let mut driver = Driver::start();
+        let address = driver.address();
         let profile = tempfile::tempdir().expect("a temporary directory");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -59,7 +60,7 @@ impl Page {
             .block_on(
                 ClientBuilder::new(HttpConnector::new())
                     .capabilities(capabilities)
-                    .connect(&driver.address),
+                    .connect(&address),
             )
             .unwrap_or_else(|error| panic!("no Chromium: {error}. `make deps` installs it"));
         let page = Self { client, runtime, _driver: driver, _profile: profile };

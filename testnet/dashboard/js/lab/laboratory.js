@@ -57,14 +57,14 @@ export class Laboratory extends EventTarget {
     this.changed();
   }
 
-  /** The same run with one more fault at the present moment, beside it. */
-  async fork(fault) {
+  /** The same run with one more fault, beside it; by default at the present moment. */
+  async fork(fault, at_ms = Math.max(1, Math.ceil(this.at))) {
     const { request } = this.tracks[0];
-    const at = Math.max(1, Math.ceil(this.at));
     this.pause();
-    const forked = await this.run({ ...request, faults: [...(request.faults ?? []), { at_ms: at, fault }] }, 1);
-    this.seek(Math.max(0, at - 1));
-    return forked;
+    const fork = { at_ms, fault };
+    await this.run({ ...request, faults: [...(request.faults ?? []), fork] }, 1);
+    this.tracks[1].fork = fork;
+    this.seek(Math.max(0, at_ms - 1));
   }
 
   /** The same schedule on another engine, beside it. */

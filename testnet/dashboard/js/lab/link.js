@@ -46,7 +46,8 @@ export function fromQuery(text) {
   const duration = whole(query.get("ms"));
   if (duration) request.duration_ms = duration;
   if (query.get("policy")) request.policy = query.get("policy");
-  return { request, at: whole(query.get("at"), 0), beside: query.get("beside") };
+  const [fork] = listed(query.get("fork"));
+  return { request, at: whole(query.get("at"), 0), beside: query.get("beside"), fork };
 }
 
 /** The command that makes the same run, as far as the command line has words for it. */

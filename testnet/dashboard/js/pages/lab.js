@@ -132,12 +132,13 @@ function setupForm(app, lab) {
     ...(policy.value && { policy: policy.value }),
     ...(liar.value && { byzantine: [{ node: Number(liar.value), does: lie.value }] }),
   });
-  async function make({ request, at = 0, beside: second }) {
+  async function make({ request, at = 0, beside: second, fork }) {
     show(request, second);
     run.disabled = true;
     try {
       await lab.run(request);
       if (second) await lab.beside(second);
+      else if (fork) await lab.fork(fork.fault, fork.at_ms);
       lab.seek(at);
       if (!at) lab.play();
     } catch (error) {
@@ -201,8 +202,10 @@ function exports(app, lab) {
   const lines = () => lab.tracks[0].raw.map((event) => JSON.stringify(event));
   const link = () => {
     const { request } = lab.tracks[0];
-    const second = lab.tracks[1]?.request.engine;
-    const query = toQuery(request, { at: Math.round(lab.at), beside: second !== request.engine && second });
+    const second = lab.tracks[1];
+    const beside = second && !second.fork && second.request.engine;
+    const fork = second?.fork && JSON.stringify([second.fork]);
+    const query = toQuery(request, { at: Math.round(lab.at), beside, fork });
     return `${location.origin}${location.pathname}#lab?${query}`;
   };
   const copy = async () => {

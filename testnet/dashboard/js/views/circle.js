@@ -41,7 +41,7 @@ export function circle({ title, on }) {
   };
   view.select = (id) => {
     view.selected = id;
-    for (const [index, element] of [...discs.children].entries()) mark(element, "aria-pressed", String(index === id));
+    if (view.state) view.update(view.state);
   };
   return view;
 }
@@ -115,6 +115,7 @@ function drawNode(view, element, node, leads) {
   say(height, small ? "" : `${number(node.final)}${behind > 8 ? ` (−${number(behind)})` : ""}`);
   const faults = [node.byzantine, node.delay ? `+${node.delay} ms` : null].filter(Boolean);
   say(fault, faults.join(" "));
+  mark(element, "aria-pressed", String(view.selected === node.id));
   mark(element, "data-role", roleOf(node));
   mark(element, "data-leads", leads);
   mark(element, "data-mode", node.mode ?? view.state.mode);

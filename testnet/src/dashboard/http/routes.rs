@@ -132,7 +132,7 @@ async fn verify(State(server): State<Server>, body: Bytes) -> Response {
 async fn evidence(body: Bytes) -> Response {
     let encoded: Encoded = match read(&body) {
         Ok(encoded) => encoded,
-        Err(response) => return response,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     match encoded.decode() {
         Ok(evidence) => answer(&evidence),
