@@ -20,12 +20,13 @@ help:
 	@echo "make bench    measure throughput and latency of a local testnet"
 	@echo "make soak     the long randomized runs"
 	@echo "make report   run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
-	@echo "make deps     install what compiling needs (called by the others)"
+	@echo "make deps     install what compiling and testing need (called by the others)"
 
 deps:
-	@./.config/deps.sh
+	@./.config/deps.sh tests
 
-build: deps
+build:
+	@./.config/deps.sh
 	$(CARGO) build --workspace --all-targets
 
 testnet: build
@@ -34,10 +35,11 @@ testnet: build
 demo: build
 	$(BIN)/testnet demo
 
-test: build
+test: deps build
 	$(CARGO) test --workspace --all-targets --no-fail-fast
 
-lint: deps
+lint:
+	@./.config/deps.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 

@@ -54,11 +54,13 @@ pub struct P2pConfig {
     pub listen: String,
     /// Multiaddresses of the others, each ending in `/p2p/` and the peer id.
     pub peers: Vec<String>,
+    /// Multiaddresses under which others reach the node; empty: those it listens on.
+    pub announce: Vec<String>,
 }
 
 impl Default for P2pConfig {
     fn default() -> Self {
-        Self { listen: "/ip4/127.0.0.1/tcp/26656".into(), peers: Vec::new() }
+        Self { listen: "/ip4/127.0.0.1/tcp/26656".into(), peers: Vec::new(), announce: Vec::new() }
     }
 }
 
@@ -243,6 +245,12 @@ impl NodeConfig {
             "Multiaddresses of other nodes, each ending in /p2p/ and its peer id.",
             "peers",
             &p2p.peers,
+        );
+        page.setting(
+            "Multiaddresses under which other validators reach this node, where they differ from \
+             `listen`.",
+            "announce",
+            &p2p.announce,
         );
 
         page.section("rpc", "JSON-RPC over HTTP and WebSocket, /health and /metrics.");

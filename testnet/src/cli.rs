@@ -31,6 +31,7 @@ Examples:
   testnet byzantine 0 equivocate
   testnet join && testnet leave 4
   testnet down
+  testnet dashboard --rpc http://127.0.0.1:26657   any network in the browser
   testnet demo                     the whole story, checked
   testnet simulate --seeds 100     a hundred deterministic runs of the engine alone
 
@@ -74,6 +75,14 @@ Examples:
     Up(Up),
     /// Stop every validator of a network
     Down(Target),
+    /// Show a network in the browser
+    #[command(after_help = "\
+`testnet up` starts this by itself. With --rpc any network is shown, and nothing can be broken.
+
+Examples:
+  testnet dashboard                                 the testnet started last
+  testnet dashboard --rpc http://127.0.0.1:26657 --rpc http://127.0.0.1:26757 --genesis genesis.json")]
+    Dashboard(Dashboard),
     /// Show every validator: role, mode, view, height
     Status {
         #[command(flatten)]
@@ -117,13 +126,16 @@ the partition; validators that are not named form a group of their own.")]
     /// Make a validator Byzantine while it runs
     #[command(after_help = "\
 Behaviours:
-  equivocate     as leader: propose two blocks at one height, one to some, one to the rest
-  withhold       as leader: keep the certificates of its blocks to itself, where there are any
-  silent         send nothing
-  delay          send everything half a second late
-  invalid-block  as leader: propose blocks with a false state root
-  double-vote    vote for two blocks at one height
-  off            be correct again
+  equivocate         as leader: propose two blocks at one height, one to some, one to the rest
+  withhold           as leader: keep the certificates of its blocks to itself, where there are any
+  silent             send nothing
+  delay              send everything half a second late
+  invalid-block      as leader: propose blocks with a false state root
+  double-vote        vote for two blocks at one height
+  lying-view-change  deny in a view change what it voted for
+  censor             as leader: leave the transactions of one account out of its blocks
+  flood              send everything many times over, with junk between
+  off                be correct again
 
 Engines that tolerate crashes alone promise nothing against a liar: there it may undo final blocks.
 
@@ -309,6 +321,24 @@ pub struct Up {
     #[arg(long, default_value_t = crate::cluster::DEFAULT_ACCOUNTS,
           value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub accounts: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct Dashboard {
+    #[command(flatten)]
+    pub target: Target,
+    /// A node to show, by the address of its JSON-RPC; several times for several nodes
+    #[arg(long, value_name = "URL", conflicts_with = "dir")]
+    pub rpc: Vec<String>,
+    /// Genesis of that network, to check proofs against
+    #[arg(long, value_name = "FILE", requires = "rpc")]
+    pub genesis: Option<PathBuf>,
+    /// Where to serve, on loopback [default: any that is free]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// End with the testnet: how `up --detach` starts this
+    #[arg(long, hide = true, conflicts_with = "rpc")]
+    pub detached: bool,
 }
 
 #[derive(Args, Debug)]

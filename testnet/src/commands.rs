@@ -1,6 +1,7 @@
 //! What each command does.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
@@ -10,9 +11,10 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::byzantine::control::{Behaviour, Request};
-use crate::cli::{Command, Linearize, Load, OnNode, Target, Up};
-use crate::cluster::manifest::{Manifest, NodeEntry, last};
+use crate::cli::{self, Command, Linearize, Load, OnNode, Target, Up};
+use crate::cluster::manifest::{Manifest, last};
 use crate::cluster::{Cluster, Spec};
+use crate::dashboard::{self, Dashboard, Port};
 use crate::membership::{self, Changed};
 use crate::{
     churn, demo, faults, linearize, live, load, partition, signals, simulate, soak, status,
@@ -26,6 +28,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(arguments) => up(arguments).await?,
         Command::Down(target) => down(&open(target)?)?,
+        Command::Dashboard(arguments) => show(arguments).await?,
         Command::Status { target, json } => {
             let status = status::collect(&open(target)?).await?;
             if json {
@@ -35,7 +38,10 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
         }
         Command::Kill(on) => open(on.target)?.kill(on.id)?,
-        Command::Restart(on) => restart(on).await?,
+        Command::Restart(on) => {
+            let height = faults::restart(&open(on.target)?, on.id).await?;
+            eprintln!("validator {} is back at height {height}", on.id);
+        }
         Command::Pause(on) => open(on.target)?.signal(on.id, Signal::SIGSTOP)?,
         Command::Resume(on) => open(on.target)?.signal(on.id, Signal::SIGCONT)?,
         Command::Partition { target, groups } => {
@@ -43,7 +49,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let groups = faults::parse_groups(&groups, cluster.manifest()?.nodes.len())?;
             partition::split(&cluster, &groups)?;
         }
-        Command::Heal(target) => heal(&open(target)?)?,
+        Command::Heal(target) => faults::heal(&open(target)?)?,
         Command::Delay { on, ms } => {
             faults::order(&open(on.target)?, on.id, Request::Delay { ms })?;
         }
@@ -146,14 +152,42 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         signal = signals::ended() => bail!("ended by {} before the network was up", signal?),
     }
     if arguments.detach {
+        let url = dashboard::start_detached(&cluster).await?;
         cluster.detach();
+        println!("dashboard: {url}");
         eprintln!("running; `testnet status` shows it, `testnet down` ends it");
         return Ok(());
     }
+    let cluster = Arc::new(cluster);
+    let port = dashboard::take_port(&cluster, None).await?;
+    dashboard::note(&cluster, port.number(), false)?;
+    let mut page = Dashboard::of_testnet(port, Arc::clone(&cluster))?;
+    println!("dashboard: {}", page.url());
     eprintln!("running until Ctrl-C");
-    let signal = signals::ended().await?;
+    let signal = tokio::select! {
+        signal = signals::ended() => signal?,
+        () = page.failed() => "the dashboard failed",
+    };
     eprintln!("{signal}: taking the network down");
     cluster.stop_all()
+}
+
+async fn show(arguments: cli::Dashboard) -> anyhow::Result<()> {
+    let cli::Dashboard { target, rpc, genesis, port, detached } = arguments;
+    let mut page = if rpc.is_empty() {
+        let cluster = open(target)?;
+        let port = dashboard::take_port(&cluster, port).await?;
+        dashboard::note(&cluster, port.number(), detached)?;
+        Dashboard::of_testnet(port, Arc::new(cluster))?
+    } else {
+        Dashboard::of_nodes(Port::take(port).await?, rpc, genesis)?
+    };
+    println!("dashboard: {}", page.url());
+    tokio::select! {
+        signal = signals::ended() => drop(signal?),
+        () = page.failed() => bail!("the dashboard failed"),
+    }
+    Ok(())
 }
 
 /// # Errors
@@ -179,34 +213,15 @@ async fn start(cluster: &Cluster, exists: bool) -> anyhow::Result<()> {
     let first = live::make_block(cluster, &nodes[0], live::START_PATIENCE).await?;
     eprintln!("block {first} is final");
     let accounts = cluster.dir().join(cluster.manifest()?.accounts);
-    println!("dashboard: {}", nodes[0].rpc());
     println!("accounts:  {}", accounts.display());
     Ok(())
 }
 
 fn down(cluster: &Cluster) -> anyhow::Result<()> {
     let running = cluster.processes()?.len();
+    cluster.stop_dashboard()?;
     cluster.stop_all()?;
     eprintln!("{running} validators ended; `testnet up` resumes the chain");
-    Ok(())
-}
-
-async fn restart(on: OnNode) -> anyhow::Result<()> {
-    let cluster = open(on.target)?;
-    if cluster.node(on.id)?.is_alive() {
-        cluster.stop(on.id)?;
-    }
-    cluster.start(on.id)?;
-    let status = live::answers(&cluster, &cluster.node(on.id)?).await?;
-    eprintln!("validator {} is back at height {}", on.id, status.height_final);
-    Ok(())
-}
-
-fn heal(cluster: &Cluster) -> anyhow::Result<()> {
-    partition::heal(cluster)?;
-    for node in cluster.manifest()?.nodes.iter().filter(|node| NodeEntry::is_responsive(node)) {
-        faults::order(cluster, node.id, Request::Delay { ms: 0 })?;
-    }
     Ok(())
 }
 
@@ -262,11 +277,7 @@ fn changed(changed: &Changed, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(changed);
     }
-    let role = changed.validator.map_or_else(
-        || "observes".into(),
-        |seat| format!("is validator {seat} of {}", changed.validators),
-    );
-    println!("node {} {role} in epoch {}, height {}", changed.id, changed.epoch, changed.height);
+    println!("{changed}");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chain::governance::KeyKind;
-use chain::types::ValidatorIndex;
+use chain::types::{Height, ValidatorIndex};
 use node_api::ConsensusApiClient;
 use node_api::consensus::Role;
 
@@ -13,9 +13,9 @@ use crate::byzantine::control::{self, Behaviour, Faults, Reply, Request};
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::line_socket;
-use crate::live::until;
+use crate::live::{self, until};
 use crate::membership::govern;
-use crate::rpc;
+use crate::{partition, rpc};
 
 /// How often leadership is passed on before giving up.
 const ROTATIONS: usize = 12;
@@ -84,6 +84,30 @@ async fn replaced(cluster: &Cluster, silent: usize) -> anyhow::Result<()> {
         Ok((now != silent).then_some(()))
     })
     .await
+}
+
+/// Starts a validator that was killed, or ends and starts one that runs. Returns where it is then.
+///
+/// # Errors
+/// Where it does not start or answer.
+pub async fn restart(cluster: &Cluster, id: usize) -> anyhow::Result<Height> {
+    if cluster.node(id)?.is_alive() {
+        cluster.stop(id)?;
+    }
+    cluster.start(id)?;
+    Ok(live::answers(cluster, &cluster.node(id)?).await?.height_final)
+}
+
+/// Ends every partition and every delay.
+///
+/// # Errors
+/// Where a validator that runs does not obey.
+pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
+    partition::heal(cluster)?;
+    for node in cluster.manifest()?.nodes.iter().filter(|node| node.is_responsive()) {
+        order(cluster, node.id, Request::Delay { ms: 0 })?;
+    }
+    Ok(())
 }
 
 /// The validator that a quorum of those running follows.

@@ -9,6 +9,7 @@ pub mod churn;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
+pub mod dashboard;
 pub mod demo;
 pub mod faults;
 mod line_socket;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use chain::codec;
 use chain::crypto::Keypair;
-use chain::types::Height;
+use chain::transaction::Body;
+use chain::types::{Amount, Height};
 use node_api::chain::ChainStatus;
-use node_api::transaction::TxState;
+use node_api::transaction::{TxState, TxStatus};
 use node_api::tx::Wait;
 use node_api::{AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, TxApiClient};
 
@@ -150,19 +151,9 @@ pub async fn make_block(
     patience: Duration,
 ) -> anyhow::Result<Height> {
     let key = probe_key(cluster)?;
-    let client = rpc::http(through, patience + rpc::PATIENCE)?;
-    let status = ChainApiClient::status(&client).await.context("the node does not answer")?;
-    let account = client.get(key.public().address()).await.context("the node does not answer")?;
-    let slot = Slot {
-        chain_id: status.chain_id,
-        nonce: account.next_nonce,
-        expiry: Height::new(status.height_final.get() + LIFETIME),
-    };
-    let transaction = slot.transfer(&key, key.public().address());
-    let submitted = client.submit(HexBytes(codec::encode(&transaction))).await?;
-    let timeout_ms = u64::try_from(patience.as_millis())?;
+    let (to, amount) = (key.public().address(), Amount::new(1));
     let fate =
-        TxApiClient::status(&client, submitted.hash, Some(Wait::Final), Some(timeout_ms)).await?;
+        settle(through, &key, Body::Transfer { to, amount, memo: Vec::new() }, patience).await?;
     match (fate.status, fate.height) {
         (TxState::Final, Some(height)) => Ok(height),
         (state, _) => bail!(
@@ -171,4 +162,28 @@ pub async fn make_block(
             cluster.log(through).display()
         ),
     }
+}
+
+/// Hands in a transaction that does this, and says what became of it within a time.
+///
+/// # Errors
+/// Where the node does not answer or refuses the transaction.
+pub async fn settle(
+    through: &NodeEntry,
+    key: &Keypair,
+    body: Body,
+    patience: Duration,
+) -> anyhow::Result<TxStatus> {
+    let client = rpc::http(through, patience + rpc::PATIENCE)?;
+    let status = ChainApiClient::status(&client).await.context("the node does not answer")?;
+    let account = client.get(key.public().address()).await.context("the node does not answer")?;
+    let slot = Slot {
+        chain_id: status.chain_id,
+        nonce: account.next_nonce,
+        expiry: Height::new(status.height_final.get() + LIFETIME),
+    };
+    let transaction = slot.sign(key, body);
+    let submitted = client.submit(HexBytes(codec::encode(&transaction))).await?;
+    let timeout_ms = u64::try_from(patience.as_millis())?;
+    Ok(TxApiClient::status(&client, submitted.hash, Some(Wait::Final), Some(timeout_ms)).await?)
 }

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The answer of `testnet status`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    pub dashboard: String,
+    /// Where its page is, while a server of it runs.
+    pub dashboard: Option<String>,
     pub engine: EngineName,
     pub nodes: Vec<NodeStatus>,
 }
@@ -52,7 +53,8 @@ pub struct NodeStatus {
 /// Where the testnet's directory is gone.
 pub async fn collect(cluster: &Cluster) -> anyhow::Result<Status> {
     let manifest = cluster.manifest()?;
-    let dashboard = manifest.nodes.first().map(NodeEntry::rpc).unwrap_or_default();
+    let served = manifest.dashboard.filter(|entry| entry.process.is_alive());
+    let dashboard = served.map(|entry| entry.url());
     let nodes = join_all(manifest.nodes.iter().map(ask)).await;
     Ok(Status { dashboard, engine: manifest.engine, nodes })
 }

@@ -66,10 +66,19 @@ impl Plan {
         })
     }
 
-    /// Whether this validator runs one unchanged engine that remembers its promises.
+    /// The validators that lie, from the start or from a fault on, and how.
+    pub fn liars(&self) -> impl Iterator<Item = (usize, BehaviourKind)> + '_ {
+        let turned = self.faults.iter().filter_map(|timed| match timed.fault {
+            Fault::Lie { node, does } => Some((node, does)),
+            _ => None,
+        });
+        self.byzantine.iter().copied().chain(turned)
+    }
+
+    /// Whether this validator runs one unchanged engine that remembers its promises, to the end.
     pub fn is_honest(&self, validator: usize) -> bool {
         !self.twins.contains(&validator)
-            && self.byzantine.iter().all(|(who, _)| *who != validator)
+            && self.liars().all(|(who, _)| who != validator)
             && self.amnesiacs().all(|node| node != validator)
     }
 }
@@ -287,11 +296,17 @@ pub enum Fault {
         ppm: i32,
     },
 
-    /// A Byzantine validator says what its engine says, or lies again. It counts as one all the
-    /// same, from the start of the run to its end.
+    /// From now on the validator lies.
     Lie {
         node: usize,
-        lies: bool,
+        does: BehaviourKind,
+    },
+
+    /// A Byzantine validator says what its engine says, or lies again. It counts as one all the
+    /// same, from the start of the run to its end.
+    HoldBack {
+        node: usize,
+        holds_back: bool,
     },
 
     /// Clients ask for so many of the last validators of genesis to leave the set; none: for all

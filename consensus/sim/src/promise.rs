@@ -11,11 +11,8 @@ use crate::plan::Plan;
 /// the plan stays within. Crashes and bad links never count: every engine stays safe whatever
 /// crashes, and must make progress only once enough validators are back.
 pub fn beyond(plan: &Plan, fault_model: FaultModel) -> Option<String> {
-    let mut lies: Vec<String> = plan
-        .byzantine
-        .iter()
-        .map(|(who, kind)| format!("validator {who}: {}", name_of(*kind)))
-        .collect();
+    let mut lies: Vec<String> =
+        plan.liars().map(|(who, kind)| format!("validator {who}: {}", name_of(kind))).collect();
     lies.extend(plan.twins.iter().map(|who| format!("validator {who}: twins")));
     lies.extend(plan.amnesiacs().map(|who| format!("validator {who}: lost disk")));
     let liars: BTreeSet<usize> =
@@ -43,7 +40,10 @@ fn name_of(kind: BehaviourKind) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::plan::{Fault, Timed};
     use crate::scenarios;
 
     #[test]
@@ -52,6 +52,12 @@ mod tests {
         let liar = Plan { byzantine: vec![(1, BehaviourKind::OmitVotes)], ..calm.clone() };
         let both = Plan { twins: vec![2], ..liar.clone() };
         let twice = Plan { twins: vec![1], ..liar.clone() };
+        let turned = Timed {
+            at: Duration::from_millis(300),
+            fault: Fault::Lie { node: 1, does: BehaviourKind::OmitVotes },
+        };
+        let turned = Plan { faults: vec![turned], ..calm.clone() };
+        assert_eq!(beyond(&turned, FaultModel::Crash), beyond(&liar, FaultModel::Crash));
         assert_eq!(beyond(&calm, FaultModel::Crash), None);
         assert_eq!(beyond(&liar, FaultModel::Byzantine), None);
         assert_eq!(beyond(&twice, FaultModel::Byzantine), None, "one validator that lies twice");

@@ -138,8 +138,10 @@ impl Scenario {
 
     /// Which faults an engine must tolerate to come through.
     pub fn fault_model(&self) -> FaultModel {
-        let lost = |event: &Spanned<Timed>| matches!(event.get_ref().fault, Fault::DiskLoss { .. });
-        if self.differs.byzantine.is_empty() && !self.differs.events.iter().any(lost) {
+        let lies = |event: &Spanned<Timed>| {
+            matches!(event.get_ref().fault, Fault::DiskLoss { .. } | Fault::Lie { .. })
+        };
+        if self.differs.byzantine.is_empty() && !self.differs.events.iter().any(lies) {
             FaultModel::Crash
         } else {
             FaultModel::Byzantine
@@ -182,7 +184,7 @@ impl Scenario {
 }
 
 /// The highest node that a fault names.
-fn highest(fault: &Fault) -> usize {
+pub fn highest(fault: &Fault) -> usize {
     let of = |who: &Who| if let Who::Node(node) = who { *node } else { 0 };
     match fault {
         Fault::Crash { who, .. }
@@ -195,7 +197,10 @@ fn highest(fault: &Fault) -> usize {
         | Fault::SlowDisk { who, .. }
         | Fault::ClockJump { who, .. }
         | Fault::ClockDrift { who, .. } => of(who),
-        Fault::Restart { node } | Fault::DiskLoss { node, .. } | Fault::Lie { node, .. } => *node,
+        Fault::Restart { node }
+        | Fault::DiskLoss { node, .. }
+        | Fault::Lie { node, .. }
+        | Fault::HoldBack { node, .. } => *node,
         Fault::Block { from, to }
         | Fault::Flap { between: (from, to), .. }
         | Fault::Clog { from, to }

@@ -274,9 +274,19 @@ impl Request {
         &self,
         sink: Box<dyn Sink>,
     ) -> Result<(Report, io::Result<()>), InvalidRequest> {
-        let (plan, name) = (self.plan()?, self.story.name());
-        Ok(self.engine.visit(TracedRun { plan: &plan, name, sink }))
+        Ok(run_plan_traced(self.engine, &self.plan()?, self.story.name(), sink))
     }
+}
+
+/// Runs a plan and tells a sink every event: for plans that no [`Request`] describes. The inner error
+/// is the sink's.
+pub fn run_plan_traced(
+    engine: EngineName,
+    plan: &Plan,
+    name: &str,
+    sink: Box<dyn Sink>,
+) -> (Report, io::Result<()>) {
+    engine.visit(TracedRun { plan, name, sink })
 }
 
 struct Run<'a> {

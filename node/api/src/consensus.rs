@@ -1,6 +1,7 @@
 //! Namespace `consensus`: what the engine of this node is doing.
 
 use chain::block::Mode;
+use chain::certificate::VoteKind;
 use chain::quorum::Quorums;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use jsonrpsee::core::{RpcResult, SubscriptionResult};
@@ -77,7 +78,18 @@ pub struct ConsensusState {
     pub mode_history: Vec<ModeChange>,
 }
 
-/// What `consensus_subscribe` sends.
+/// What `consensus_subscribe` sends: an event with its place in this node's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsensusNotice {
+    /// Grows from notice to notice, also over a restart of the node. `since` goes on after it.
+    pub cursor: u64,
+    /// When the node noted it, Unix milliseconds.
+    pub at_ms: u64,
+    #[serde(flatten)]
+    pub event: ConsensusEvent,
+}
+
+/// An event of the engine or of the node around it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 pub enum ConsensusEvent {
@@ -100,8 +112,31 @@ pub enum ConsensusEvent {
     },
     /// A proposed block was refused.
     BlockRefused { proposer: ValidatorIndex, block: Digest, reason: String },
-    /// The subscriber was too slow: this many events are missing before the next one.
+    /// What this node said to others since the last such notice. Only for subscribers that asked for
+    /// messages.
+    Sent { messages: Vec<SentMessages> },
+    /// This many events are missing before the next one: the subscriber was too slow, or `since` is
+    /// too long ago. 0 where they are from before the node's start, which nobody counted.
     Lagged { missed: u64 },
+}
+
+/// Messages of one kind to one recipient, or to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentMessages {
+    /// `null`: every other validator got each of them.
+    pub to: Option<ValidatorIndex>,
+    /// What the engine calls the kind, like `append`.
+    pub message: String,
+    /// Of the last vote in them, where they carry votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote: Option<VoteKind>,
+    /// How many; what everybody got counts once.
+    pub count: u64,
+    /// Their length together, for one recipient.
+    pub bytes: u64,
+    /// What the last of them was about, where it says so.
+    pub view: Option<View>,
+    pub height: Option<Height>,
 }
 
 #[rpc(server, client, namespace = "consensus")]
@@ -110,11 +145,17 @@ pub trait ConsensusApi {
     #[method(name = "state")]
     async fn state(&self) -> RpcResult<ConsensusState>;
 
-    /// Changes of mode, view and epoch, and evidence, as this node sees them.
+    /// Changes of mode, view and epoch, and evidence, as this node sees them: from now on, or right
+    /// after the cursor `since`. With `messages` also what it says to others, in sums, a few times a
+    /// second.
     #[subscription(
         name = "subscribe" => "event",
         unsubscribe = "unsubscribe",
-        item = ConsensusEvent
+        item = ConsensusNotice
     )]
-    async fn subscribe_events(&self) -> SubscriptionResult;
+    async fn subscribe_events(
+        &self,
+        since: Option<u64>,
+        messages: Option<bool>,
+    ) -> SubscriptionResult;
 }

@@ -277,8 +277,12 @@ fn consensus_methods() -> Vec<Value> {
         ),
         subscription(
             "consensus_subscribe",
-            "Changes of mode, view and epoch, and evidence, as notifications consensus_event",
-            &[],
+            "Changes of mode, view and epoch, and evidence, as notifications consensus_event, each \
+             with a cursor to go on after; with messages: true also sums of what this node sends",
+            &[
+                Param("since", Optional, json!({ "type": "integer", "minimum": 0 })),
+                Param("messages", Optional, json!({ "type": "boolean" })),
+            ],
         ),
         unsubscription("consensus_unsubscribe"),
         method("rpc_discover", "This document", &[], object()),

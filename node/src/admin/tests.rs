@@ -54,6 +54,7 @@ impl World {
             key: key(0),
             listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
             peers: Vec::new(),
+            announce: Vec::new(),
             validators: ValidatorSet::new(Epoch::new(0), View::new(0), 0, (0..3).map(validator)),
             fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),

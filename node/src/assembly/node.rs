@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::{self, ChainAccess};
 use super::begin;
 use super::gossip;
-use super::layer::{LayerContext, OutboxLayer};
+use super::layer::{EngineLayer, LayerContext};
 use super::observer::ChainObserver;
 use super::{NodeError, Options};
 use crate::admin::{AdminListener, AdminSocket};
@@ -32,6 +32,7 @@ use crate::joining::{self, Attendant, ReadySigner, Turn};
 use crate::metrics::{Metrics, Sources};
 use crate::network::{
     AccessPolicy, Multiaddr, Network, NetworkConfig, NetworkOutbox, PeerTransactions, SharedRoster,
+    Traffic,
 };
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
@@ -75,13 +76,13 @@ impl<E: Engine> Node<E> {
     ///
     /// # Panics
     /// Where the genesis names another engine.
-    pub async fn start<L: OutboxLayer>(
+    pub async fn start<L: EngineLayer>(
         options: Options<L>,
         genesis: Genesis,
         stop: CancellationToken,
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
-        let Options { home, config, outbox_layer } = options;
+        let Options { home, config, layer } = options;
         let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
@@ -118,17 +119,20 @@ impl<E: Engine> Node<E> {
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
         let roster = SharedRoster::new(std::slice::from_ref(&validators), keys.validator.public());
-        let outbox = Box::new(NetworkOutbox::new(network.handle.clone(), roster.clone()));
+        let traffic = Traffic::default();
+        let outbox = NetworkOutbox::new(network.handle.clone(), roster.clone(), traffic.clone());
+        let outbox = Box::new(outbox);
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
-        let outbox =
-            outbox_layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
+        let chooser = layer.chooser();
+        let outbox = layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
         let application = NodeApplication::new(
             ledger,
             store.clone(),
             pool.clone(),
             view.clone(),
             upkeep.handle.clone(),
+            chooser,
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
@@ -180,6 +184,7 @@ impl<E: Engine> Node<E> {
             peers,
             sync: sync.progress(),
             metrics,
+            traffic,
         };
         let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
@@ -292,6 +297,12 @@ pub(super) fn parse_address(text: &str) -> Result<Multiaddr, NodeError> {
         .map_err(|error| NodeError::Address { what: text.to_owned(), error: format!("{error}") })
 }
 
+/// # Errors
+/// [`NodeError::Address`].
+pub(super) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, NodeError> {
+    texts.iter().map(|text| parse_address(text)).collect()
+}
+
 async fn start_network<M: EngineMessage>(
     config: &NodeConfig,
     chain_id: Digest,
@@ -305,7 +316,8 @@ async fn start_network<M: EngineMessage>(
         chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
         listen: parse_address(&config.p2p.listen)?,
-        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
+        peers: parse_addresses(&config.p2p.peers)?,
+        announce: parse_addresses(&config.p2p.announce)?,
         validators: validators.clone(),
         fault_model,
         verifier,

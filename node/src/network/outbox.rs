@@ -9,19 +9,20 @@ use consensus::message::EngineMessage;
 
 use super::message::{self, Frame};
 use super::roster::SharedRoster;
-use super::{NetworkHandle, gossip};
+use super::{NetworkHandle, Traffic, gossip};
 
 /// Encodes a message once and queues it for everyone it is for. Never blocks.
 #[derive(Debug)]
 pub struct NetworkOutbox<M> {
     network: NetworkHandle,
     roster: SharedRoster,
+    traffic: Traffic,
     message: PhantomData<fn(&M)>,
 }
 
 impl<M> NetworkOutbox<M> {
-    pub const fn new(network: NetworkHandle, roster: SharedRoster) -> Self {
-        Self { network, roster, message: PhantomData }
+    pub const fn new(network: NetworkHandle, roster: SharedRoster, traffic: Traffic) -> Self {
+        Self { network, roster, traffic, message: PhantomData }
     }
 }
 
@@ -33,6 +34,7 @@ impl<M: EngineMessage> Outbox<M> for NetworkOutbox<M> {
 
     fn send(&mut self, to: Recipients, message: &M) {
         let frame = Frame::new(message);
+        self.traffic.note(to, message, frame.bytes.len());
         let roster = self.roster.get();
         match to {
             Recipients::One(index) => {

@@ -98,6 +98,7 @@ fn config(place: usize, n: usize, peers: Vec<Multiaddr>) -> NetworkConfig {
         key: network_key(place),
         listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
         peers,
+        announce: Vec::new(),
         validators: validators(n),
         fault_model: FaultModel::Byzantine,
         verifier: Arc::new(Ed25519),
@@ -132,7 +133,7 @@ impl Node {
     async fn configured(place: usize, n: usize, config: NetworkConfig) -> Self {
         let (network, transactions) = Network::start(config).await.unwrap();
         let roster = SharedRoster::new(&[validators(n)], consensus_key(place).public());
-        let outbox = NetworkOutbox::new(network.handle.clone(), roster);
+        let outbox = NetworkOutbox::new(network.handle.clone(), roster, Traffic::default());
         Self { network, outbox, transactions }
     }
 

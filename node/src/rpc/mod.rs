@@ -20,7 +20,7 @@
 //! | calls of a WebSocket in flight | 32 | it is not read from |
 //! | a WebSocket that does not read, or is silent | 20 s, 60 s | closed |
 //! | subscriptions | 8 per connection, 16 with transactions and 64 to keys in all | an error |
-//! | notices a subscriber is behind | 256 blocks, 4096 events; 16 MiB with transactions | it is told how many it missed |
+//! | notices a subscriber is behind | 256 blocks, 4096 events of all subscribers together; 16 MiB with transactions | it is told how many it missed |
 //! | changes of keys that a subscriber is behind | 256 KiB, the rest stays in the store | it goes at its pace |
 //! | notices on their way to a subscriber | 4, of at most 1.2 MiB | it falls behind |
 //! | calls that wait for a transaction | 1024 | an error |
@@ -33,6 +33,7 @@ mod consensus;
 mod convert;
 mod dispatch;
 mod errors;
+mod event_log;
 mod governance;
 mod health;
 mod hosts;
@@ -72,11 +73,12 @@ use crate::chain_view::ChainView;
 use crate::config::RpcConfig;
 use crate::consensus_host::ConsensusHandle;
 use crate::metrics::Metrics;
-use crate::network::{NetworkHandle, PeerInfo};
+use crate::network::{NetworkHandle, PeerInfo, Traffic};
 use crate::pool::TransactionPool;
 use crate::sync::SyncProgress;
 
 use dispatch::Dispatcher;
+use event_log::EventLog;
 use health::Progress;
 use hosts::Hosts;
 use http::Door;
@@ -151,6 +153,8 @@ pub struct Context {
     pub peers: Arc<dyn Peers>,
     pub sync: watch::Receiver<SyncProgress>,
     pub metrics: Arc<Metrics>,
+    /// What this node says to others.
+    pub traffic: Traffic,
 }
 
 impl std::fmt::Debug for Context {
@@ -252,11 +256,14 @@ impl RpcServer {
         let mut followers = JoinSet::new();
         followers.spawn(relay.clone().run(context.view.clone()));
         followers.spawn(progress.clone().run(context.view.clone(), context.pool.clone()));
+        let log = EventLog::new(context.traffic.clone());
+        let (events, chain_id) = (context.consensus.events(), context.identity.chain_id);
+        followers.spawn(log.clone().run(events, chain_id));
 
         let stop = CancellationToken::new();
         let metrics = context.metrics.rpc();
         let door = Door {
-            dispatcher: Dispatcher::new(methods(&context, &relay).into(), metrics.clone()),
+            dispatcher: Dispatcher::new(methods(&context, &relay, &log).into(), metrics.clone()),
             context,
             progress,
             hosts: Arc::new(Hosts::new(&config.allowed_hosts)),
@@ -293,7 +300,7 @@ impl RpcServer {
 }
 
 /// Every method, by the traits of `node_api`.
-fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
+fn methods(context: &Arc<Context>, relay: &Relay, log: &EventLog) -> RpcModule<()> {
     let waiters = Arc::new(Semaphore::new(MAX_WAITERS));
     let shared = || Arc::clone(context);
     let mut all = RpcModule::new(());
@@ -304,7 +311,7 @@ fn methods(context: &Arc<Context>, relay: &Relay) -> RpcModule<()> {
     all.merge(kv::KvRpc::new(shared()).into_rpc()).expect(distinct);
     all.merge(governance::GovernanceRpc(shared()).into_rpc()).expect(distinct);
     all.merge(proof::ProofRpc(shared()).into_rpc()).expect(distinct);
-    all.merge(consensus::ConsensusRpc(shared()).into_rpc()).expect(distinct);
+    all.merge(consensus::ConsensusRpc::new(shared(), log.clone()).into_rpc()).expect(distinct);
     all.merge(Discover.into_rpc()).expect(distinct);
     all
 }

@@ -125,11 +125,7 @@ impl Data {
 impl About {
     pub fn of(profile: Profile) -> Self {
         let command = if profile.quick { "make report QUICK=1" } else { "make report" };
-        Self {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command: command.to_owned(),
-            profile,
-        }
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), command: command.to_owned(), profile }
     }
 
     /// # Errors

@@ -156,7 +156,8 @@ fn watch<E: Engine>(world: &mut World<E>, clients: Clients, until: Duration, see
         at += TICK;
         world.run_until(Time::default() + at, |_| false);
         let latencies = &world.record().latencies;
-        seen.finals.extend(latencies[known..].iter().map(|latency| Final { at, latency: *latency }));
+        seen.finals
+            .extend(latencies[known..].iter().map(|latency| Final { at, latency: *latency }));
         known = latencies.len();
         seen.counts.push(count(world));
     }
@@ -262,9 +263,10 @@ impl Measured {
     /// What was counted within a time.
     pub fn counted(&self, window: Window) -> Counts {
         let (before, after) = (self.counts_at(window.from), self.counts_at(window.to));
-        let heights = after.heights.iter().enumerate().map(|(node, height)| {
-            height - before.heights.get(node).copied().unwrap_or_default()
-        });
+        let heights =
+            after.heights.iter().enumerate().map(|(node, height)| {
+                height - before.heights.get(node).copied().unwrap_or_default()
+            });
         Counts {
             messages: after.messages - before.messages,
             bytes: after.bytes - before.bytes,

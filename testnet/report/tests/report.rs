@@ -67,9 +67,8 @@ fn letters_are_drawn_without_fonts_of_the_system() {
 
 /// The text of what a small sweep finds.
 fn small_sweep() -> String {
-    let costs: Vec<cost::Row> = Contender::ENGINES
-        .map(|contender| cost::row(Profile::QUICK, contender, 4, 1))
-        .into();
+    let costs: Vec<cost::Row> =
+        Contender::ENGINES.map(|contender| cost::row(Profile::QUICK, contender, 4, 1)).into();
     let faults = [(Contender::Hybrid, Kind::LyingLeader), (Contender::Raft, Kind::LeaderCrash)];
     let faults: Vec<faults::Row> = faults
         .map(|(contender, kind)| {

@@ -29,6 +29,26 @@ pub struct Manifest {
     /// The developer accounts, relative to the directory.
     pub accounts: PathBuf,
     pub nodes: Vec<NodeEntry>,
+    /// The dashboard's server that runs or ran last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dashboard: Option<DashboardEntry>,
+}
+
+/// A server of the dashboard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DashboardEntry {
+    pub port: u16,
+    /// The process that serves.
+    pub process: ProcessId,
+    /// Whether it is a process of its own, which ends with the testnet.
+    pub detached: bool,
+}
+
+impl DashboardEntry {
+    /// Where a browser finds the page.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
 }
 
 /// One validator of a testnet.
@@ -67,7 +87,7 @@ impl Manifest {
         nodes: Vec<NodeEntry>,
     ) -> Self {
         let policy = Policy::default();
-        Self { version: VERSION, engine, policy, chain_id, accounts, nodes }
+        Self { version: VERSION, engine, policy, chain_id, accounts, nodes, dashboard: None }
     }
 
     /// Whether `dir` holds a testnet.

@@ -24,7 +24,7 @@ use genesis::{Genesis, keyfile};
 use nix::sys::signal::Signal;
 use node::home::Home;
 
-use manifest::{Manifest, NodeEntry};
+use manifest::{DashboardEntry, Manifest, NodeEntry};
 use process::{Launch, ProcessId, Started};
 
 /// Funded accounts derived from [`DEV_SEED`], unless asked otherwise.
@@ -192,8 +192,31 @@ impl Cluster {
     /// # Errors
     /// Where the file is missing or damaged.
     pub fn genesis(&self) -> anyhow::Result<Genesis> {
-        let path = self.dir.join("genesis.json");
+        let path = self.genesis_path();
         Genesis::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    pub fn genesis_path(&self) -> PathBuf {
+        self.dir.join("genesis.json")
+    }
+
+    /// Notes which process serves the dashboard.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub fn record_dashboard(&self, entry: DashboardEntry) -> anyhow::Result<()> {
+        self.update(|manifest| manifest.dashboard = Some(entry))
+    }
+
+    /// Ends a server of the dashboard that is a process of its own. Others end with theirs.
+    ///
+    /// # Errors
+    /// Where it survives even SIGKILL.
+    pub fn stop_dashboard(&self) -> anyhow::Result<()> {
+        match self.manifest()?.dashboard {
+            Some(entry) if entry.detached => entry.process.stop(STOP_PATIENCE),
+            _ => Ok(()),
+        }
     }
 
     /// How leaders choose their mode: those that are started after this.

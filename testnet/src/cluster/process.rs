@@ -58,6 +58,18 @@ impl ProcessId {
         }
     }
 
+    /// The identity of this process.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn own() -> io::Result<Self> {
+        let pid = std::process::id() as i32;
+        match stat(pid) {
+            Some(stat) => Ok(Self { pid, started: stat.started }),
+            None => Err(io::Error::other("the system tells nothing of this process")),
+        }
+    }
+
     fn current(self) -> Option<Stat> {
         let stat = stat(self.pid).filter(|stat| stat.started == self.started)?;
         let ended = "ZX".contains(stat.state) && !has_other_threads(self.pid);

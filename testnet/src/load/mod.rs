@@ -4,6 +4,7 @@ pub mod background;
 mod bound;
 mod machine;
 pub mod pool;
+pub mod progress;
 pub mod pump;
 pub mod sample;
 pub mod seen;

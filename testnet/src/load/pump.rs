@@ -11,6 +11,7 @@ use node_api::{ApiError, ErrorCode, HexBytes, TxApiClient, tx::SubmitResult};
 use tokio::sync::{mpsc, watch};
 
 use super::pool::Pool;
+use super::progress::Progress;
 use super::sample::Latencies;
 use super::seen::Seen;
 use super::watch::{SeenBlock, follow_all};
@@ -32,10 +33,12 @@ const DRAIN: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(1);
 
 /// How fast to hand in.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Pace {
     /// Transactions per second, come what may.
     Steady(f64),
+    /// Transactions per second, as they are asked for meanwhile.
+    Steered(watch::Receiver<f64>),
     /// As many at a time as become final soon enough.
     Closed,
     /// So many wait for finality at any time.
@@ -98,6 +101,7 @@ pub struct Pump<'a> {
     pool: &'a mut Pool,
     pace: Pace,
     seen: Seen,
+    progress: Progress,
     clients: Vec<Option<Arc<WsClient>>>,
     answers: mpsc::Receiver<Answer>,
     answer: mpsc::Sender<Answer>,
@@ -109,6 +113,8 @@ pub struct Pump<'a> {
     again: VecDeque<usize>,
     window: Window,
     started: Instant,
+    /// What a steered pace allows and was not used yet, and when that was looked at.
+    credit: (f64, Instant),
     /// When the measured time begins and ends.
     measure: (Instant, Instant),
     outcome: Outcome,
@@ -131,6 +137,7 @@ impl<'a> Pump<'a> {
             pool,
             pace,
             seen,
+            progress: Progress::default(),
             answers,
             answer,
             flights: Vec::new(),
@@ -139,10 +146,18 @@ impl<'a> Pump<'a> {
             again: VecDeque::new(),
             window: Window::new(MAX_IN_FLIGHT, now),
             started: now,
+            credit: (0.0, now),
             measure: (now, now),
             outcome: Outcome::default(),
             turn: 0,
         }
+    }
+
+    /// Lets somebody see how it goes meanwhile.
+    #[must_use]
+    pub fn showing(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
     }
 
     /// Runs to the end and waits until everything is final. `mark` is called when the measured
@@ -212,12 +227,20 @@ impl<'a> Pump<'a> {
     async fn submit_due(&mut self, now: Instant) -> anyhow::Result<()> {
         self.submit_lost(now).await?;
         let room = MAX_IN_FLIGHT.saturating_sub(self.in_flight);
-        let due = match self.pace {
+        let due = match &self.pace {
             Pace::Steady(tps) => {
                 let target = (now - self.started).as_secs_f64() * tps;
                 (target as usize).saturating_sub(self.flights.len()).min(room)
             }
-            Pace::InFlight(wanted) => wanted.min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
+            Pace::Steered(rate) => {
+                let (rate, (credit, last)) = (*rate.borrow(), self.credit);
+                // What could not be handed in for a second is not made up for.
+                let credit = (credit + (now - last).as_secs_f64() * rate).min(rate.max(1.0));
+                let due = (credit as usize).min(room);
+                self.credit = (credit - due as f64, now);
+                due
+            }
+            Pace::InFlight(wanted) => (*wanted).min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);
@@ -234,6 +257,7 @@ impl<'a> Pump<'a> {
         self.flights.resize(first + due, flight);
         self.in_flight += due;
         self.outcome.submitted += due as u64;
+        self.progress.submitted(due as u64);
         let numbers: Vec<usize> = (first..first + due).collect();
         self.send(numbers, now).await
     }
@@ -270,7 +294,11 @@ impl<'a> Pump<'a> {
             groups[(sender + self.turn) % self.nodes.len()].push(number);
             self.watched.push_back((now, number));
         }
-        let single = matches!(self.pace, Pace::Steady(tps) if tps <= SINGLE_TPS);
+        let single = match &self.pace {
+            Pace::Steady(tps) => *tps <= SINGLE_TPS,
+            Pace::Steered(rate) => *rate.borrow() <= SINGLE_TPS,
+            Pace::Closed | Pace::InFlight(_) => false,
+        };
         let size = if single { 1 } else { MAX_BATCH };
         for (node, group) in groups.iter().enumerate() {
             for numbers in group.chunks(size) {
@@ -379,6 +407,7 @@ impl<'a> Pump<'a> {
         self.outcome.measured_final += u64::from(measured);
         let latency = seen - flight.submitted;
         self.window.record(latency);
+        self.progress.finalized(latency, failed);
         if flight.submitted >= self.measure.0 {
             self.outcome.latencies.record(latency);
         }

@@ -7,6 +7,7 @@ mod join;
 mod keys;
 mod leave;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -47,6 +48,17 @@ pub struct Changed {
     /// How many validators there are now.
     pub validators: u32,
     pub steps: Vec<Step>,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, epoch, height, validators, .. } = self;
+        match self.validator {
+            Some(seat) => write!(f, "node {id} is validator {seat} of {validators}")?,
+            None => write!(f, "node {id} observes")?,
+        }
+        write!(f, " in epoch {epoch}, height {height}")
+    }
 }
 
 /// Takes the time of steps and tells of them.

@@ -1,8 +1,10 @@
 //! Real processes on loopback: the programs as people and scripts meet them.
 
 mod commands;
+mod dashboard;
 mod engines;
 mod faults;
+mod http;
 mod linearize;
 mod membership;
 mod soak;

@@ -1,6 +1,7 @@
 //! What a sink is told.
 
 use chain::block::Mode;
+use chain::certificate::VoteKind;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use consensus::engine::Time;
 use consensus::message::{EngineMessage, Slot};
@@ -88,6 +89,9 @@ pub enum Happening<'a> {
 pub struct Place {
     pub view: Option<View>,
     pub height: Option<Height>,
+    /// What its last vote promises, where it carries votes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vote: Option<VoteKind>,
 }
 
 impl Place {
@@ -96,18 +100,22 @@ impl Place {
         let mut place = Self::default();
         message.statements(sender, chain_id, &mut |slot, _| {
             place = match slot {
-                Slot::Proposal(at) | Slot::Vote(_, at) => {
-                    Self { view: Some(at.view), height: Some(at.height) }
+                Slot::Proposal(at) => {
+                    Self { view: Some(at.view), height: Some(at.height), vote: None }
+                }
+                Slot::Vote(kind, at) => {
+                    Self { view: Some(at.view), height: Some(at.height), vote: Some(kind) }
                 }
                 Slot::ViewChange(_, view)
                 | Slot::NewView(_, view)
                 | Slot::ViewAck(_, view)
-                | Slot::Election(_, view) => Self { view: Some(view), height: None },
+                | Slot::Election(_, view) => Self { view: Some(view), ..Self::default() },
             };
         });
         message.proposals().last().map_or(place, |block| Self {
             view: Some(block.header.view),
             height: Some(block.header.height),
+            ..place
         })
     }
 }

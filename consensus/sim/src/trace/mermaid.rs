@@ -134,7 +134,7 @@ mod tests {
             to: 1,
             message: "vote",
             bytes: 1,
-            place: Place { view: Some(View::new(3)), height: Some(Height::new(4)) },
+            place: Place { view: Some(View::new(3)), height: Some(Height::new(4)), vote: None },
             arrives: None,
             lost,
         };

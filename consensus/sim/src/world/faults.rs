@@ -36,11 +36,19 @@ impl<E: Engine> World<E> {
                 self.nodes[node].clock.set_drift(self.now, ppm);
                 self.rearm_wake(node);
             }
+            Fault::Lie { node, does } => {
+                assert!(
+                    !self.is_honest(node),
+                    "node {node} is counted as honest; put its lies into the plan"
+                );
+                let liar = super::liar_of(&self.plan, &self.genesis, node, does);
+                self.nodes[node].liar = Some(liar);
+            }
             Fault::Members { away } => {
                 let all = u8::try_from(self.plan.validators).expect("at most 128 validators");
                 self.submit_change(&Change::First(all.saturating_sub(away)));
             }
-            Fault::Lie { node, lies } => self.nodes[node].holds_back = !lies,
+            Fault::HoldBack { node, holds_back } => self.nodes[node].holds_back = holds_back,
             Fault::Change => {
                 self.change();
             }

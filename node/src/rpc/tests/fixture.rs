@@ -144,6 +144,7 @@ impl Fixture {
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
+            Box::new(|_| true),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
@@ -169,6 +170,7 @@ impl Fixture {
             peers: peers.clone(),
             sync,
             metrics,
+            traffic: Traffic::default(),
         };
         let mut config =
             RpcConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..RpcConfig::default() };

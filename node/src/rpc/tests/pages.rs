@@ -72,6 +72,35 @@ async fn pages_are_there() {
     }
 }
 
+/// The board for Grafana asks for metrics that there are.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_board_shows_metrics_of_a_node() {
+    let chain = Fixture::start().await;
+    let (_, metrics) = get(&chain, "/metrics").await;
+    let board = include_str!("../../../../docs/operations/grafana.json");
+    let board: serde_json::Value = serde_json::from_str(board).unwrap();
+    let mut found = 0;
+    for panel in board["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            // A metric is what stands before its labels.
+            for before in expression.split('{').rev().skip(1) {
+                let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+                let name = before.rsplit(|letter| !word(letter)).next().unwrap();
+                // What Prometheus itself knows of each node.
+                if name == "up" {
+                    continue;
+                }
+                found += 1;
+                let family = name.trim_end_matches("_total").trim_end_matches("_bucket");
+                let line = format!("# TYPE {family} ");
+                assert!(metrics.contains(&line), "{name} of {} is none", panel["title"]);
+            }
+        }
+    }
+    assert!(found > 20, "{found} metrics");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn health_says_what_is_wrong() {
     let mut chain = Fixture::start().await;

@@ -13,6 +13,7 @@ use node_api::block::{BlockEvent, BlockNotice, BlockStatus};
 use node_api::consensus::{ConsensusEvent, ModeChange, Reason as ApiReason};
 use node_api::{ChainApiClient as _, ConsensusApiClient as _, TxApiClient as _};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::fixture::Fixture;
@@ -63,7 +64,7 @@ async fn blocks_come_as_they_become_ordered_and_final() {
 async fn events_of_the_engine_are_passed_on() {
     let chain = Fixture::start().await;
     let client = chain.ws().await;
-    let mut events = client.subscribe_events().await.unwrap();
+    let mut events = client.subscribe_events(None, None).await.unwrap();
     let height = Height::new(7);
     chain.events.send(Event::Ordered { height, block: chain.genesis.hash() }).unwrap();
     let (from, to) = (Mode::Fast, Mode::Pbft);
@@ -73,8 +74,14 @@ async fn events_of_the_engine_are_passed_on() {
     chain.events.send(Event::ViewStarted { epoch, view, leader }).unwrap();
     let reason = ApiReason::Equivocation;
     let expected = ConsensusEvent::ModeChanged(ModeChange { height, from, to, reason });
-    assert_eq!(next(&mut events).await, expected);
-    assert_eq!(next(&mut events).await, ConsensusEvent::ViewStarted { epoch, view, leader });
+    let changed = next(&mut events).await;
+    assert_eq!(changed.event, expected);
+    let started = next(&mut events).await;
+    assert_eq!(started.event, ConsensusEvent::ViewStarted { epoch, view, leader });
+
+    // A second client asks for what followed the first.
+    let mut again = client.subscribe_events(Some(changed.cursor), Some(true)).await.unwrap();
+    assert_eq!(next(&mut again).await, started);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,16 +90,16 @@ async fn subscriptions_of_a_connection_are_bounded_and_end() {
     let client = chain.ws().await;
     let mut open = Vec::new();
     for _ in 0..8 {
-        open.push(client.subscribe_events().await.unwrap());
+        open.push(client.subscribe_events(None, None).await.unwrap());
     }
-    let error = client.subscribe_events().await.unwrap_err().to_string();
+    let error = client.subscribe_events(None, None).await.unwrap_err().to_string();
     assert!(error.contains("Too many subscriptions"), "{error}");
     // The oldest: the library answers before it knows a new one by its id.
     open.remove(0).unsubscribe().await.unwrap();
     // The client does not wait for the server to hear of it.
     let again = async {
         loop {
-            match client.subscribe_events().await {
+            match client.subscribe_events(None, None).await {
                 Ok(subscription) => break subscription,
                 Err(_) => tokio::task::yield_now().await,
             }
@@ -103,11 +110,8 @@ async fn subscriptions_of_a_connection_are_bounded_and_end() {
     assert!(error.to_string().contains("need a WebSocket"), "{error}");
 }
 
-/// A client that asks and never reads is not read from any more, long before its requests fill the
-/// memory, and others are served meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_not_read_from() {
-    let chain = Fixture::start().await;
+/// The connection of a client that asks until nothing of it is taken any more, and reads nothing.
+async fn unread(chain: &Fixture) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(chain.server.address).await.unwrap();
     let url = format!("ws://{}/", chain.server.address);
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
@@ -125,11 +129,33 @@ async fn a_client_that_does_not_read_is_not_read_from() {
         assert!(sent < 2000, "200 MB were taken without an answer read");
     }
     assert!(sent > 10, "{sent}");
+    socket
+}
+
+/// A client that asks and never reads is not read from any more, long before its requests fill the
+/// memory, and others are served meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_not_read_from() {
+    let chain = Fixture::start().await;
+    let mut socket = unread(&chain).await;
     let status = node_api::ChainApiClient::status(&chain.http()).await.unwrap();
     assert_eq!(status.height_final, Height::new(0));
     // Once it reads, it gets its answers.
     let answer = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.unwrap();
     assert!(answer.unwrap().unwrap().into_text().unwrap().contains("openrpc"));
+}
+
+/// Who opens the store after a node does not wait until the clients of that node are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_does_not_hold_the_store() {
+    let chain = Fixture::start().await;
+    let _socket = unread(&chain).await;
+    let closed = chain.view.closed();
+    let Fixture { server, application, view, .. } = chain;
+    server.stop().await;
+    drop((application, view));
+    // Less than a client has time to take a message.
+    tokio::time::timeout(Duration::from_secs(10), closed.cancelled()).await.expect("let go of");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,7 +165,7 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
     // The client library reads on, so the lag is made where the notices are passed.
     let mut notices = super::super::Relay::new().listen(BlockStatus::Final);
     assert!(notices.try_recv().is_err());
-    let mut events = client.subscribe_events().await.unwrap();
+    let mut events = client.subscribe_events(None, None).await.unwrap();
     // 16 fit: the subscriber's task gets no chance to run in between only by luck, so count both.
     let many = 5000u64;
     for view in 0..many {
@@ -148,7 +174,7 @@ async fn a_slow_subscriber_is_told_how_much_it_missed() {
     }
     let mut told = 0;
     while told < many {
-        told += match next(&mut events).await {
+        told += match next(&mut events).await.event {
             ConsensusEvent::Lagged { missed } => missed,
             _ => 1,
         };

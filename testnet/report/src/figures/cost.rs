@@ -14,7 +14,10 @@ fn sizes() -> Axis {
     Axis { format: |n| format!("{n:.0}"), ..Axis::log("validators", 4.0, 100.0, &ticks) }
 }
 
-fn by_size(value: impl Fn(Contender, usize) -> Option<f64>, contender: Contender) -> Vec<(f64, f64)> {
+fn by_size(
+    value: impl Fn(Contender, usize) -> Option<f64>,
+    contender: Contender,
+) -> Vec<(f64, f64)> {
     let all = SIZES.into_iter().chain(LARGE);
     all.filter_map(|n| Some((n as f64, value(contender, n)?))).collect()
 }

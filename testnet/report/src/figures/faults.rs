@@ -62,9 +62,10 @@ fn course(
     corners: [(i32, i32); 2],
     highest: f64,
 ) -> anyhow::Result<()> {
-    let rows = data.fault_curves.iter().filter(|step| {
-        step.contender == contender && (step.fault, step.strength) == condition
-    });
+    let rows = data
+        .fault_curves
+        .iter()
+        .filter(|step| step.contender == contender && (step.fault, step.strength) == condition);
     let steps: Vec<f64> = rows.map(|step| step.throughput).collect();
     let [(left, top), (right, bottom)] = corners;
     let third = (right - left) / 3;
@@ -114,9 +115,8 @@ pub(super) fn loss_and_delay(data: &Data) -> anyhow::Result<String> {
         };
         Contender::ALL.map(one).into()
     };
-    let kept = |contender, condition| {
-        mean_of(&data.faults, is_of(contender, condition), |row| row.kept)
-    };
+    let kept =
+        |contender, condition| mean_of(&data.faults, is_of(contender, condition), |row| row.kept);
     let losses = lines(&|contender| {
         let calm = [(0.0, kept(contender, (Kind::Calm, 0)))];
         let lossy = LOSSES.map(|loss| (f64::from(loss), kept(contender, (Kind::Loss, loss))));
@@ -125,9 +125,8 @@ pub(super) fn loss_and_delay(data: &Data) -> anyhow::Result<String> {
     let rate = |contender, delay| {
         mean_of(&data.faults, is_of(contender, (Kind::Delay, delay)), |row| row.during)
     };
-    let delays = lines(&|contender| {
-        DELAYS.map(|delay| (f64::from(delay), rate(contender, delay))).into()
-    });
+    let delays =
+        lines(&|contender| DELAYS.map(|delay| (f64::from(delay), rate(contender, delay))).into());
     let values = delays.iter().flat_map(|series| &series.points).map(|(_, rate)| *rate);
     let (low, high) = values.fold((f64::MAX, 1.0_f64), |(l, h), rate| (l.min(rate), h.max(rate)));
     let ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
@@ -202,9 +201,8 @@ pub(super) fn partition(data: &Data) -> anyhow::Result<String> {
         };
         SMALLER.map(field).into()
     };
-    let rows = Contender::ENGINES.map(|contender| {
-        (contender.label().to_owned(), colour(contender), fields(contender))
-    });
+    let rows = Contender::ENGINES
+        .map(|contender| (contender.label().to_owned(), colour(contender), fields(contender)));
     let column = |smaller: usize| match smaller {
         0 => "whole".to_owned(),
         _ => format!("{} + {smaller}", VALIDATORS - smaller),

@@ -57,7 +57,8 @@ pub(super) fn load(data: &Data) -> anyhow::Result<String> {
 /// Percentiles: each tick is ten times as rare as the one before.
 fn rarities() -> Axis {
     let ticks = [0.5, 0.9, 0.99, 0.999].map(rarity);
-    let format = |place: f64| format!("{}", 100.0 - 100.0 * 10_f64.powf(-place)).chars().take(4).collect();
+    let format =
+        |place: f64| format!("{}", 100.0 - 100.0 * 10_f64.powf(-place)).chars().take(4).collect();
     Axis { format, ..Axis::linear("percentile", rarity(0.01), rarity(0.999), &ticks) }
 }
 
@@ -69,14 +70,23 @@ fn rarity(share: f64) -> f64 {
 pub(super) fn latency(data: &Data) -> anyhow::Result<String> {
     let panel = |title: &str, condition: (Kind, u32)| {
         let one = |contender: Contender| {
-            let rows = data.latencies.iter().filter(|row| {
-                row.contender == contender && (row.fault, row.strength) == condition
-            });
+            let rows = data
+                .latencies
+                .iter()
+                .filter(|row| row.contender == contender && (row.fault, row.strength) == condition);
             let points = rows.map(|row| (rarity(row.per_mille as f64 / 1e3), row.latency_ms));
             let (name, colour) = (contender.label().to_owned(), colour(contender));
             Series { name, colour, points: points.collect(), dots: false }
         };
-        let y = Axis { format: number, ..Axis::log("", 2.0, 1_000.0, &[2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0]) };
+        let y = Axis {
+            format: number,
+            ..Axis::log(
+                "",
+                2.0,
+                1_000.0,
+                &[2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0],
+            )
+        };
         let title = format!("latency in ms, {title}");
         Panel { title, x: rarities(), y, series: CONTENDERS.map(one).into(), names: NAMES }
     };

@@ -22,9 +22,8 @@ pub(super) fn weather(data: &Data) -> anyhow::Result<String> {
     canvas::draw(560, |area| {
         let (width, height) = area.dim_in_pixel();
         let (right, bottom) = (width as i32 - 24, height as i32 - 40);
-        let across = |seconds: f64| {
-            NAMES + (seconds / end * f64::from(right - NAMES)).round() as i32
-        };
+        let across =
+            |seconds: f64| NAMES + (seconds / end * f64::from(right - NAMES)).round() as i32;
         for (phase, window) in &phases {
             let ends = [window.from, window.to].map(|at| across(at.as_secs_f64()));
             if phase.kind != Kind::Calm {
@@ -46,9 +45,10 @@ pub(super) fn weather(data: &Data) -> anyhow::Result<String> {
             let (top, low) = (TOP + place * row, TOP + place * row + row - 26);
             let style = canvas::right(canvas::bold(TEXT, colour(contender)));
             canvas::write(area, contender.label(), &style, (NAMES - 18, (top + low) / 2 + 12))?;
-            let steps = data.weather_curves.iter().filter(|step| {
-                step.contender == contender && step.schedule == Schedule::All
-            });
+            let steps = data
+                .weather_curves
+                .iter()
+                .filter(|step| step.contender == contender && step.schedule == Schedule::All);
             let steps: Vec<f64> = steps.map(|step| step.throughput).collect();
             let ridge = Ridge { colour: colour(contender), steps, highest };
             ridge.draw(area, [(NAMES, top), (right, low)])?;
@@ -70,9 +70,10 @@ pub(super) fn weather(data: &Data) -> anyhow::Result<String> {
 
 /// When most runs of a contender had broken a property, if any did.
 fn first_fork(data: &Data, contender: Contender) -> Option<u64> {
-    let runs = data.weather.iter().filter(|row| {
-        row.contender == contender && row.schedule == Schedule::All
-    });
+    let runs = data
+        .weather
+        .iter()
+        .filter(|row| row.contender == contender && row.schedule == Schedule::All);
     let mut broken: Vec<u64> = runs.filter_map(|row| row.broken_ms).collect();
     broken.sort_unstable();
     broken.get(broken.len() / 2).copied()
@@ -100,10 +101,8 @@ pub(super) fn gain(data: &Data) -> anyhow::Result<String> {
         let axis = Axis::up_to("final transactions per second", most);
         Dots { title: title.to_owned(), axis, rows, intervals: true }
     };
-    let panels = [
-        panel("a leader lies", Schedule::All),
-        panel("nobody lies", Schedule::NobodyLies),
-    ];
+    let panels =
+        [panel("a leader lies", Schedule::All), panel("nobody lies", Schedule::NobodyLies)];
     canvas::draw(380, |area| {
         let areas = area.split_evenly((1, 2));
         panels[0].draw(&areas[0])?;

@@ -23,7 +23,8 @@ pub(super) enum Fault {
 
 /// Lets it go wrong.
 pub(super) async fn strike(cluster: &Cluster, scenario: Kind) -> anyhow::Result<Fault> {
-    let find = async || live::until("a leader", PATIENCE, async || faults::leader(cluster).await).await;
+    let find =
+        async || live::until("a leader", PATIENCE, async || faults::leader(cluster).await).await;
     Ok(match scenario {
         Kind::Calm => Fault::None,
         Kind::LeaderCrash => {

@@ -31,7 +31,8 @@ pub const TIE: f64 = 0.1;
 
 /// Those that were run in both worlds.
 pub fn contenders(data: &Data) -> Vec<Contender> {
-    let is_live = |contender: &Contender| data.live_runs.iter().any(|row| row.contender == *contender);
+    let is_live =
+        |contender: &Contender| data.live_runs.iter().any(|row| row.contender == *contender);
     Contender::ALL.into_iter().filter(is_live).collect()
 }
 

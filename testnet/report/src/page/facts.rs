@@ -367,9 +367,8 @@ impl Fault {
                 row.contender == contender && (row.fault, row.strength) == (kind, strength)
             })
         };
-        let kept = |kind, strength| {
-            mean(&rows(kind, strength).map(|row| row.kept).collect::<Vec<_>>())
-        };
+        let kept =
+            |kind, strength| mean(&rows(kind, strength).map(|row| row.kept).collect::<Vec<_>>());
         let is_broken = |row: &&faults::Row| row.violations > 0 || row.lost_transactions > 0;
         let shown = |(kind, strength): faults::Condition| match rows(kind, strength)
             .filter(is_broken)
@@ -466,9 +465,8 @@ fn outsides(data: &Data) -> Vec<Outside> {
                 .iter()
                 .filter(|row| row.contender == contender && row.liars == liars)
                 .collect();
-            let count = |counts: fn(&outside::Row) -> bool| {
-                rows.iter().filter(|row| counts(row)).count()
-            };
+            let count =
+                |counts: fn(&outside::Row) -> bool| rows.iter().filter(|row| counts(row)).count();
             all.push(Outside {
                 who: contender.label(),
                 liars,

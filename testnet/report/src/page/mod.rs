@@ -48,7 +48,8 @@ pub fn write(data: &Data, folder: &Path) -> anyhow::Result<()> {
     let facts = Facts::of(data);
     data::write_json(&folder.join("data"), "facts.json", &facts)?;
     let path = folder.join("README.md");
-    std::fs::write(&path, render(&facts)?).with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(&path, render(&facts)?)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A whole number, in groups of three digits.

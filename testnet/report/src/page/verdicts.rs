@@ -81,9 +81,7 @@ pub(super) fn losses(data: &Data) -> Vec<Loss> {
     for (place, (phase, _)) in windows(data.about.profile, Schedule::All).iter().enumerate() {
         let rates = |contender: Contender| -> Vec<f64> {
             let rows = data.weather_phases.iter().filter(|row| {
-                row.contender == contender
-                    && row.schedule == Schedule::All
-                    && row.place == place
+                row.contender == contender && row.schedule == Schedule::All && row.place == place
             });
             rows.map(|row| row.throughput).collect()
         };

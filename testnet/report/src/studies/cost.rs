@@ -19,13 +19,8 @@ pub const SIZES: [usize; 5] = [4, 7, 10, 16, 31];
 pub const LARGE: [usize; 2] = [64, 100];
 
 /// In calm weather an adaptive hybrid is a static fast one.
-pub const CONTENDERS: [Contender; 5] = [
-    Contender::Hybrid,
-    Contender::StaticPbft,
-    Contender::Pbft,
-    Contender::Raft,
-    Contender::Paxos,
-];
+pub const CONTENDERS: [Contender; 5] =
+    [Contender::Hybrid, Contender::StaticPbft, Contender::Pbft, Contender::Raft, Contender::Paxos];
 
 /// Nothing is counted before.
 const WARM_UP: Duration = Duration::from_millis(200);

@@ -106,11 +106,13 @@ impl Kind {
             }
             Self::LeaderCutOff => (vec![Fault::Isolate { who: Who::Leader }], vec![healed]),
             Self::Halves => (vec![Fault::Cut { shape: Shape::Halves }], vec![healed]),
-            Self::SlowLeader => (vec![Fault::Lag { who: Who::Leader, extra: ms(40) }], vec![healed]),
+            Self::SlowLeader => {
+                (vec![Fault::Lag { who: Who::Leader, extra: ms(40) }], vec![healed])
+            }
             Self::LyingLeader => {
                 let node = leader();
                 experiment.plan.byzantine.push((node, BehaviourKind::Equivocate));
-                let lies = |lies| Fault::Lie { node, lies };
+                let lies = |lies: bool| Fault::HoldBack { node, holds_back: !lies };
                 experiment.plan.faults.push(Timed { at: Duration::ZERO, fault: lies(false) });
                 (vec![lies(true)], vec![lies(false)])
             }
@@ -185,7 +187,8 @@ pub struct Tables {
 
 /// Every condition that there is, in the order of the tables.
 pub fn conditions() -> Vec<Condition> {
-    let mut all: Vec<Condition> = NAMED.into_iter().filter(|(_, strength)| *strength == 0).collect();
+    let mut all: Vec<Condition> =
+        NAMED.into_iter().filter(|(_, strength)| *strength == 0).collect();
     all.extend(LOSSES.map(|percent| (Kind::Loss, percent)));
     all.extend(DELAYS.map(|delay| (Kind::Delay, delay)));
     all

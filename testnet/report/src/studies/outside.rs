@@ -53,11 +53,11 @@ fn row(contender: Contender, liars: usize, seed: u64) -> Row {
     let leader = experiment.leader_at(BEGINS);
     for liar in (leader..leader + liars).map(|node| node % VALIDATORS) {
         experiment.plan.byzantine.push((liar, BehaviourKind::Equivocate));
-        let quiet = Fault::Lie { node: liar, lies: false };
+        let quiet = Fault::HoldBack { node: liar, holds_back: true };
         experiment.plan.faults.push(Timed { at: Duration::ZERO, fault: quiet });
         // The second begins a little later, so that the two do not agree on their lies.
         let at = BEGINS + ms(u32::try_from(liar).unwrap_or_default());
-        let lies = Fault::Lie { node: liar, lies: true };
+        let lies = Fault::HoldBack { node: liar, holds_back: false };
         experiment.plan.faults.push(Timed { at, fault: lies });
     }
     let Measured { report, .. } = experiment.run();

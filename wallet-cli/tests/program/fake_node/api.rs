@@ -278,7 +278,12 @@ impl ConsensusApiServer for Api {
         })
     }
 
-    async fn subscribe_events(&self, pending: PendingSubscriptionSink) -> SubscriptionResult {
+    async fn subscribe_events(
+        &self,
+        pending: PendingSubscriptionSink,
+        _: Option<u64>,
+        _: Option<bool>,
+    ) -> SubscriptionResult {
         let _ = pending.accept().await?;
         Ok(())
     }

@@ -1,0 +1,193 @@
+//! The stream of events: one bounded buffer for all pages, each of which remembers how far it is.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use super::event::Event;
+
+/// Events that are kept for pages that are behind.
+const KEPT: usize = 8192;
+/// Bytes of them.
+const KEPT_BYTES: usize = 8 * 1024 * 1024;
+/// Notable events that a page begins with.
+const NOTABLE: usize = 100;
+/// Events that a page takes at a time.
+const BATCH: usize = 128;
+
+/// An event in JSON, with its place.
+#[derive(Debug)]
+pub struct Entry {
+    pub cursor: u64,
+    pub text: Box<RawValue>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    cursor: u64,
+    at_ms: u64,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+/// The stream. Cursors begin with the time, so they grow over restarts of the server.
+#[derive(Debug)]
+pub struct Stream {
+    kept: Mutex<Kept>,
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    entries: VecDeque<Arc<Entry>>,
+    notable: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    /// Before the first event.
+    start: u64,
+    /// Of the newest event that is not kept any more.
+    gone: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self::starting_at(now_ms().saturating_mul(1000))
+    }
+}
+
+impl Stream {
+    fn starting_at(start: u64) -> Self {
+        let (entries, notable) = (VecDeque::new(), VecDeque::new());
+        let kept = Kept { entries, notable, bytes: 0, start, gone: start };
+        Self { kept: Mutex::new(kept), newest: watch::channel(start).0 }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest cursor, as it grows.
+    pub fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    /// Adds an event.
+    pub fn tell(&self, event: &Event) {
+        let mut kept = self.kept();
+        let cursor = *self.newest.borrow() + 1;
+        let line = Line { cursor, at_ms: now_ms(), event };
+        let entry = Arc::new(Entry { cursor, text: json(&line) });
+        if event.is_notable() {
+            kept.notable.push_back(Arc::clone(&entry));
+            if kept.notable.len() > NOTABLE {
+                kept.notable.pop_front();
+            }
+        }
+        kept.bytes += entry.text.get().len();
+        kept.entries.push_back(entry);
+        while kept.entries.len() > KEPT || kept.bytes > KEPT_BYTES {
+            let Some(oldest) = kept.entries.pop_front() else { break };
+            kept.bytes -= oldest.text.get().len();
+            kept.gone = oldest.cursor;
+        }
+        // While nobody reads: who sees the event sees its cursor.
+        self.newest.send_replace(cursor);
+    }
+
+    /// What a page begins with: the notable events of late, and the cursor to go on after.
+    pub fn notable(&self) -> (Vec<Arc<Entry>>, u64) {
+        let kept = self.kept();
+        (kept.notable.iter().cloned().collect(), *self.newest.borrow())
+    }
+
+    /// What follows a cursor, a few events at a time. Where some are gone, the first says so.
+    pub fn after(&self, cursor: u64) -> Vec<Arc<Entry>> {
+        let kept = self.kept();
+        // A cursor of the future is of a clock that was wrong: nothing is known to be missed.
+        let cursor = cursor.min(*self.newest.borrow());
+        let mut found = Vec::new();
+        if cursor < kept.gone {
+            // What an earlier server told is not counted.
+            let skipped = kept.gone - cursor.max(kept.start);
+            let event = &Event::Gap { skipped };
+            let line = Line { cursor: kept.gone, at_ms: now_ms(), event };
+            found.push(Arc::new(Entry { cursor: kept.gone, text: json(&line) }));
+        }
+        let from = kept.entries.partition_point(|entry| entry.cursor <= cursor);
+        found.extend(kept.entries.range(from..).take(BATCH).cloned());
+        found
+    }
+}
+
+fn json(value: &impl Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value)
+        .expect("events are text, numbers and lists, which JSON can always hold")
+}
+
+/// Unix milliseconds.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn values(entries: &[Arc<Entry>]) -> Vec<Value> {
+        entries.iter().map(|entry| serde_json::from_str(entry.text.get()).unwrap()).collect()
+    }
+
+    #[test]
+    fn pages_go_on_where_they_were() {
+        let stream = Stream::starting_at(1000);
+        for node in 0..300 {
+            stream.tell(&Event::Start { node });
+        }
+        let mut cursor = 1010;
+        let mut told = Vec::new();
+        loop {
+            let batch = stream.after(cursor);
+            let Some(last) = batch.last() else { break };
+            assert!(batch.len() <= BATCH);
+            cursor = last.cursor;
+            told.extend(values(&batch));
+        }
+        assert_eq!(told.len(), 290);
+        assert_eq!((&told[0]["cursor"], &told[0]["kind"]), (&1011.into(), &"start".into()));
+        assert_eq!(told[0]["node"], 10);
+        assert!(told[0]["at_ms"].is_u64());
+        assert!(stream.after(u64::MAX).is_empty(), "the future is not missed");
+    }
+
+    #[test]
+    fn a_page_that_is_too_late_hears_of_the_gap() {
+        let stream = Stream::starting_at(1000);
+        for node in 0..KEPT + 50 {
+            stream.tell(&Event::Start { node });
+        }
+        assert_eq!(stream.kept().entries.len(), KEPT);
+        let found = values(&stream.after(1020));
+        assert_eq!((&found[0]["kind"], &found[0]["skipped"]), (&"gap".into(), &30.into()));
+        assert_eq!((&found[1]["cursor"], &found[1]["node"]), (&1051.into(), &50.into()));
+        let found = values(&stream.after(7));
+        assert_eq!((&found[0]["kind"], &found[0]["skipped"]), (&"gap".into(), &50.into()));
+        let (notable, newest) = stream.notable();
+        assert_eq!((notable.len(), newest), (NOTABLE, 1000 + KEPT as u64 + 50));
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let stream = Stream::starting_at(0);
+        for _ in 0..100 {
+            stream.tell(&Event::Event { node: 0, event: "x".repeat(200_000) });
+        }
+        assert!(stream.kept().bytes <= KEPT_BYTES);
+        assert!(stream.kept().entries.len() > 30);
+    }
+}
