@@ -17,7 +17,7 @@ use crate::data::{self, Data};
 pub use facts::Facts;
 
 /// The prose.
-const TEMPLATE: &str = include_str!("page.md");
+const TEMPLATE: &str = include_str!("page.jinja");
 
 /// The page of some data.
 ///
