@@ -19,7 +19,8 @@ impl Encoded {
     /// # Errors
     /// Where the bytes are no evidence.
     pub(super) fn decode(&self) -> anyhow::Result<Evidence> {
-        codec::decode(&self.evidence.0).context("these bytes are no evidence: hand on those of chain_evidence")
+        codec::decode(&self.evidence.0)
+            .context("these bytes are no evidence: hand on those of chain_evidence")
     }
 }
 

@@ -9,8 +9,7 @@ use crate::testnet::Testnet;
 const HASH: &str = "document.querySelector('.lab .hash')?.dataset.hash";
 
 /// Heights that are final at each node, as the lanes show them.
-const FINALS: &str =
-    "[...document.querySelectorAll('.lab .bench:first-child .node .height')].map((it) => it.textContent)";
+const FINALS: &str = "[...document.querySelectorAll('.lab .bench:first-child .node .height')].map((it) => it.textContent)";
 
 fn seek(page: &Page, share: u32) {
     page.set(".lab .time", &share.to_string());
@@ -27,11 +26,13 @@ fn clock(page: &Page) -> f64 {
 fn a_run_is_made_rewound_forked_and_compared() {
     let testnet = Testnet::up();
     let url = dashboard(&testnet);
-    let page = Page::open(&format!("{url}/#lab?engine=raft&n=4&scenario=leader-crash&seed=7&at=100"));
+    let page =
+        Page::open(&format!("{url}/#lab?engine=raft&n=4&scenario=leader-crash&seed=7&at=100"));
     let hash = page.wait_for("a run", HASH);
 
     // The same seed on the command line gives the same trace hash.
-    let arguments = ["simulate", "--engine", "raft", "--scenario", "leader-crash", "--seed", "7", "--json"];
+    let arguments =
+        ["simulate", "--engine", "raft", "--scenario", "leader-crash", "--seed", "7", "--json"];
     let run = testnet.run(&arguments).assert_succeeds().json();
     assert_eq!(run["trace_hash"], hash);
 
@@ -39,9 +40,15 @@ fn a_run_is_made_rewound_forked_and_compared() {
     seek(&page, 300);
     let (at, before) = (clock(&page), page.wait_for("heights", FINALS));
     seek(&page, 900);
-    page.wait_for("another state", &format!("JSON.stringify({FINALS}) !== {:?}", before.to_string()));
+    page.wait_for(
+        "another state",
+        &format!("JSON.stringify({FINALS}) !== {:?}", before.to_string()),
+    );
     seek(&page, 300);
-    page.wait_for("the same state", &format!("JSON.stringify({FINALS}) === {:?}", before.to_string()));
+    page.wait_for(
+        "the same state",
+        &format!("JSON.stringify({FINALS}) === {:?}", before.to_string()),
+    );
     assert!((clock(&page) - at).abs() < 0.2, "{} is not {at}", clock(&page));
     page.assert_accessible("laboratory");
 
@@ -49,7 +56,8 @@ fn a_run_is_made_rewound_forked_and_compared() {
     page.set(".fork select", "isolate-leader");
     page.click(".fork button[type=submit]");
     page.wait_for("two runs", "document.querySelectorAll('.lab .bench').length === 2");
-    let parted = page.wait_for("where they part", "document.querySelector('.fork [role=status]').dataset.at");
+    let parted = page
+        .wait_for("where they part", "document.querySelector('.fork [role=status]').dataset.at");
     let parted: f64 = parted.as_str().and_then(|at| at.parse().ok()).expect("a number");
     assert!((at..at + 3.0).contains(&parted), "forked at {at} and parted at {parted}");
 
@@ -60,8 +68,12 @@ fn a_run_is_made_rewound_forked_and_compared() {
         "[...document.querySelectorAll('.lab .bench')].map((it) => it.dataset.engine).join() === 'raft,hybrid'",
     );
     seek(&page, 1000);
-    page.wait_for("verdicts", "[...document.querySelectorAll('.verdict')].every((it) => it.textContent)");
-    let outcomes = page.get("[...document.querySelectorAll('.verdict')].map((it) => it.dataset.outcome)");
+    page.wait_for(
+        "verdicts",
+        "[...document.querySelectorAll('.verdict')].every((it) => it.textContent)",
+    );
+    let outcomes =
+        page.get("[...document.querySelectorAll('.verdict')].map((it) => it.dataset.outcome)");
     assert_eq!(outcomes, json!(["safety", "ok"]));
     page.assert_accessible("two runs side by side");
     page.assert_silent();

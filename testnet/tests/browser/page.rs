@@ -125,9 +125,9 @@ impl Page {
     /// Types into a field or onto whatever has the focus after it.
     #[track_caller]
     pub(crate) fn keys(&self, css: &str, keys: &str) {
-        let typed = self.runtime.block_on(async {
-            self.client.find(Locator::Css(css)).await?.send_keys(keys).await
-        });
+        let typed = self
+            .runtime
+            .block_on(async { self.client.find(Locator::Css(css)).await?.send_keys(keys).await });
         typed.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
