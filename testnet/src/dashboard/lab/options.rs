@@ -96,7 +96,8 @@ fn scenario((name, about): (&'static str, String)) -> Scenario {
         if name != Story::SWARM {
             let shown = |timed: &consensus_sim::plan::Timed| json!({ "at_ms": millis(timed.at), "fault": timed.fault });
             faults = plan.faults.iter().map(shown).collect();
-            let liar = |(node, does): &(usize, BehaviourKind)| json!({ "node": node, "does": does });
+            let liar =
+                |(node, does): &(usize, BehaviourKind)| json!({ "node": node, "does": does });
             lies = plan.byzantine.iter().map(liar).collect();
         }
     }
