@@ -77,7 +77,9 @@ fn a_network_is_broken_with_the_mouse_and_recovers() {
     let dead = leader(&page);
     page.click("[data-order=kill-leader]");
     page.wait_for("another leader", &format!("{LEADER} && {LEADER} !== {dead:?}"));
-    let is_down = format!("document.querySelector('.live .node[data-node=\"{dead}\"]').dataset.role === 'down'");
+    let is_down = format!(
+        "document.querySelector('.live .node[data-node=\"{dead}\"]').dataset.role === 'down'"
+    );
     page.wait_for("a dead node", &is_down);
     wait_for_blocks(&page);
     page.click("[data-order=remedy]");
@@ -100,8 +102,11 @@ fn nodes_are_dragged_apart_and_together() {
     let page = Page::open(&dashboard(&testnet));
     page.wait_for("the network", "document.querySelectorAll('.live .node').length === 4");
     page.set("#load", "4");
-    let hulls = |count: usize| format!("document.querySelectorAll('.live .hulls path').length === {count}");
-    let said = |words: &str| format!("document.querySelector('.console code')?.textContent.includes({words:?})");
+    let hulls =
+        |count: usize| format!("document.querySelectorAll('.live .hulls path').length === {count}");
+    let said = |words: &str| {
+        format!("document.querySelector('.console code')?.textContent.includes({words:?})")
+    };
 
     // Node 1 stands on the right: away with it, and back.
     page.drag(".live .node[data-node='1'] .body", 140.0, 0.0);
@@ -131,5 +136,8 @@ fn nodes_are_dragged_apart_and_together() {
     // What a network refuses is told, and is no error of the page.
     let answer = page.text(".console li span");
     assert_ne!(answer, Value::Null);
-    assert_eq!(page.get("document.querySelectorAll('.console [data-state=refused]').length"), json!(0));
+    assert_eq!(
+        page.get("document.querySelectorAll('.console [data-state=refused]').length"),
+        json!(0)
+    );
 }
