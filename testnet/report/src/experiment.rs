@@ -260,19 +260,19 @@ impl Measured {
         last.checked_sub(1).map(|place| self.counts[place].clone()).unwrap_or_default()
     }
 
-    /// What was counted within a time.
+    /// What was counted within a time. A node that dies may come back with fewer final blocks.
     pub fn counted(&self, window: Window) -> Counts {
         let (before, after) = (self.counts_at(window.from), self.counts_at(window.to));
         let heights =
             after.heights.iter().enumerate().map(|(node, height)| {
-                height - before.heights.get(node).copied().unwrap_or_default()
+                height.saturating_sub(before.heights.get(node).copied().unwrap_or_default())
             });
         Counts {
             messages: after.messages - before.messages,
             bytes: after.bytes - before.bytes,
             signed: after.signed - before.signed,
             checked: after.checked - before.checked,
-            blocks: after.blocks - before.blocks,
+            blocks: after.blocks.saturating_sub(before.blocks),
             heights: heights.collect(),
         }
     }

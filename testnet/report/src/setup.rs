@@ -24,6 +24,9 @@ pub const WORK: Work = Work {
     check: Duration::from_micros(40),
 };
 
+/// A network that is whole again has so many of its longest timeouts to go on.
+const RECOVERY_TIMEOUTS: u32 = 10;
+
 /// A machine room with links of 1 to 2 ms and nothing going wrong, for so long. Clients send
 /// nothing by themselves.
 pub fn calm(contender: Contender, n: usize, seed: u64, lasts: Duration) -> Plan {
@@ -34,6 +37,7 @@ pub fn calm(contender: Contender, n: usize, seed: u64, lasts: Duration) -> Plan 
         sync: SYNC,
         load: Load { transactions: 0, ..calm.load },
         faults_end: lasts,
+        recovery_bound: calm.options.timeout_max * RECOVERY_TIMEOUTS,
         ..calm
     }
 }

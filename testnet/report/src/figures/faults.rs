@@ -31,7 +31,7 @@ pub(super) fn timeline(data: &Data) -> anyhow::Result<String> {
     const TOP: i32 = 96;
     const ROW: i32 = 178;
     let highest = data.fault_curves.iter().map(|step| step.throughput).fold(1.0, f64::max);
-    canvas::draw(620, |area| {
+    canvas::draw(590, |area| {
         let (width, _) = area.dim_in_pixel();
         let cell = (width as i32 - NAMES - 16) / Contender::ALL.len() as i32;
         for (column, contender) in (0..).zip(Contender::ALL) {

@@ -28,11 +28,12 @@ pub(super) fn load(data: &Data) -> anyhow::Result<String> {
         CONTENDERS.map(one).into()
     };
     let most = f64::from(RATES[RATES.len() - 1]);
-    let asked = || Axis::up_to("transactions per second asked for", most);
+    let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|part| part * most);
+    let asked = || Axis::linear("transactions per second asked for", 0.0, most, &ticks);
     let final_ = Panel {
         title: "transactions per second made final".into(),
         x: asked(),
-        y: Axis::up_to("", most),
+        y: Axis::linear("", 0.0, most, &ticks),
         series: of(|row| row.throughput),
         names: NAMES,
     };

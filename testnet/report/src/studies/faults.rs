@@ -80,8 +80,8 @@ impl Kind {
             Self::Halves => "two halves".into(),
             Self::SlowLeader => "leader slow".into(),
             Self::LyingLeader => "leader lies".into(),
-            Self::Loss => format!("{strength} % lost"),
-            Self::Delay => format!("{strength} ms links"),
+            Self::Loss => format!("{strength}\u{a0}% lost"),
+            Self::Delay => format!("{strength}\u{a0}ms links"),
         }
     }
 

@@ -47,7 +47,7 @@ pub fn run(profile: Profile) -> Vec<Row> {
 }
 
 fn row(contender: Contender, n: usize, seed: u64) -> Row {
-    let lasts = DIES + ms(if n < 64 { 600 } else { 450 });
+    let lasts = DIES + ms(if n < 64 { 600 } else { 700 });
     let mut plan = setup::calm(contender, n, seed, lasts);
     let dies = Fault::Crash { who: Who::Leader, restart_after: None };
     plan.faults = vec![Timed { at: DIES, fault: dies }];
