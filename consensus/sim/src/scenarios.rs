@@ -256,6 +256,7 @@ builtin! {
     "silent-follower",
     "churn",
     "flapping",
+    "flapping-leader",
     "follower-dead",
     "restart-all",
     "view-changes",

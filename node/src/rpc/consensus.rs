@@ -31,6 +31,7 @@ impl ConsensusApiServer for ConsensusRpc {
             mode: self.0.mode(&status),
             mode_reason: status.mode_reason,
             timeout_ms: u64::try_from(status.timeout.as_millis()).unwrap_or(u64::MAX),
+            pacing: status.pacing,
             finality: self.0.identity.finality,
             height_final: status.final_height,
             height_ordered: status.ordered_height,
