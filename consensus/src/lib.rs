@@ -24,6 +24,7 @@ mod edge;
 pub mod engine;
 mod evidence_pool;
 mod finals;
+pub mod footprint;
 mod headers;
 pub mod hybrid;
 pub mod message;

@@ -138,7 +138,8 @@ impl Application for NodeApplication {
     fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
         let start = Instant::now();
         let state = self.ledger.state_at(&request.parent);
-        let limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
+        let mut limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
+        limits.transaction_bytes = limits.transaction_bytes.min(request.bytes);
         let mut candidates = match (request.kind, state) {
             (BuildKind::Ordinary, Some(state)) => self.pool.candidates(state, limits.transactions),
             _ => Vec::new(),

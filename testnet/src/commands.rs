@@ -35,6 +35,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 print_json(&status)?;
             } else {
                 println!("{}", status.table());
+                status.reasons().iter().for_each(|reason| println!("{reason}"));
             }
         }
         Command::Kill(on) => open(on.target)?.kill(on.id)?,

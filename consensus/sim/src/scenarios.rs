@@ -264,6 +264,7 @@ builtin! {
     "silent-follower",
     "churn",
     "flapping",
+    "flapping-leader",
     "follower-dead",
     "restart-all",
     "view-changes",

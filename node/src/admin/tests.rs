@@ -27,6 +27,7 @@ fn status() -> Status {
         ordered_height: Height::new(8),
         head_height: Height::new(9),
         timeout: Duration::from_millis(500),
+        pacing: None,
         me: None,
         certificate: None,
         evidence_pending: 0,

@@ -263,10 +263,9 @@ impl Measured {
     /// What was counted within a time. A node that dies may come back with fewer final blocks.
     pub fn counted(&self, window: Window) -> Counts {
         let (before, after) = (self.counts_at(window.from), self.counts_at(window.to));
-        let heights =
-            after.heights.iter().enumerate().map(|(node, height)| {
-                height.saturating_sub(before.heights.get(node).copied().unwrap_or_default())
-            });
+        let heights = after.heights.iter().enumerate().map(|(node, height)| {
+            height.saturating_sub(before.heights.get(node).copied().unwrap_or_default())
+        });
         Counts {
             messages: after.messages - before.messages,
             bytes: after.bytes - before.bytes,

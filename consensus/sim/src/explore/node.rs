@@ -12,6 +12,7 @@ use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
+use consensus::footprint::Footprint;
 
 use super::ledger::{Entry, Ledger, Memory, Pulse};
 use super::scope::Scope;
@@ -339,7 +340,7 @@ fn recovered<R: Clone>(birth: &Birth, finals: &[Entry], memory: &Memory<R>) -> R
         opening_height: opening.map_or(Height::default(), |block| block.header.height),
         opening_hash: opening.map_or(*hash, SealedBlock::hash),
         opening_mode: opening.map_or(*mode, |block| block.header.mode),
-        recent: finals.iter().map(|entry| entry.commit.block.header.clone()).collect(),
+        recent: finals.iter().map(|entry| Footprint::of(&entry.commit.block)).collect(),
         blocks: open.cloned().collect(),
         record: memory.record.clone(),
     }

@@ -233,8 +233,9 @@ fn a_liar_that_holds_back_is_as_good_as_an_honest_validator() {
         Request { story, ..request("calm") }.run().unwrap()
     };
     let quiet = "[[event]]\nat = \"0ms\"\nfault.hold_back = { node = 0, holds_back = true }\n";
-    let later =
-        format!("{quiet}[[event]]\nat = \"200ms\"\nfault.hold_back = {{ node = 0, holds_back = false }}\n");
+    let later = format!(
+        "{quiet}[[event]]\nat = \"200ms\"\nfault.hold_back = {{ node = 0, holds_back = false }}\n"
+    );
     let found = [report(""), report(quiet), report(&later)].map(|report| {
         assert_eq!(report.outcome, Outcome::Ok, "{}", report.verdict);
         report.evidence_found

@@ -176,7 +176,8 @@ impl<E: Engine> World<E> {
             .collect();
         let single = &nodes[..plan.validators + plan.joiners];
         let holders = single.iter().map(|node| (node.key, plan.is_honest(node.number())));
-        let facts = Facts::new(E::NAME, Rc::clone(&genesis), holders.collect());
+        let policy = E::SWITCHES_MODES.then_some(plan.options.policy);
+        let facts = Facts::new(E::NAME, policy, Rc::clone(&genesis), holders.collect());
         let people = People::new(&plan, genesis.snapshot.ledger());
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
