@@ -1,6 +1,6 @@
 //! The laboratory and the tours: runs that repeat, rewound, forked and compared.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::live::dashboard;
 use crate::page::Page;
