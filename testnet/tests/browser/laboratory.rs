@@ -11,8 +11,14 @@ const HASH: &str = "document.querySelector('.lab .hash')?.dataset.hash";
 /// Heights that are final at each node, as the lanes show them.
 const FINALS: &str = "[...document.querySelectorAll('.lab .bench:first-child .node .height')].map((it) => it.textContent)";
 
+/// Moves the slider to so many thousandths of the run, and waits until that is drawn.
 fn seek(page: &Page, share: u32) {
     page.set(".lab .time", &share.to_string());
+    page.wait_for(
+        "the moment",
+        "document.querySelector('.lab .bench').dataset.at
+         === document.querySelector('.lab .clock').textContent.split(' ')[0]",
+    );
 }
 
 /// The moment that the clock shows, in milliseconds.
@@ -67,7 +73,7 @@ fn a_run_is_made_rewound_forked_and_compared() {
         "two engines",
         "[...document.querySelectorAll('.lab .bench')].map((it) => it.dataset.engine).join() === 'raft,hybrid'",
     );
-    seek(&page, 1000);
+    page.set(".lab .time", "1000");
     page.wait_for(
         "verdicts",
         "[...document.querySelectorAll('.verdict')].every((it) => it.textContent)",

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::driver::Driver;
 
 /// How long what a test waits for may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Findings of axe-core that no view may have.

@@ -33,6 +33,7 @@ export function bench({ name, select }) {
       mark(verdict, "data-outcome", over ? summary?.outcome : null);
       ring.update(state);
       for (const view of views) view.update(state);
+      mark(host, "data-at", track.at.toFixed(1));
     },
     again() {
       drawn = null;

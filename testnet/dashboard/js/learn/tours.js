@@ -14,6 +14,9 @@ const nextView = (track, after) => first(track, (event) => event.kind === "view"
 
 const run = (engine, scenario, seed = 7, more = {}) => ({ engine, validators: 4, scenario, seed, faults: [], ...more });
 
+/** Just before the first block leaves its leader. */
+const opening = (track) => (first(track, (event) => event.kind === "send" && event.height > 0) ?? 1) - 0.5;
+
 /** The stretch around the first leader's death, and around its successor. */
 const DEATH = { from: (track) => crash(track) - 6, to: (track) => crash(track) + 12, speed: 5 };
 const afterDeath = (...messages) => ({
@@ -37,7 +40,7 @@ export const TOURS = [
         title: "One proposes, a majority accepts",
         text: "The leader owns a ballot. It sends each block to the others with “accept”; once a majority has it on disk, the block is chosen. Nobody can choose another one for that height any more.",
         request: run("paxos", "leader-crash"),
-        from: () => 0, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
+        from: opening, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
       },
       {
         title: "The leader dies",
@@ -65,7 +68,7 @@ export const TOURS = [
         title: "The leader's log is the log",
         text: "Clients' transactions go to the leader, which appends blocks and sends them on. A block is committed once a majority has it on disk. Watch the lanes: the leader is first, the others follow.",
         request: run("raft", "leader-crash"),
-        from: () => 0, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
+        from: opening, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
       },
       {
         title: "The leader dies",
@@ -83,7 +86,7 @@ export const TOURS = [
         request: run("raft", "equivocation", 1), beside: "hybrid",
         from: (track) => Math.max(0, (first(track, of("violation")) ?? 0) - 60),
         to: (track) => first(track, of("violation")) ?? track.end,
-        speed: 25,
+        speed: 10,
       },
     ],
   },
@@ -96,7 +99,7 @@ export const TOURS = [
         title: "Three phases",
         text: "The primary sends a block with “pre-prepare”. Everyone tells everyone that they saw it, then everyone tells everyone that a quorum saw it. Two quorums of three out of four always share an honest node.",
         request: run("pbft", "leader-crash"),
-        from: () => 0, to: (track) => (first(track, finalAt(3)) ?? 50) + 3, speed: 2,
+        from: opening, to: (track) => (first(track, finalAt(3)) ?? 50) + 3, speed: 2,
       },
       {
         title: "What it costs",
@@ -124,7 +127,7 @@ export const TOURS = [
         title: "Fast: one round trip",
         text: "A stable leader appends blocks and gathers signed votes. With four validators three votes on one block are already a Byzantine certificate: final after one round trip, six messages a block.",
         request: run("hybrid", "leader-crash"),
-        from: () => 0, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
+        from: opening, to: (track) => (first(track, finalAt(4)) ?? 50) + 3, speed: 2,
       },
       {
         title: "The leader falls silent",

@@ -5,6 +5,8 @@ import { apply, newState } from "../state.js";
 
 /** How long a message is shown under way, in milliseconds. */
 const FLIGHT = 850;
+/** The server tells of messages a few times a second, many at once: they start within so long. */
+const SPREAD = 220;
 /** Most messages shown at a time. What is more is left out, not queued. */
 const MOST_FLYING = 140;
 
@@ -68,7 +70,7 @@ export class Live {
     if (event.kind === "gap") return this.again();
     apply(this.state, event);
     if (event.kind === "send" && !document.hidden && this.flying.length < MOST_FLYING) {
-      this.flying.push({ ...event, since: performance.now() });
+      this.flying.push({ ...event, since: performance.now() + Math.random() * SPREAD });
     }
   }
 
@@ -76,7 +78,8 @@ export class Live {
   particles() {
     const now = performance.now();
     this.flying = this.flying.filter(({ since }) => now - since < FLIGHT);
-    return this.flying.map((event) => ({ ...event, share: (now - event.since) / FLIGHT }));
+    const started = this.flying.filter(({ since }) => since <= now);
+    return started.map((event) => ({ ...event, share: (now - event.since) / FLIGHT }));
   }
 
   close() {

@@ -3,6 +3,7 @@
 import { h, mark, say } from "../dom.js";
 import { leaderOf } from "../state.js";
 import { list, period, plural } from "../words.js";
+import { groupsOf } from "./layout.js";
 
 export function banner() {
   const badge = h("strong", { class: "mode" });
@@ -47,6 +48,8 @@ function healthOf(state) {
   const lying = state.nodes.filter((node) => node.byzantine).map((node) => node.id);
   const byzantine = state.engine === "hybrid" || state.engine === "pbft";
   const may = byzantine ? Math.floor((count - 1) / 3) : Math.floor((count - 1) / 2);
+  const quorum = byzantine ? Math.ceil((count + may + 1) / 2) : Math.floor(count / 2) + 1;
+  const together = groupsOf(count, state.partition).map((group) => group.filter((id) => !missing.includes(id)).length);
   const parts = [];
   if (missing.length) parts.push(`${list(missing)} down`);
   if (lying.length) parts.push(`${list(lying)} lying`);
@@ -54,6 +57,9 @@ function healthOf(state) {
   const leader = leaderOf(state);
   const led = leader === null ? "no leader" : `node ${leader} leads ${period(state.engine)} ${state.nodes[leader].view}`;
   if (!parts.length) return { tone: "good", text: `All ${plural(count, "node")} well; ${led}.` };
+  if (Math.max(...together) < quorum) {
+    return { tone: "bad", text: `${parts.join("; ")}: no ${quorum} nodes can talk, nothing becomes final.` };
+  }
   const over = missing.length + lying.length > may || (!byzantine && lying.length > 0);
   return { tone: over ? "bad" : "warn", text: `${parts.join("; ")} (tolerates ${may}); ${led}.` };
 }

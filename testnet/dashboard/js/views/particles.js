@@ -1,7 +1,7 @@
 // Messages on their way, drawn on a canvas: the one thing on the page that moves all the time.
 
 import { CLASS } from "../words.js";
-import { HEIGHT, WIDTH } from "./layout.js";
+import { HEIGHT, WIDTH, discRadius } from "./layout.js";
 
 const SIZE = 5.6;
 
@@ -69,9 +69,17 @@ function along(from, to, share) {
 
 const TAIL = 0.2;
 
+/** A point moved towards another, off the disc that it is the middle of. */
+function off(point, other, radius) {
+  const share = radius / Math.max(1, Math.hypot(other.x - point.x, other.y - point.y));
+  return { x: point.x + (other.x - point.x) * share, y: point.y + (other.y - point.y) * share };
+}
+
 function drawOne(pen, particle, places, colours, still) {
-  const [from, to] = [places[particle.from], places[particle.to]];
-  if (!from || !to) return;
+  const [sender, receiver] = [places[particle.from], places[particle.to]];
+  if (!sender || !receiver) return;
+  const radius = discRadius(places.length) + SIZE;
+  const [from, to] = [off(sender, receiver, radius), off(receiver, sender, radius)];
   const share = still ? 0.5 : particle.share;
   const [at, tail] = [along(from, to, share), along(from, to, Math.max(0, share - TAIL))];
   const colour = colours[particle.class] ?? colours.other;
