@@ -12,6 +12,7 @@ mod class;
 pub mod control;
 mod detached;
 mod event;
+mod evidence;
 mod http;
 mod lab;
 mod live;

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 
 use super::{Server, assets, events, state};
 use crate::dashboard::control::Order;
+use crate::dashboard::evidence::Encoded;
 use crate::dashboard::lab::{Options, Refused, Run};
 use crate::dashboard::proxy::{Call, ProxyError};
 
@@ -38,6 +39,7 @@ pub(super) fn router(server: Server) -> Router {
             "/api/proof/verify",
             post(verify).layer(DefaultBodyLimit::max(Proof::MAX_FILE_BYTES)),
         )
+        .route("/api/evidence", post(evidence))
         .route("/api/lab/options", get(async || answer(&Options::new())))
         .route("/api/lab/run", post(run))
         .fallback(async || refuse(StatusCode::NOT_FOUND, "there is nothing here"))
@@ -124,6 +126,17 @@ async fn verify(State(server): State<Server>, body: Bytes) -> Response {
     match checked {
         Ok(verdict) => answer(&verdict),
         Err(_) => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the check ended unexpectedly"),
+    }
+}
+
+async fn evidence(body: Bytes) -> Response {
+    let encoded: Encoded = match read(&body) {
+        Ok(encoded) => encoded,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
+    };
+    match encoded.decode() {
+        Ok(evidence) => answer(&evidence),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &format!("{error:#}")),
     }
 }
 

@@ -32,6 +32,8 @@ struct Scenario {
     duration_ms: u64,
     /// When it strikes, and what: as a fault of a run.
     faults: Vec<Value>,
+    /// Who lies from the start, and how.
+    lies: Vec<Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,16 +89,19 @@ impl Default for Options {
 
 fn scenario((name, about): (&'static str, String)) -> Scenario {
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    let (mut duration_ms, mut faults) = (0, Vec::new());
+    let (mut duration_ms, mut faults, mut lies) = (0, Vec::new(), Vec::new());
     // Another one for each seed: there is nothing to show beforehand.
     if let Ok(plan) = run::example(name, EXAMPLE_VALIDATORS) {
         duration_ms = u64::try_from(plan.faults_end.as_millis()).unwrap_or(u64::MAX);
         if name != Story::SWARM {
             let shown = |timed: &consensus_sim::plan::Timed| json!({ "at_ms": millis(timed.at), "fault": timed.fault });
             faults = plan.faults.iter().map(shown).collect();
+            let liar =
+                |(node, does): &(usize, BehaviourKind)| json!({ "node": node, "does": does });
+            lies = plan.byzantine.iter().map(liar).collect();
         }
     }
-    Scenario { name, about, duration_ms, faults }
+    Scenario { name, about, duration_ms, faults, lies }
 }
 
 /// Every fault that may be added, with an example.
