@@ -94,12 +94,15 @@ impl Control {
             return self.carry(order).await;
         }
         self.loader.set(SOME_WORK)?;
-        let carried = self.carry(order).await;
-        let Ok(output) = carried else {
-            self.loader.set(0.0)?;
-            return carried;
-        };
-        Ok(format!("{output}; with {SOME_WORK} transactions per second, for an idle network waits"))
+        match self.carry(order).await {
+            Ok(output) => Ok(format!(
+                "{output}; with {SOME_WORK} transactions per second, for an idle network waits"
+            )),
+            Err(error) => {
+                self.loader.set(0.0)?;
+                Err(error)
+            }
+        }
     }
 
     async fn carry(&self, order: Order) -> anyhow::Result<String> {
