@@ -58,6 +58,8 @@ pub(super) async fn end(cluster: &Cluster, fault: Fault) -> anyhow::Result<()> {
     match fault {
         Fault::None => Ok(()),
         Fault::Dead(node) => cluster.start(node),
+        // One that lies to an engine for crashes alone may have brought it down, itself included.
+        Fault::Misbehaves(node) if !cluster.node(node)?.is_alive() => Ok(()),
         Fault::Misbehaves(node) => misbehave(cluster, node, Behaviour::Off).map(drop),
         Fault::Split => partition::heal(cluster),
     }
