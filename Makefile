@@ -10,7 +10,7 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help deps build testnet demo test lint bench soak
+.PHONY: help deps build testnet demo test lint bench soak report
 
 help:
 	@echo "make testnet  start four validators on this machine, until Ctrl-C"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint     formatting and lints"
 	@echo "make bench    measure throughput and latency of a local testnet"
 	@echo "make soak     the long randomized runs"
+	@echo "make report   run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
 	@echo "make deps     install what compiling and testing need (called by the others)"
 
 deps:
@@ -52,3 +53,6 @@ soak: build
 	$(BIN)/testnet soak --kills 100
 	$(BIN)/testnet linearize --histories 50 --operations 2000
 	$(BIN)/testnet churn --changes 20
+
+report: build
+	$(BIN)/report all $(if $(QUICK),--quick)

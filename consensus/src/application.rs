@@ -19,6 +19,8 @@ pub struct BuildRequest {
     /// View of the block: a barrier's next set starts in the view after it.
     pub view: View,
     pub kind: BuildKind,
+    /// Most bytes of transactions that the leader wants; what is valid may be less.
+    pub bytes: usize,
     /// Evidence that may count on top of `parent`; what counts must be included, first.
     pub evidence: Vec<Evidence>,
 }

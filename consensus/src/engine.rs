@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::block::{Header, Mode, SealedBlock};
+use chain::block::{Mode, SealedBlock};
 use chain::certificate::Certificate;
 use chain::crypto::{PublicKey, Signer, Verifier};
 use chain::evidence::Evidence;
@@ -12,7 +12,9 @@ use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 
 use crate::application::{BuildRequest, BuiltPayload, Commit, Executed, InvalidBlock};
+use crate::footprint::Footprint;
 use crate::message::EngineMessage;
+use crate::policy::Policy;
 
 /// Monotonic time in nanoseconds since an arbitrary start. Never read from a clock in here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +66,8 @@ pub struct Config {
     pub batch: usize,
     /// Most blocks above the highest certificate.
     pub pipeline: u64,
+    /// How this node chooses the mode where it leads, in an engine that has two.
+    pub policy: Policy,
 }
 
 impl std::fmt::Debug for Config {
@@ -74,6 +78,7 @@ impl std::fmt::Debug for Config {
             .field("timeout_min", &self.timeout_min)
             .field("timeout_max", &self.timeout_max)
             .field("pipeline", &self.pipeline)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
@@ -95,15 +100,15 @@ pub struct Recovered<R> {
     pub opening_hash: Digest,
     /// Mode of that block: the mode of the epoch's first view.
     pub opening_mode: Mode,
-    /// Headers of the last final blocks, ascending, at most [`RECENT_HEADERS`].
-    pub recent: Vec<Header>,
+    /// The last final blocks, ascending, at most [`RECENT_HEADERS`].
+    pub recent: Vec<Footprint>,
     /// Proposed blocks above the last final one.
     pub blocks: Vec<SealedBlock>,
     /// The safety record, if one was ever written.
     pub record: Option<R>,
 }
 
-/// How many committed headers the switching policy looks at.
+/// How many committed blocks the switching policy looks at.
 pub const RECENT_HEADERS: usize = 256;
 
 /// A message whose signatures were all checked. Only an engine makes one.
@@ -285,6 +290,8 @@ pub struct Status {
     /// Highest executed block.
     pub head_height: Height,
     pub timeout: Duration,
+    /// How a leader paces its blocks, in a sentence; `None` where nothing is adapted.
+    pub pacing: Option<String>,
     pub me: Option<ValidatorIndex>,
     /// Newest final certificate: shows who takes part.
     pub certificate: Option<Certificate>,

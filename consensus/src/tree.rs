@@ -100,7 +100,7 @@ impl Tree {
             "the final block is the final one"
         );
         let recent = recovered.recent.iter();
-        Self::new(root, recent.map(|header| BlockRef::of_header(header, chain_id)))
+        Self::new(root, recent.map(|block| BlockRef::of_header(&block.header, chain_id)))
     }
 
     /// The block that opened the epoch, as the disk gave it back.

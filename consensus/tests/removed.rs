@@ -14,6 +14,7 @@ use consensus::hybrid::{Hybrid, Votes};
 use consensus::message::EngineMessage;
 use consensus::paxos::{Paxos, Promise};
 use consensus::pbft::Pbft;
+use consensus::policy::Policy;
 use consensus::raft::{Append, Raft, VoteReply};
 use consensus::tree::BlockRef;
 use consensus::{hybrid, paxos, pbft, raft};
@@ -60,6 +61,7 @@ fn start<E: Engine>(max_faulty: u16) -> E {
         block_interval: ms(1),
         batch: 16,
         pipeline: 8,
+        policy: Policy::Adaptive,
     };
     let recovered = Recovered {
         validators: set(max_faulty),

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use chain::snapshot::Checkpoint;
+use consensus::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 /// Settings of one node. Everything but the name has a default.
@@ -30,6 +31,8 @@ pub struct NodeConfig {
     pub sync: SyncConfig,
     #[serde(default)]
     pub mempool: MempoolConfig,
+    #[serde(default)]
+    pub consensus: ConsensusConfig,
 }
 
 /// What a node does once the chain does without its vote.
@@ -51,11 +54,13 @@ pub struct P2pConfig {
     pub listen: String,
     /// Multiaddresses of the others, each ending in `/p2p/` and the peer id.
     pub peers: Vec<String>,
+    /// Multiaddresses under which others reach the node; empty: those it listens on.
+    pub announce: Vec<String>,
 }
 
 impl Default for P2pConfig {
     fn default() -> Self {
-        Self { listen: "/ip4/127.0.0.1/tcp/26656".into(), peers: Vec::new() }
+        Self { listen: "/ip4/127.0.0.1/tcp/26656".into(), peers: Vec::new(), announce: Vec::new() }
     }
 }
 
@@ -190,6 +195,14 @@ impl Default for MempoolConfig {
     }
 }
 
+/// What this node does where it leads, and no other node depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsensusConfig {
+    /// How it chooses its mode, in an engine that has two.
+    pub policy: Policy,
+}
+
 impl NodeConfig {
     /// The defaults, under a name.
     pub fn new(moniker: &str) -> Self {
@@ -202,6 +215,7 @@ impl NodeConfig {
             storage: StorageConfig::default(),
             sync: SyncConfig::default(),
             mempool: MempoolConfig::default(),
+            consensus: ConsensusConfig::default(),
         }
     }
 
@@ -213,7 +227,7 @@ impl NodeConfig {
 
     /// The file with an explanation of every setting.
     pub fn to_commented_toml(&self) -> String {
-        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool } = self;
+        let Self { moniker, on_retire, p2p, rpc, log, storage, sync, mempool, consensus } = self;
         let mut page = Page::default();
         page.text("Settings of one Catamaran node. NODE_* variables override this file,");
         page.text("flags override both. What all validators share is in genesis.json.");
@@ -231,6 +245,12 @@ impl NodeConfig {
             "Multiaddresses of other nodes, each ending in /p2p/ and its peer id.",
             "peers",
             &p2p.peers,
+        );
+        page.setting(
+            "Multiaddresses under which other validators reach this node, where they differ from \
+             `listen`.",
+            "announce",
+            &p2p.announce,
         );
 
         page.section("rpc", "JSON-RPC over HTTP and WebSocket, /health and /metrics.");
@@ -288,6 +308,16 @@ impl NodeConfig {
         page.setting("Most in all.", "max_transactions", &mempool.max_transactions);
         page.setting("Most bytes in all.", "max_bytes", &mempool.max_bytes);
         page.setting("Most of one sender.", "max_per_sender", &mempool.max_per_sender);
+
+        page.section(
+            "consensus",
+            "What this node does where it leads. Safety does not depend on it.",
+        );
+        page.setting(
+            "Mode of its blocks, in an engine with two: adaptive, static-fast or static-pbft.",
+            "policy",
+            &consensus.policy,
+        );
         page.text
     }
 }

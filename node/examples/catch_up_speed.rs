@@ -109,7 +109,7 @@ async fn start(
         config.p2p.peers = peers;
     }
     config.sync.mode = mode;
-    let options = Options { home, config, outbox_layer: Untouched };
+    let options = Options { home, config, layer: Untouched };
     Ok(Node::start(options, genesis.clone(), CancellationToken::new()).await?)
 }
 

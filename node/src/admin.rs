@@ -264,6 +264,7 @@ fn shown(status: &Status) -> Value {
         "height_ordered": status.ordered_height,
         "height_head": status.head_height,
         "view_timeout_ms": u64::try_from(status.timeout.as_millis()).unwrap_or(u64::MAX),
+        "pacing": status.pacing,
         "evidence_pending": status.evidence_pending,
     })
 }

@@ -18,6 +18,7 @@ use consensus::application::{
     StorageError,
 };
 
+use crate::assembly::Chooser;
 use crate::chain_view::ChainView;
 use crate::pool::TransactionPool;
 use crate::snapshot::UpkeepHandle;
@@ -48,18 +49,24 @@ fn add_time(nanos: &AtomicU64, start: Instant) {
 }
 
 /// The ledger with the pool that feeds it, the store that keeps it and the view that shows it.
-#[derive(Debug)]
 pub struct NodeApplication {
     ledger: Ledger,
     store: Store,
     pool: TransactionPool,
     view: ChainView,
     upkeep: UpkeepHandle,
+    chooser: Chooser,
     counters: Arc<ExecutionCounters>,
     /// Executed blocks above the last committed one: parent and number of transactions.
     above: BTreeMap<Digest, (Digest, usize)>,
     /// The block executed last: what waits is counted from the end of its chain.
     newest: Digest,
+}
+
+impl std::fmt::Debug for NodeApplication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeApplication").field("ledger", &self.ledger).finish_non_exhaustive()
+    }
 }
 
 impl NodeApplication {
@@ -70,11 +77,12 @@ impl NodeApplication {
         pool: TransactionPool,
         view: ChainView,
         upkeep: UpkeepHandle,
+        chooser: Chooser,
     ) -> Self {
         let newest = ledger.tip().hash;
         let counters = Arc::default();
         let above = BTreeMap::new();
-        Self { ledger, store, pool, view, upkeep, counters, above, newest }
+        Self { ledger, store, pool, view, upkeep, chooser, counters, above, newest }
     }
 
     /// What execution did so far; goes on counting.
@@ -130,11 +138,13 @@ impl Application for NodeApplication {
     fn build(&mut self, request: &BuildRequest) -> BuiltPayload {
         let start = Instant::now();
         let state = self.ledger.state_at(&request.parent);
-        let limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
-        let candidates = match (request.kind, state) {
+        let mut limits = state.map_or_else(BuildLimits::default, |state| state.parameters().into());
+        limits.transaction_bytes = limits.transaction_bytes.min(request.bytes);
+        let mut candidates = match (request.kind, state) {
             (BuildKind::Ordinary, Some(state)) => self.pool.candidates(state, limits.transactions),
             _ => Vec::new(),
         };
+        candidates.retain(|candidate| (self.chooser)(candidate.transaction()));
         let task = BuildTask {
             parent: request.parent,
             view: request.view,

@@ -15,7 +15,7 @@ mod node;
 mod observer;
 
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consensus::engine::Engine;
 use consensus::registry::Visitor;
@@ -23,7 +23,7 @@ use genesis::Genesis;
 use genesis::config::NodeConfig;
 use tokio_util::sync::CancellationToken;
 
-pub use layer::{LayerContext, MessageOutbox, OutboxLayer, Untouched};
+pub use layer::{Chooser, EngineLayer, LayerContext, MessageOutbox, Untouched};
 pub(crate) use node::Ended;
 pub use node::Node;
 
@@ -38,7 +38,6 @@ use crate::sync::{BeginError, CheckpointError};
 
 /// How long a node that starts anew in its process waits until the store is free.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
-const RELEASE_POLL: Duration = Duration::from_millis(20);
 
 /// What a node runs with.
 #[derive(Clone)]
@@ -46,7 +45,7 @@ pub struct Options<L = Untouched> {
     pub home: Home,
     pub config: NodeConfig,
     /// Put around what leaves the consensus thread.
-    pub outbox_layer: L,
+    pub layer: L,
 }
 
 impl<L> std::fmt::Debug for Options<L> {
@@ -104,7 +103,7 @@ pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
 ///
 /// # Errors
 /// [`NodeError`] with what to do about it.
-pub async fn run<L: OutboxLayer + 'static>(
+pub async fn run<L: EngineLayer + 'static>(
     options: Options<L>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), NodeError> {
@@ -121,7 +120,7 @@ struct Running<L, S> {
 
 impl<L, S> Visitor for Running<L, S>
 where
-    L: OutboxLayer + 'static,
+    L: EngineLayer + 'static,
     S: Future<Output = ()> + Send + 'static,
 {
     type Output = Pin<Box<dyn Future<Output = Result<(), NodeError>> + Send>>;
@@ -131,26 +130,16 @@ where
     }
 }
 
-async fn run_engine<E: Engine, L: OutboxLayer>(
+async fn run_engine<E: Engine, L: EngineLayer>(
     options: Options<L>,
     genesis: Genesis,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), NodeError> {
     let mut shutdown = pin!(shutdown);
-    // How long the node's former life may hold the store: for reads that were on their way.
-    let mut release: Option<Instant> = None;
     loop {
         let starting = start_until::<E, L>(options.clone(), genesis.clone(), shutdown.as_mut());
-        let mut node = match starting.await {
-            Ok(Some(node)) => node,
-            Ok(None) => return Ok(()),
-            Err(NodeError::Open(OpenError::Locked { .. }))
-                if release.is_some_and(|deadline| Instant::now() < deadline) =>
-            {
-                tokio::time::sleep(RELEASE_POLL).await;
-                continue;
-            }
-            Err(error) => return Err(error),
+        let Some(mut node) = starting.await? else {
+            return Ok(());
         };
         let ended = tokio::select! {
             () = shutdown.as_mut() => None,
@@ -161,9 +150,14 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
         } else {
             tracing::info!("shutting down");
         }
+        let closed = node.view.closed();
         node.stop().await;
         match ended {
-            Some(Ended::Turn(Turn::NewKeys)) => release = Some(Instant::now() + RELEASE_PATIENCE),
+            Some(Ended::Turn(Turn::NewKeys)) => {
+                // Reads that were on their way hold the store a little longer. Where they do not
+                // end, opening it says so.
+                let _ = tokio::time::timeout(RELEASE_PATIENCE, closed.cancelled()).await;
+            }
             Some(Ended::Failed(error)) => return Err(error),
             None | Some(Ended::Turn(Turn::Retired)) => return Ok(()),
         }
@@ -171,7 +165,7 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
 }
 
 /// Starts a node; `None` where it was shut down meanwhile.
-async fn start_until<E: Engine, L: OutboxLayer>(
+async fn start_until<E: Engine, L: EngineLayer>(
     options: Options<L>,
     genesis: Genesis,
     shutdown: Pin<&mut (impl Future<Output = ()> + Send)>,

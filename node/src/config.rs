@@ -18,6 +18,7 @@ use libp2p::multiaddr::Protocol;
 use toml::{Table, Value};
 use tracing_subscriber::EnvFilter;
 
+use crate::network;
 use crate::storage::MIN_RETAINED;
 
 /// More than any configuration has.
@@ -177,6 +178,16 @@ fn check(config: &NodeConfig) -> Result<(), ConfigError> {
         if !matches!(last, Some(Protocol::P2p(_))) {
             let example = "write it like \"/ip4/10.0.0.2/tcp/26656/p2p/12D3KooW…\"";
             return invalid("p2p.peers", format!("{peer:?} is no address of a peer: {example}"));
+        }
+    }
+    for address in &config.p2p.announce {
+        if !address.parse::<Multiaddr>().is_ok_and(|address| network::is_tcp(&address)) {
+            let example =
+                "write it like \"/ip4/203.0.113.7/tcp/26656\" or \"/dns4/node.example/tcp/26656\"";
+            return invalid(
+                "p2p.announce",
+                format!("{address:?} is no address to dial: {example}"),
+            );
         }
     }
     check_rpc(&config.rpc)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use chain::governance::KeyKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
@@ -69,6 +70,7 @@ Examples:
   testnet up                                   four validators, until Ctrl-C
   testnet up --validators 7 --dir /tmp/seven --detach
   testnet up --engine raft --dir /tmp/raft     another protocol: a network of its own
+  testnet up --policy static-pbft --dir /tmp/p every block to everyone, for comparison
   testnet up                                   again: resumes the same chain")]
     Up(Up),
     /// Stop every validator of a network
@@ -124,13 +126,16 @@ the partition; validators that are not named form a group of their own.")]
     /// Make a validator Byzantine while it runs
     #[command(after_help = "\
 Behaviours:
-  equivocate     as leader: propose two blocks at one height, one to some, one to the rest
-  withhold       as leader: keep the certificates of its blocks to itself, where there are any
-  silent         send nothing
-  delay          send everything half a second late
-  invalid-block  as leader: propose blocks with a false state root
-  double-vote    vote for two blocks at one height
-  off            be correct again
+  equivocate         as leader: propose two blocks at one height, one to some, one to the rest
+  withhold           as leader: keep the certificates of its blocks to itself, where there are any
+  silent             send nothing
+  delay              send everything half a second late
+  invalid-block      as leader: propose blocks with a false state root
+  double-vote        vote for two blocks at one height
+  lying-view-change  deny in a view change what it voted for
+  censor             as leader: leave the transactions of one account out of its blocks
+  flood              send everything many times over, with junk between
+  off                be correct again
 
 Engines that tolerate crashes alone promise nothing against a liar: there it may undo final blocks.
 
@@ -302,6 +307,10 @@ pub struct Up {
     pub validators: u16,
     #[command(flatten)]
     pub engine: EngineChoice,
+    /// How leaders choose their mode, in an engine that has two: adaptive, static-fast or
+    /// static-pbft [default: adaptive, or as before]
+    #[arg(long)]
+    pub policy: Option<Policy>,
     /// Where the network's files are, or are to be [default: ~/.catamaran/testnet]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,

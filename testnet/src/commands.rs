@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use consensus::policy::Policy;
+use consensus::registry::EngineName;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -33,6 +35,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 print_json(&status)?;
             } else {
                 println!("{}", status.table());
+                status.reasons().iter().for_each(|reason| println!("{reason}"));
             }
         }
         Command::Kill(on) => open(on.target)?.kill(on.id)?,
@@ -122,6 +125,7 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         if arguments.engine.engine.is_some_and(|wanted| wanted != engine) {
             bail!("the testnet in {} is one of {engine}: give --dir for another", dir.display());
         }
+        check_policy(engine, arguments.policy)?;
         if !cluster.processes()?.is_empty() {
             bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
         }
@@ -129,6 +133,7 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         cluster
     } else {
         let (validators, engine) = (arguments.validators, arguments.engine.get());
+        check_policy(engine, arguments.policy)?;
         eprintln!("making {validators} validators of {engine} in {}", dir.display());
         let spec = Spec {
             engine: arguments.engine.get(),
@@ -137,6 +142,9 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         };
         Cluster::create(&dir, spec)?
     };
+    if let Some(policy) = arguments.policy {
+        cluster.set_policy(policy)?;
+    }
     last::remember(&dir)?;
     // Owned from here on: an error or Ctrl-C takes everything down.
     let cluster = cluster.attach(!arguments.detach);
@@ -183,8 +191,21 @@ async fn show(arguments: cli::Dashboard) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// # Errors
+/// Where a policy is asked for and the engine has nothing to choose.
+fn check_policy(engine: EngineName, policy: Option<Policy>) -> anyhow::Result<()> {
+    match policy {
+        Some(policy) if !engine.switches_modes() => {
+            bail!("{engine} has one mode: a policy like {policy} is for an engine with two")
+        }
+        _ => Ok(()),
+    }
+}
+
 async fn start(cluster: &Cluster, exists: bool) -> anyhow::Result<()> {
     cluster.start_all()?;
+    // Nodes that start know of no partition.
+    cluster.record_partition(None)?;
     live::all_answer(cluster).await?;
     let nodes = cluster.manifest()?.nodes;
     if exists {

@@ -25,7 +25,8 @@ pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()
         let others = (0..peers.len()).filter(is_other).map(|id| peers[id].clone()).collect();
         tell(cluster, &node, &Request::BlockPeers { peers: others })?;
     }
-    Ok(())
+    let groups = groups.iter().map(|group| group.iter().copied().collect());
+    cluster.record_partition(Some(groups.collect()))
 }
 
 /// Ends every partition.
@@ -36,7 +37,7 @@ pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
     for node in running(cluster)? {
         tell(cluster, &node, &Request::UnblockPeers {})?;
     }
-    Ok(())
+    cluster.record_partition(None)
 }
 
 /// Those that can obey. A paused one keeps the filter it has; its peers cut it off all the same.

@@ -1,5 +1,6 @@
 //! What a testnet's validators say of themselves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chain::block::Mode;
@@ -126,6 +127,19 @@ impl Status {
             ]);
         }
         table
+    }
+}
+
+impl Status {
+    /// Why the nodes are in their modes: each sentence once, with the nodes that say it.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut said: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for node in &self.nodes {
+            if let Some(reason) = &node.mode_reason {
+                said.entry(reason).or_default().push(node.id.to_string());
+            }
+        }
+        said.into_iter().map(|(why, nodes)| format!("{}: {why}", nodes.join(", "))).collect()
     }
 }
 

@@ -1,18 +1,17 @@
 //! A validator's process: the node library with a fault layer around its outbox.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
 use consensus::message::EngineMessage;
-use node::assembly::{self, LayerContext, MessageOutbox, Options, OutboxLayer};
+use node::assembly::{self, Chooser, EngineLayer, LayerContext, MessageOutbox, Options};
 use node::config::Overrides;
 use node::home::Home;
 use node::logging;
 use tokio::sync::oneshot;
 
 use crate::byzantine::control::{self, Control};
-use crate::byzantine::{FaultLayer, Identity};
+use crate::byzantine::{Censor, FaultLayer};
 use crate::signals;
 
 /// Runs until a signal comes; with `lifeline` also until stdin is closed.
@@ -24,32 +23,33 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
     let config = home.config(&Overrides::default())?;
     logging::init(&config.log)?;
     let control = Control::default();
-    let outbox_layer = Faulty(control.clone());
+    let layer = Faulty(control.clone());
     let runtime = assembly::runtime().context("the system starts no thread")?;
     runtime.block_on(async {
         let _socket = control::serve(home.directory(), control)?;
-        let options = Options { home, config, outbox_layer };
+        let options = Options { home, config, layer };
         assembly::run(options, ended(lifeline)).await?;
         Ok(())
     })
 }
 
-/// Puts the fault layer around the outbox of a validator.
+/// Puts the fault layer around a validator's engine.
 #[derive(Clone)]
 struct Faulty(Control);
 
-impl OutboxLayer for Faulty {
+impl EngineLayer for Faulty {
+    fn chooser(&self) -> Chooser {
+        let censor = Censor::new(self.0.clone());
+        Box::new(move |transaction| censor.lets_through(transaction))
+    }
+
     fn wrap<M: EngineMessage>(
         self,
         inner: MessageOutbox<M>,
         context: LayerContext,
     ) -> MessageOutbox<M> {
-        // An observer says nothing that could be twisted.
         let LayerContext { chain_id, key, validators, .. } = context;
-        let Some(identity) = Identity::new(chain_id, Arc::new(key), &validators) else {
-            return inner;
-        };
-        let layer = FaultLayer::new(inner, identity, self.0)
+        let layer = FaultLayer::new(inner, chain_id, key, &validators, self.0)
             .expect("a process that starts can start one more thread");
         Box::new(layer)
     }

@@ -15,6 +15,7 @@ use chain::codec;
 use chain::types::{Digest, Height};
 use consensus::application::{Commit, Finals, Storage, StorageError};
 use consensus::engine::{FaultModel, RECENT_HEADERS, Recovered};
+use consensus::footprint::Footprint;
 
 use crate::application::Snapshot;
 use crate::dice::Dice;
@@ -349,7 +350,7 @@ impl<R: bincode::Encode + bincode::Decode<()> + codec::Bounded> Disk<R> {
             opening_mode: opening.map_or(genesis.mode, |block| block.header.mode),
             recent: state.finals[recent..]
                 .iter()
-                .map(|entry| entry.commit.block.header.clone())
+                .map(|entry| Footprint::of(&entry.commit.block))
                 .collect(),
             blocks: state
                 .blocks

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consensus::policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::application::Workload;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub workload: Workload,
     pub signatures: SignatureRule,
     pub options: EngineOptions,
+    #[serde(default)]
+    pub work: Work,
     /// The weather while faults happen.
     pub link: Link,
     /// Where the nodes are; all in one place if nothing is said.
@@ -108,6 +111,7 @@ pub struct EngineOptions {
     pub block_interval: Duration,
     pub batch: usize,
     pub pipeline: u64,
+    pub policy: Policy,
 }
 
 impl Default for EngineOptions {
@@ -120,8 +124,25 @@ impl Default for EngineOptions {
             block_interval: Duration::from_millis(1),
             batch: 16,
             pipeline: 8,
+            policy: Policy::Adaptive,
         }
     }
+}
+
+/// How long a node is busy with what it does. By default computing takes no time, and a run shows
+/// the rounds of messages and nothing else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Work {
+    /// With a message that it takes in.
+    #[serde(with = "span")]
+    pub message: Duration,
+    /// With a signature that its engine makes.
+    #[serde(with = "span")]
+    pub sign: Duration,
+    /// With a signature that its engine checks.
+    #[serde(with = "span")]
+    pub check: Duration,
 }
 
 /// Transactions that clients send while faults happen.
@@ -279,6 +300,13 @@ pub enum Fault {
     Lie {
         node: usize,
         does: BehaviourKind,
+    },
+
+    /// A Byzantine validator says what its engine says, or lies again. It counts as one all the
+    /// same, from the start of the run to its end.
+    HoldBack {
+        node: usize,
+        holds_back: bool,
     },
 
     /// Clients ask for so many of the last validators of genesis to leave the set; none: for all

@@ -20,6 +20,7 @@ use crate::runner::Outcome;
 use crate::signatures::SignatureRule;
 use crate::world::{ModeChange, World};
 use consensus::engine::{Engine, FaultModel};
+use consensus::policy::Policy;
 
 pub use csv::{csv_header, csv_row};
 pub use percentiles::Percentiles;
@@ -30,6 +31,8 @@ pub use summary::Summary;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     pub engine: String,
+    /// How its leaders chose their mode; `null` where it has one.
+    pub policy: Option<Policy>,
     pub scenario: String,
     pub seed: u64,
     pub validators: usize,
@@ -114,6 +117,7 @@ impl Report {
         let beyond = promise::beyond(plan, E::FAULT_MODEL);
         let mut report = Self {
             engine: E::NAME.to_owned(),
+            policy: E::SWITCHES_MODES.then_some(plan.options.policy),
             scenario: name.to_owned(),
             seed: plan.seed,
             validators: plan.validators,

@@ -10,7 +10,7 @@ use toml::Spanned;
 use crate::application::Workload;
 use crate::byzantine::BehaviourKind;
 use crate::network::{Link, Regions};
-use crate::plan::{EngineOptions, Fault, Load, Plan, Recovery, Timed, Who};
+use crate::plan::{EngineOptions, Fault, Load, Plan, Recovery, Timed, Who, Work};
 use crate::signatures::SignatureRule;
 use crate::span;
 
@@ -41,6 +41,8 @@ struct File {
     workload: Workload,
     #[serde(default)]
     options: EngineOptions,
+    #[serde(default)]
+    work: Work,
     #[serde(default = "default_weather")]
     weather: Link,
     regions: Option<Spanned<Regions>>,
@@ -164,6 +166,7 @@ impl Scenario {
             workload: file.workload,
             signatures: SignatureRule::Cheap,
             options: file.options,
+            work: file.work,
             link: file.weather,
             regions: file.regions.clone().map(Spanned::into_inner),
             sync: file.sync,
@@ -194,7 +197,10 @@ pub fn highest(fault: &Fault) -> usize {
         | Fault::SlowDisk { who, .. }
         | Fault::ClockJump { who, .. }
         | Fault::ClockDrift { who, .. } => of(who),
-        Fault::Restart { node } | Fault::DiskLoss { node, .. } | Fault::Lie { node, .. } => *node,
+        Fault::Restart { node }
+        | Fault::DiskLoss { node, .. }
+        | Fault::Lie { node, .. }
+        | Fault::HoldBack { node, .. } => *node,
         Fault::Block { from, to }
         | Fault::Flap { between: (from, to), .. }
         | Fault::Clog { from, to }
@@ -258,6 +264,7 @@ builtin! {
     "silent-follower",
     "churn",
     "flapping",
+    "flapping-leader",
     "follower-dead",
     "restart-all",
     "view-changes",

@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use consensus::engine::{Engine, FaultModel};
+use consensus::policy::Policy;
 use consensus::registry::{EngineName, Visitor};
 
 pub use batch::run_all;
@@ -121,6 +122,8 @@ pub struct Variation {
     pub loss_percent: Option<u32>,
     /// How many validators, the last ones, are down until the faults end.
     pub faults: Option<usize>,
+    /// How leaders choose their mode, in an engine that has two.
+    pub policy: Option<Policy>,
 }
 
 /// One run to be made.
@@ -144,6 +147,7 @@ pub enum InvalidRequest {
     Loss { percent: u32 },
     Faults { faults: usize, validators: usize },
     Delay { delay: Duration },
+    Policy { engine: EngineName, policy: Policy },
     Duration,
 }
 
@@ -170,6 +174,9 @@ impl std::fmt::Display for InvalidRequest {
             }
             Self::Delay { delay } => {
                 write!(f, "a delay of {delay:?}: between 1 ms and {MAX_DELAY:?} make sense")
+            }
+            Self::Policy { engine, policy } => {
+                write!(f, "{engine} has one mode: a policy like {policy} is for an engine with two")
             }
             Self::Duration => {
                 write!(f, "the duration is between a millisecond and {MAX_DURATION:?}")
@@ -199,7 +206,7 @@ impl Request {
         if validators < least {
             return Err(InvalidRequest::TooFewNamed { least, validators });
         }
-        let Variation { delay, loss_percent, faults } = self.variation;
+        let Variation { delay, loss_percent, faults, policy } = self.variation;
         if let Some(percent) = loss_percent.filter(|percent| *percent > 99) {
             return Err(InvalidRequest::Loss { percent });
         }
@@ -208,6 +215,9 @@ impl Request {
         }
         if let Some(delay) = delay.filter(|delay| !(MS..=MAX_DELAY).contains(delay)) {
             return Err(InvalidRequest::Delay { delay });
+        }
+        if let Some(policy) = policy.filter(|_| !engine.switches_modes()) {
+            return Err(InvalidRequest::Policy { engine, policy });
         }
         match self.duration {
             Some(duration) if !(MS..=MAX_DURATION).contains(&duration) => {
@@ -235,6 +245,9 @@ impl Request {
             plan.link.delay_max = delay;
             plan.options = patient(plan.options, delay);
             plan.recovery_bound = plan.options.timeout_max * 30;
+        }
+        if let Some(policy) = self.variation.policy {
+            plan.options.policy = policy;
         }
         for down in 0..self.variation.faults.unwrap_or_default() {
             let who = Who::Node(self.validators - 1 - down);

@@ -9,7 +9,7 @@ use crate::byzantine::BehaviourKind;
 use crate::dice::{Dice, MILLION, Purpose};
 use crate::disk::CrashPoint;
 use crate::network::{Bandwidth, Link, Regions};
-use crate::plan::{EngineOptions, Fault, Load, Plan, Recovery, Timed, Who};
+use crate::plan::{EngineOptions, Fault, Load, Plan, Recovery, Timed, Who, Work};
 use crate::shape::Shape;
 use crate::signatures::SignatureRule;
 
@@ -60,6 +60,7 @@ pub fn plan_for(model: FaultModel, seed: u64, n: usize) -> Plan {
         workload,
         signatures,
         options,
+        work: Work::default(),
         link,
         regions,
         sync: (Duration::ZERO, sync),

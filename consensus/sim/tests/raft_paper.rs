@@ -87,6 +87,7 @@ fn alone(n: usize, record: Option<Promises>) -> (Raft, Output<Message, Message>)
         block_interval: options.block_interval,
         batch: options.batch,
         pipeline: options.pipeline,
+        policy: options.policy,
     };
     let recovered = Recovered {
         validators: genesis.validators.clone(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use consensus::engine::{Engine, FaultModel};
+use consensus::policy::Policy;
 use consensus::registry::{EngineName, Visitor};
 use consensus_sim::application::Workload;
 use consensus_sim::plan::Plan;
@@ -56,12 +57,13 @@ impl Totals {
 }
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
-fn sweep<E: Engine>(n: usize, seeds: u64) {
+fn sweep<E: Engine>(n: usize, seeds: u64, policy: Policy) {
     let started = Instant::now();
     let mut totals = Totals::default();
     let mut failed = Vec::new();
     for seed in soak::seeds(seeds) {
-        let plan = swarm::plan_for(E::FAULT_MODEL, seed, n);
+        let mut plan = swarm::plan_for(E::FAULT_MODEL, seed, n);
+        plan.options.policy = policy;
         let report = runner::run::<E>(&plan, "swarm");
         totals.add(&plan, &report);
         if !report.violations.is_empty() || !report.liveness.recovered {
@@ -76,7 +78,7 @@ fn sweep<E: Engine>(n: usize, seeds: u64) {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "{} n = {n}: {} runs ({} with the production ledger, {} with Ed25519, {} with a Byzantine \
+        "{} n = {n} {policy}: {} runs ({} with the production ledger, {} with Ed25519, {} with a Byzantine \
          validator: {:?}), {} blocks, {} views, {} epochs, {} crashes, {} messages, slowest \
          recovery {} ms, {:.0} simulated seconds in {seconds:.1} s",
         E::NAME,
@@ -120,7 +122,12 @@ impl Visitor for Sweeps {
             FaultModel::Byzantine => [(4, 400), (5, 120), (7, 80)],
         };
         for (n, seeds) in sizes {
-            sweep::<E>(n, seeds);
+            sweep::<E>(n, seeds, Policy::Adaptive);
+        }
+        // Safety reads no mode, so none of them can break it.
+        if E::SWITCHES_MODES {
+            sweep::<E>(4, 100, Policy::StaticFast);
+            sweep::<E>(4, 100, Policy::StaticPbft);
         }
     }
 }

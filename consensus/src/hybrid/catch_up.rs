@@ -3,6 +3,7 @@
 use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 
 use super::message::Message;
+use super::rules::Rules;
 use super::verify::MAX_BLOCKS;
 use super::{Hybrid, Out};
 use crate::application::Finals;
@@ -13,7 +14,7 @@ use crate::tree::BlockRef;
 /// Further behind than this the final chain is asked for, not single blocks.
 const FAR: u64 = 16;
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     fn asker(&self) -> Asker {
         Asker {
             me: self.me,

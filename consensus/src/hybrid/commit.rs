@@ -3,8 +3,9 @@
 //! docs/protocol/hybrid.md, lines F1-F6.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use chain::block::{Block, BlockKind, Mode};
+use chain::block::{Block, BlockKind, Mode, SealedBlock};
 use chain::certificate::{Certificate, Finality, VoteKind};
 use chain::finality::FinalityProof;
 use chain::types::ValidatorIndex;
@@ -12,13 +13,15 @@ use chain::validator::ValidatorSet;
 
 use super::message::Message;
 use super::propose::is_seal;
+use super::rules::Rules;
 use super::safety::Safety;
 use super::{Deferred, Hybrid, Out};
 use crate::application::Commit;
 use crate::engine::{Event, Outgoing, Reason, Recipients};
+use crate::footprint::Footprint;
 use crate::tree::{BlockRef, Node};
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// A certificate from a peer, verified.
     pub(super) fn handle_certificate(
         &mut self,
@@ -56,8 +59,11 @@ impl Hybrid {
             }
             if first {
                 let height = ballot.position.height;
+                let block = node.block.clone();
+                let round_trip = self.now.since(node.received);
+                self.measure(&block, round_trip);
                 // A seal is void: its height belongs to the next epoch's first block.
-                if !is_seal(&node.block) {
+                if !is_seal(&block) {
                     out.events.push(Event::Ordered { height, block: ballot.block });
                 }
                 // V5 may have refused blocks above it.
@@ -68,6 +74,13 @@ impl Hybrid {
             self.note_final(certificate, out);
         } else if ballot.position.view == self.view() {
             self.schedule_commit(ballot.block, ballot.position.height, out);
+        }
+    }
+
+    /// A2: what an own proposal's certificate says of the network.
+    fn measure(&mut self, block: &SealedBlock, round_trip: Duration) {
+        if self.is_own_proposal(block) {
+            self.pacing.certified(round_trip, block.transaction_bytes(), &self.config);
         }
     }
 
@@ -127,7 +140,7 @@ impl Hybrid {
                     reason: self.mode_reason(header.mode, header.view),
                 });
             }
-            self.history.push(header);
+            self.history.push(&Footprint::of(&node.block));
             if node.block.encoded().len() < Block::MAX_TRANSACTION_BYTES / 2 {
                 self.timers.block_had_room();
             }

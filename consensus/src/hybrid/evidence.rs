@@ -4,10 +4,11 @@ use chain::block::SignedHeader;
 use chain::evidence::Evidence;
 
 use super::message::{LeaveReason, Message};
+use super::rules::Rules;
 use super::{Hybrid, Out};
 use crate::engine::{Event, Outgoing, Reason, Recipients};
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// Remembers the first header at a position; a second, different one is evidence.
     pub(super) fn note_header(&mut self, signed: &SignedHeader, out: &mut Out) {
         if signed.header.epoch != self.epoch() {

@@ -11,11 +11,13 @@ mod catch_up;
 mod commit;
 mod evidence;
 pub mod message;
+mod pacing;
 mod policy;
 mod propose;
 mod reads;
 mod recover;
 mod reports;
+mod rules;
 mod safety;
 pub mod select_tip;
 mod timers;
@@ -24,6 +26,7 @@ mod view_change;
 mod vote;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::marker::PhantomData;
 
 use chain::block::Mode;
 use chain::certificate::{Certificate, Finality, ViewStart};
@@ -37,9 +40,11 @@ pub use self::message::{
     Append, Draft, LeaveReason, Message, NewView, ReportAnchor, Suspect, ViewAck, ViewChange,
     ViewReport, ViewReports, VotedProposal, Votes,
 };
+pub use self::rules::{Chapter, Rules};
 pub use self::safety::{LastVote, Safety};
 
-use self::policy::History;
+use self::pacing::Pacing;
+use self::policy::{History, Place};
 use self::propose::Proposing;
 use self::reports::DeepFinals;
 use self::timers::Timers;
@@ -61,7 +66,7 @@ type Out = Output<Message, Draft>;
 
 /// One validator (or observer) of the hybrid protocol.
 #[derive(Clone, Debug)]
-pub struct Hybrid {
+pub struct Hybrid<R: Rules = Chapter> {
     config: Config,
     now: Time,
 
@@ -114,6 +119,7 @@ pub struct Hybrid {
     reasons: BTreeMap<View, Reason>,
 
     proposing: Proposing,
+    pacing: Pacing,
     timers: Timers,
     catch_up: CatchUp,
     /// Things to do after the grace time: (when, what).
@@ -122,6 +128,7 @@ pub struct Hybrid {
     slow_streak: u32,
     work: Work,
     reads: Reads,
+    rules: PhantomData<R>,
 }
 
 /// Something that waits for the grace time.
@@ -133,7 +140,7 @@ enum Deferred {
     Share { certificate: Certificate, voters: BTreeSet<ValidatorIndex> },
 }
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     fn view(&self) -> View {
         self.safety.view
     }
@@ -173,9 +180,14 @@ impl Hybrid {
         if self.is_first_view(view) { self.opening_mode } else { Mode::Pbft }
     }
 
-    fn others(&self) -> impl Iterator<Item = ValidatorIndex> + use<> {
-        let me = self.me;
-        self.set.indices().filter(move |index| Some(*index) != me)
+    /// The view that the policy is asked about.
+    fn place(&self) -> Place {
+        let view = self.view();
+        Place { epoch: self.epoch(), view, start: self.start_mode(view) }
+    }
+
+    fn others(&self) -> Vec<ValidatorIndex> {
+        self.set.indices().filter(|index| Some(*index) != self.me).collect()
     }
 
     /// The newest final certificate of this epoch.
@@ -222,7 +234,7 @@ impl Hybrid {
     }
 }
 
-impl Engine for Hybrid {
+impl<R: Rules> Engine for Hybrid<R> {
     const NAME: &'static str = "hybrid";
     const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
     const SWITCHES_MODES: bool = true;
@@ -263,6 +275,7 @@ impl Engine for Hybrid {
             }
             Input::Read { id } => self.reads.ask(id),
         }
+        self.judge_leader(out);
         self.try_propose(out);
         self.advance_reads(out);
         self.arm_timers();
@@ -286,16 +299,10 @@ impl Engine for Hybrid {
     }
 
     fn status(&self) -> Status {
-        let verdict = self.history.verdict(self.epoch(), self.view(), self.start_mode(self.view()));
-        let (mode, mode_reason) = if self.active {
-            (verdict.mode, verdict.reason)
-        } else {
-            (Mode::Pbft, format!("changing to view {}", self.view()))
-        };
-        let mode_reason = match self.reasons.get(&self.view()) {
-            Some(reason) if mode == Mode::Pbft => format!("{mode_reason} (after {reason:?})"),
-            _ => mode_reason,
-        };
+        let mut mode_reason = self.history.explain(self.config.policy, self.place());
+        if !self.active {
+            mode_reason = format!("changing to view {}; {mode_reason}", self.view());
+        }
         let root = self.tree.root();
         let ordered = self
             .tree
@@ -314,13 +321,14 @@ impl Engine for Hybrid {
             epoch: self.epoch(),
             view: self.view(),
             leader: self.active.then(|| self.leader()),
-            mode,
+            mode: self.next_mode(),
             mode_reason,
             final_height: root.position.height,
             final_hash: root.hash,
             ordered_height: ordered.unwrap_or_default().max(root.position.height),
             head_height: head.unwrap_or_default().max(root.position.height),
             timeout: self.view_timeout(),
+            pacing: self.may_lead().then(|| self.pacing.explain(&self.config)),
             me: self.me,
             certificate: self.final_proof.as_ref().map(|proof| proof.certificate.clone()),
             evidence_pending: self.evidence.len(),

@@ -7,6 +7,7 @@ use chain::certificate::{Ballot, Certificate, VoteKind};
 use chain::types::{Digest, Height, View};
 
 use super::message::{Append, Draft, Message};
+use super::rules::Rules;
 use super::{Hybrid, Out};
 use crate::application::{BuildKind, BuildRequest, BuiltPayload};
 use crate::engine::{Outgoing, Recipients, Request, Time};
@@ -40,7 +41,7 @@ enum Want {
     Seal,
 }
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// P1: proposes if this node leads, something is wanted and the pipeline has room.
     pub(super) fn try_propose(&mut self, out: &mut Out) {
         if self.proposing.building || !self.may_lead() {
@@ -61,6 +62,7 @@ impl Hybrid {
             epoch: self.epoch(),
             view: self.view(),
             kind,
+            bytes: self.pacing.bytes(),
             evidence: self.evidence.all(),
         }));
     }
@@ -89,7 +91,7 @@ impl Hybrid {
         }
         // P3: the pipeline.
         let floor = self.certified_height(head);
-        if head.position.height.get() >= floor.get() + self.config.pipeline {
+        if head.position.height.get() >= floor.get() + self.pacing.depth() {
             return Want::Nothing;
         }
         // P4: the first block of a view carries the view's certificate.
@@ -107,7 +109,7 @@ impl Hybrid {
         let in_flight = head.position.height > root.position.height;
         if self.work.pending_count > 0 && self.retry_due() {
             let due = self.proposal_due();
-            let full = self.work.pending_count >= self.config.batch;
+            let full = self.work.pending_count >= self.pacing.batch(&self.config);
             if !in_flight || full || self.now >= due {
                 return Want::Transactions;
             }
@@ -154,12 +156,13 @@ impl Hybrid {
             due = due.min(self.proposing.retry_at.map_or(at, |retry| retry.max(at)));
         }
         let floor = self.certified_height(&head);
-        let room = head.position.height.get() < floor.get() + self.config.pipeline;
+        let room = head.position.height.get() < floor.get() + self.pacing.depth();
         (room && due < never).then_some(due)
     }
 
-    fn next_mode(&self) -> Mode {
-        self.history.verdict(self.epoch(), self.view(), self.start_mode(self.view())).mode
+    /// M4: the mode of the next block.
+    pub(super) fn next_mode(&self) -> Mode {
+        self.history.mode(self.config.policy, self.place())
     }
 
     /// The highest height on the branch of `head` with a prepare certificate of this view, or the

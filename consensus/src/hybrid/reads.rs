@@ -5,11 +5,12 @@
 use chain::types::{Height, ValidatorIndex};
 
 use super::message::Message;
+use super::rules::Rules;
 use super::{Hybrid, Out};
 use crate::engine::Time;
 use crate::reads::Standing;
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// Q2: another validator's clients ask.
     pub(super) fn handle_read(&mut self, from: ValidatorIndex, id: u64) {
         if self.may_promise() {

@@ -1,11 +1,14 @@
 //! Starting from what the disk gave back: at any point, also after a crash in the middle.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::marker::PhantomData;
 
 use super::message::Message;
+use super::pacing::Pacing;
 use super::policy::History;
 use super::propose::Proposing;
 use super::reports::DeepFinals;
+use super::rules::Rules;
 use super::safety::Safety;
 use super::timers::Timers;
 use super::{Hybrid, Out};
@@ -19,17 +22,17 @@ use crate::reads::Reads;
 use crate::tree::Tree;
 use crate::votes::VoteBook;
 
-pub(super) fn recover(
+pub(super) fn recover<R: Rules>(
     config: Config,
     recovered: Recovered<Safety>,
     now: Time,
     out: &mut Out,
-) -> Hybrid {
+) -> Hybrid<R> {
     let tree = Tree::of_finals(&recovered, &config.chain_id);
     let opening = tree.opening(&recovered);
     let set = recovered.validators;
-    let mut history = History::default();
-    recovered.recent.iter().for_each(|header| history.push(header));
+    let mut history = History::new(R::calm_needed);
+    recovered.recent.iter().for_each(|block| history.push(block));
 
     let (safety, ahead) = match recovered.record {
         Some(record) if record.epoch == set.epoch => (record, None),
@@ -66,12 +69,14 @@ pub(super) fn recover(
         final_vote: None,
         reasons: BTreeMap::new(),
         proposing: Proposing::default(),
+        pacing: Pacing::new(&config),
         timers: Timers::new(now),
         catch_up: CatchUp::new(&set),
         deferred: VecDeque::new(),
         slow_streak: 0,
         work: Work::default(),
         reads: Reads::default(),
+        rules: PhantomData,
         set,
         config,
         now,
@@ -101,7 +106,11 @@ pub(super) fn recover(
 }
 
 /// The proposed blocks go back into the tree and are executed again.
-fn restore_blocks(hybrid: &mut Hybrid, mut blocks: Vec<chain::block::SealedBlock>, out: &mut Out) {
+fn restore_blocks<R: Rules>(
+    hybrid: &mut Hybrid<R>,
+    mut blocks: Vec<chain::block::SealedBlock>,
+    out: &mut Out,
+) {
     blocks.sort_by_key(|block| block.header.height);
     let now = hybrid.now;
     for block in blocks {

@@ -7,6 +7,7 @@ use chain::certificate::Position;
 use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{ReportAnchor, ViewChange, VotedProposal};
+use super::rules::Rules;
 use super::select_tip::{Ancestry, Anchor, Rejected, Report, Selection, Voted, select_tip};
 use super::{Hybrid, Out};
 use crate::engine::Request;
@@ -55,7 +56,7 @@ impl VotedProposal {
     }
 }
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// Whether this node holds and has executed as valid what a report names, with ancestors; asks
     /// `source` for what is missing.
     ///

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chain::types::{Digest, View};
 
 use super::message::{Draft, LeaveReason, Message};
+use super::rules::Rules;
 use super::{Deferred, Hybrid, Out};
 use crate::engine::{Config, Outgoing, Recipients, Time};
 
@@ -38,6 +39,10 @@ pub(super) struct Timers {
     censoring: bool,
     /// The leader of this view said that it does not lead it.
     abdicated: bool,
+    /// Whether the leader's fitness was looked at as this view began.
+    judged: bool,
+    /// L3: the last blocks show the leader of this view to be slow. Lasts until something is final.
+    passing_over: bool,
     /// Smoothed finality latency of the last views, newest last: (view, latency).
     latencies: VecDeque<(View, Duration)>,
     censored: Option<Censorship>,
@@ -66,6 +71,8 @@ impl Timers {
             suspecting: false,
             censoring: false,
             abdicated: false,
+            judged: false,
+            passing_over: false,
             latencies: VecDeque::new(),
             censored: None,
             blocks_with_room: 0,
@@ -90,6 +97,7 @@ impl Timers {
         self.finality_in_view = true;
         self.fruitless_views = 0;
         self.suspecting = false;
+        self.passing_over = false;
         self.deadline = None;
         self.heard = now;
         match self.latencies.back_mut() {
@@ -109,13 +117,16 @@ impl Timers {
         self.suspecting = false;
         self.censoring = false;
         self.abdicated = false;
+        self.judged = false;
+        self.passing_over = false;
         self.heard = now;
         self.spoke = Time::default();
         self.censored = None;
     }
 
+    /// One whose leader was passed over says nothing of how long a view takes.
     pub(super) fn view_was_fruitless(&mut self) {
-        if !self.finality_in_view {
+        if !self.finality_in_view && !self.passing_over {
             self.fruitless_views = self.fruitless_views.saturating_add(1);
         }
     }
@@ -135,7 +146,7 @@ impl Timers {
     }
 }
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// How long this view may make nothing final.
     pub(super) fn view_timeout(&self) -> Duration {
         let Config { timeout_min, timeout_max, .. } = self.config;
@@ -213,6 +224,7 @@ impl Hybrid {
         self.timers.suspecting
             || self.timers.censoring
             || self.timers.abdicated
+            || self.timers.passing_over
             || self.led_in_another_life()
     }
 
@@ -221,6 +233,20 @@ impl Hybrid {
     pub(super) fn leader_abdicates(&mut self, out: &mut Out) {
         if !self.timers.abdicated && self.may_promise() {
             self.timers.abdicated = true;
+            self.timers.offered = self.now;
+            self.send_suspicion(out);
+        }
+    }
+
+    /// L3: a leader that the last blocks show to be slow or away is suspected as its view begins.
+    pub(super) fn judge_leader(&mut self, out: &mut Out) {
+        if self.timers.judged || !self.may_promise() {
+            return;
+        }
+        self.timers.judged = true;
+        let slow = self.history.passed_over(&self.set).contains(&self.leader());
+        if slow && !self.timers.finality_in_view {
+            self.timers.passing_over = true;
             self.timers.offered = self.now;
             self.send_suspicion(out);
         }
@@ -289,7 +315,7 @@ impl Hybrid {
             match deferred {
                 Deferred::Commit(block) => self.try_commit_vote(&block, out),
                 Deferred::Share { certificate, voters } => {
-                    for to in self.others().filter(|index| !voters.contains(index)) {
+                    for to in self.others().into_iter().filter(|to| !voters.contains(to)) {
                         let message = Message::Decided(certificate.clone());
                         out.send.push(Outgoing::Ready(Recipients::One(to), message));
                     }

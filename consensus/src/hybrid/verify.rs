@@ -11,6 +11,7 @@ use super::Hybrid;
 use super::message::{
     Message, NewView, ReportAnchor, Suspect, ViewAck, ViewChange, ViewReport, VotedProposal,
 };
+use super::rules::Rules;
 use crate::application::Finals;
 use crate::edge::{self, check};
 use crate::engine::Fault;
@@ -21,8 +22,8 @@ pub(super) const MAX_BLOCKS: usize = 64;
 /// who keeps the protocol never sends more than two.
 const MAX_SIGNED: usize = 4;
 
-pub(super) fn verify(
-    hybrid: &Hybrid,
+pub(super) fn verify<R: Rules>(
+    hybrid: &Hybrid<R>,
     from: ValidatorIndex,
     message: Message,
 ) -> Result<Message, Fault> {
@@ -94,11 +95,11 @@ fn within(items: usize, most: usize) -> Result<(), Fault> {
 }
 
 /// The checks, by what this validator knows.
-struct Checks<'a> {
-    hybrid: &'a Hybrid,
+struct Checks<'a, R: Rules> {
+    hybrid: &'a Hybrid<R>,
 }
 
-impl Checks<'_> {
+impl<R: Rules> Checks<'_, R> {
     fn vote(&self, from: ValidatorIndex, vote: &Vote) -> Result<(), Fault> {
         let Hybrid { config, set, .. } = self.hybrid;
         check(vote.voter == from, "a vote of somebody else")?;

@@ -9,10 +9,11 @@ use super::message::{
     Append, Draft, LeaveReason, Message, NewView, Suspect, ViewAck, ViewChange, ViewReport,
     ViewReports,
 };
+use super::rules::Rules;
 use super::{Hybrid, Out, reason_of};
 use crate::engine::{Event, Outgoing, Reason, Recipients};
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// W1: f+1 suspicions end a view; fewer bind nothing.
     pub(super) fn handle_suspect(&mut self, suspect: &Suspect, out: &mut Out) {
         if suspect.view < self.view() {

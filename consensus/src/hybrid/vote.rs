@@ -8,6 +8,7 @@ use chain::types::{Digest, Height, ValidatorIndex};
 
 use super::message::{Append, Draft, Message, ReportAnchor, VotedProposal, Votes};
 use super::propose::{commit_ballot, is_seal};
+use super::rules::Rules;
 use super::safety::LastVote;
 use super::select_tip::Ancestry;
 use super::{Deferred, Hybrid, Out};
@@ -21,7 +22,7 @@ const SLOW_STREAK: u32 = 4;
 /// Every so many blocks the fast quorum gets a chance again.
 const PROBE_EVERY: u64 = 64;
 
-impl Hybrid {
+impl<R: Rules> Hybrid<R> {
     /// From the leader of a view: blocks, certificates, or a sign of life.
     pub(super) fn handle_append(&mut self, from: ValidatorIndex, append: Append, out: &mut Out) {
         if let Some(certificate) = append.view_certificate {
@@ -473,6 +474,6 @@ impl Hybrid {
     }
 }
 
-fn node_mode(hybrid: &Hybrid, hash: &Digest) -> Mode {
+fn node_mode<R: Rules>(hybrid: &Hybrid<R>, hash: &Digest) -> Mode {
     hybrid.tree.get(hash).map_or(Mode::Pbft, |node| node.block.header.mode)
 }

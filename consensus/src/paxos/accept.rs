@@ -179,6 +179,7 @@ impl<R: Rules> Paxos<R> {
             epoch: self.epoch(),
             view: leader.ballot,
             kind,
+            bytes: Block::MAX_TRANSACTION_BYTES,
             evidence: Vec::new(),
         }));
     }

@@ -258,6 +258,7 @@ impl<R: Rules> Engine for Paxos<R> {
             ordered_height: root.position.height,
             head_height: head.unwrap_or_default().max(root.position.height),
             timeout: self.timers.timeout,
+            pacing: None,
             me: self.me,
             certificate: None,
             evidence_pending: 0,

@@ -11,6 +11,7 @@ use chain::validator::Validator;
 
 use super::*;
 use crate::engine::{Event, Outgoing, Recipients};
+use crate::policy::Policy;
 use crate::tree::BlockRef;
 
 const ME: u16 = 1;
@@ -72,6 +73,7 @@ fn config() -> Config {
         block_interval: Duration::from_millis(1),
         batch: 16,
         pipeline: 8,
+        policy: Policy::Adaptive,
     }
 }
 

@@ -270,6 +270,7 @@ impl<R: Rules> Engine for Pbft<R> {
             ordered_height: ordered.max(root.position.height),
             head_height: head.max(root.position.height),
             timeout: self.view_timeout(),
+            pacing: None,
             me: self.me,
             certificate: self.final_proof.as_ref().map(|proof| proof.certificate.clone()),
             evidence_pending: self.evidence.len(),

@@ -2,7 +2,7 @@
 //!
 //! docs/protocol/pbft.md, lines B1 and B2.
 
-use chain::block::{Justification, Mode};
+use chain::block::{Block, Justification, Mode};
 use chain::types::{Digest, Height};
 
 use super::message::Draft;
@@ -35,6 +35,7 @@ impl<R: Rules> Pbft<R> {
             epoch: self.epoch(),
             view: self.view(),
             kind: if null { BuildKind::Null } else { BuildKind::Ordinary },
+            bytes: Block::MAX_TRANSACTION_BYTES,
             evidence: if null { Vec::new() } else { self.evidence.all() },
         }
     }

@@ -228,6 +228,7 @@ impl<R: Rules> Engine for Raft<R> {
             ordered_height: root.position.height,
             head_height: self.tip().position.height,
             timeout: self.timers.election_timeout(),
+            pacing: None,
             me: self.me,
             certificate: None,
             evidence_pending: 0,

@@ -27,6 +27,7 @@ impl<R: Rules> Raft<R> {
             epoch: self.next_set().epoch,
             view: self.term(),
             kind,
+            bytes: Block::MAX_TRANSACTION_BYTES,
             evidence: Vec::new(),
         }));
     }

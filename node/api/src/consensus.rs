@@ -60,6 +60,9 @@ pub struct ConsensusState {
     pub mode_reason: String,
     /// Current view timeout.
     pub timeout_ms: u64,
+    /// How this node paces its blocks, in a sentence; `null` where it does not lead, or its engine
+    /// adapts nothing.
+    pub pacing: Option<String>,
     /// What finality is worth under this engine.
     pub finality: Finality,
     pub height_final: Height,

@@ -10,7 +10,7 @@ use genesis::config::{NodeConfig, SyncMode};
 use tokio_util::sync::CancellationToken;
 
 use super::NodeError;
-use super::node::parse_address;
+use super::node::{parse_address, parse_addresses};
 use crate::home::{Home, Keys};
 use crate::network::{AccessPolicy, Network, NetworkConfig};
 use crate::storage::{GenesisState, OpenError};
@@ -44,7 +44,8 @@ pub(super) async fn begin<E: Engine>(
         chain_id: state.chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
         listen: parse_address("/ip4/127.0.0.1/tcp/0")?,
-        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
+        peers: parse_addresses(&config.p2p.peers)?,
+        announce: Vec::new(),
         validators: state.state.validators().clone(),
         fault_model: E::FAULT_MODEL,
         verifier: Arc::clone(&verifier),

@@ -1,6 +1,7 @@
-//! What may be put around what leaves the consensus thread.
+//! What may be put around an engine: around what leaves it, and around what it proposes.
 
 use chain::crypto::Keypair;
+use chain::transaction::SignedTransaction;
 use chain::types::{Digest, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
@@ -9,17 +10,24 @@ use consensus::message::EngineMessage;
 /// Where consensus messages leave.
 pub type MessageOutbox<M> = Box<dyn Outbox<M> + Send>;
 
-/// Wraps the outbox of a node, whatever its engine.
+/// Whether this node, where it leads, takes a transaction into its blocks.
+pub type Chooser = Box<dyn Fn(&SignedTransaction) -> bool + Send>;
+
+/// Stands around the engine of a node, whichever it is.
 /// A node that begins anew, with other keys, wraps its new outbox with a clone.
-pub trait OutboxLayer: Clone + Send {
+pub trait EngineLayer: Clone + Send {
     fn wrap<M: EngineMessage>(
         self,
         inner: MessageOutbox<M>,
         context: LayerContext,
     ) -> MessageOutbox<M>;
+
+    fn chooser(&self) -> Chooser {
+        Box::new(|_| true)
+    }
 }
 
-/// What an [`OutboxLayer`] may want to know.
+/// What an [`EngineLayer`] may want to know.
 #[derive(Debug)]
 pub struct LayerContext {
     pub chain_id: Digest,
@@ -36,7 +44,7 @@ pub struct LayerContext {
 #[derive(Clone, Copy, Debug)]
 pub struct Untouched;
 
-impl OutboxLayer for Untouched {
+impl EngineLayer for Untouched {
     fn wrap<M: EngineMessage>(self, inner: MessageOutbox<M>, _: LayerContext) -> MessageOutbox<M> {
         inner
     }

@@ -10,6 +10,7 @@ use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::engine::{self, Engine, FaultModel};
 use consensus::message::EngineMessage;
+use consensus::policy::Policy;
 use genesis::Genesis;
 use genesis::config::{MempoolConfig, NodeConfig};
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::access::{self, ChainAccess};
 use super::begin;
 use super::gossip;
-use super::layer::{LayerContext, OutboxLayer};
+use super::layer::{EngineLayer, LayerContext};
 use super::observer::ChainObserver;
 use super::{NodeError, Options};
 use crate::admin::{AdminListener, AdminSocket};
@@ -75,13 +76,13 @@ impl<E: Engine> Node<E> {
     ///
     /// # Panics
     /// Where the genesis names another engine.
-    pub async fn start<L: OutboxLayer>(
+    pub async fn start<L: EngineLayer>(
         options: Options<L>,
         genesis: Genesis,
         stop: CancellationToken,
     ) -> Result<Self, NodeError> {
         assert_eq!(genesis.engine.as_str(), E::NAME, "the genesis chooses the engine");
-        let Options { home, config, outbox_layer } = options;
+        let Options { home, config, layer } = options;
         let mut keys = home.keys()?;
         let verifier: Arc<dyn Verifier> = Arc::new(Ed25519);
         let metrics = Arc::new(Metrics::default());
@@ -123,18 +124,19 @@ impl<E: Engine> Node<E> {
         let outbox = Box::new(outbox);
         let key = Keypair::from_seed(&keys.validator.seed());
         let runtime = tokio::runtime::Handle::current();
-        let outbox =
-            outbox_layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
+        let chooser = layer.chooser();
+        let outbox = layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
         let application = NodeApplication::new(
             ledger,
             store.clone(),
             pool.clone(),
             view.clone(),
             upkeep.handle.clone(),
+            chooser,
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
-            config: engine_config(&genesis, &keys, verifier),
+            config: engine_config(&genesis, config.consensus.policy, &keys, verifier),
             recovered,
             signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
             application,
@@ -295,6 +297,12 @@ pub(super) fn parse_address(text: &str) -> Result<Multiaddr, NodeError> {
         .map_err(|error| NodeError::Address { what: text.to_owned(), error: format!("{error}") })
 }
 
+/// # Errors
+/// [`NodeError::Address`].
+pub(super) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, NodeError> {
+    texts.iter().map(|text| parse_address(text)).collect()
+}
+
 async fn start_network<M: EngineMessage>(
     config: &NodeConfig,
     chain_id: Digest,
@@ -308,7 +316,8 @@ async fn start_network<M: EngineMessage>(
         chain_id,
         key: Keypair::from_seed(&keys.network.seed()),
         listen: parse_address(&config.p2p.listen)?,
-        peers: config.p2p.peers.iter().map(|it| parse_address(it)).collect::<Result<_, _>>()?,
+        peers: parse_addresses(&config.p2p.peers)?,
+        announce: parse_addresses(&config.p2p.announce)?,
         validators: validators.clone(),
         fault_model,
         verifier,
@@ -338,7 +347,12 @@ fn start_pool<M: EngineMessage>(
         .map_err(NodeError::Thread)
 }
 
-fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) -> engine::Config {
+fn engine_config(
+    genesis: &Genesis,
+    policy: Policy,
+    keys: &Keys,
+    verifier: Arc<dyn Verifier>,
+) -> engine::Config {
     let consensus = &genesis.consensus;
     engine::Config {
         chain_id: genesis.hash(),
@@ -351,5 +365,6 @@ fn engine_config(genesis: &Genesis, keys: &Keys, verifier: Arc<dyn Verifier>) ->
         block_interval: Duration::from_millis(consensus.block_interval_ms),
         batch: consensus.batch as usize,
         pipeline: u64::from(consensus.pipeline),
+        policy,
     }
 }

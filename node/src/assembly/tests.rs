@@ -94,7 +94,7 @@ impl Cluster {
     fn options(&self, place: usize) -> Options {
         let home = Home::new(&self.homes[place]);
         let config = home.config(&Overrides::default()).unwrap();
-        Options { home, config, outbox_layer: Untouched }
+        Options { home, config, layer: Untouched }
     }
 
     async fn run(&mut self, place: usize) {
@@ -134,7 +134,8 @@ impl Cluster {
         self.nonces[account as usize] += 1;
         let to = genesis::accounts::derive(SEED, (account + 1) % ACCOUNTS).public().address();
         let body = Body::Transfer { to, amount: Amount::new(1), memo: Vec::new() };
-        let (chain_id, expiry) = (self.chain_id, Height::new(1_000));
+        let height = self.running().map(|node| node.view.head().height.get()).max().unwrap();
+        let (chain_id, expiry) = (self.chain_id, Height::new(height + 1_000));
         Payload { chain_id, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
     }
 
@@ -241,7 +242,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
     }
     #[derive(Clone)]
     struct Count(mpsc::Sender<&'static str>);
-    impl OutboxLayer for Count {
+    impl EngineLayer for Count {
         fn wrap<M: EngineMessage>(
             self,
             inner: MessageOutbox<M>,
@@ -255,7 +256,7 @@ async fn a_layer_sees_what_leaves_and_a_node_ends_with_its_shutdown() {
     }
     let (seen, mut kinds) = mpsc::channel(1024);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let options = Options { home, config, outbox_layer: Count(seen) };
+    let options = Options { home, config, layer: Count(seen) };
     let running = tokio::spawn(run(options, async {
         let _ = stopped.await;
     }));

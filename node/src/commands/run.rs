@@ -86,7 +86,7 @@ impl Run {
         };
         let config = home.config(&overrides).map_err(Failure::usage)?;
         logging::init(&config.log).map_err(Failure::usage)?;
-        let options = Options { home, config, outbox_layer: Untouched };
+        let options = Options { home, config, layer: Untouched };
         let runtime = assembly::runtime().map_err(Failure::failed)?;
         runtime.block_on(async {
             let shutdown = shutdown().map_err(Failure::failed)?;

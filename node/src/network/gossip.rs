@@ -31,11 +31,13 @@ pub enum Topic {
     Evidence,
     /// View changes, for those whom their sender does not reach.
     ViewChanges,
+    /// Where members listen.
+    Addresses,
 }
 
 impl Topic {
-    pub(super) const ALL: [Self; 4] =
-        [Self::Transactions, Self::Finals, Self::Evidence, Self::ViewChanges];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Transactions, Self::Finals, Self::Evidence, Self::ViewChanges, Self::Addresses];
 
     const fn name(self) -> &'static str {
         match self {
@@ -43,6 +45,7 @@ impl Topic {
             Self::Finals => "finals",
             Self::Evidence => "evidence",
             Self::ViewChanges => "view-changes",
+            Self::Addresses => "addresses",
         }
     }
 }

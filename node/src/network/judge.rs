@@ -16,6 +16,7 @@ use libp2p::PeerId;
 use libp2p::gossipsub::{MessageAcceptance, MessageId};
 use tokio::sync::{mpsc, watch};
 
+use super::addresses::Announcement;
 use super::book::Book;
 use super::claims::{Claim, Claims};
 use super::gossip::Topic;
@@ -183,6 +184,7 @@ impl<M: EngineMessage> Judge<M> {
             Topic::Evidence | Topic::ViewChanges => {
                 verdict.give(self.judge_consensus(topic, author, &data));
             }
+            Topic::Addresses => verdict.give(self.judge_addresses(author, &data)),
         }
     }
 
@@ -249,6 +251,19 @@ impl<M: EngineMessage> Judge<M> {
             *best = height.max(*best);
             higher
         });
+    }
+
+    /// Nobody can be made to dial for others: only members are dialled, and only they say where.
+    fn judge_addresses(&self, author: PeerId, data: &[u8]) -> MessageAcceptance {
+        let Ok(announcement) = codec::decode::<Announcement>(data) else {
+            return MessageAcceptance::Reject;
+        };
+        if !self.book.is_member(&author) {
+            return MessageAcceptance::Ignore;
+        }
+        // It is told again.
+        let _ = self.commands.try_send(Command::Announced { author, announcement });
+        MessageAcceptance::Accept
     }
 
     fn judge_consensus(&self, topic: Topic, author: PeerId, data: &[u8]) -> MessageAcceptance {

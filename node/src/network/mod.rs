@@ -26,9 +26,11 @@
 //! | connections | 64 in handshake, 3 per peer, 440 in all | refused |
 //! | guests | 32, and 8 that hear why they are refused | refused |
 //! | questions of a peer | 8 at one time, 100/s, of 256 bytes; answers of 16 MiB | refused, the peer scored |
+//! | addresses of a member | 8, 2 KiB | the rest is not dialled |
 //! | consensus messages of guests | 1 MiB/s, dropped | the peer scored |
 
 mod access;
+mod addresses;
 mod behaviour;
 mod book;
 mod claims;
@@ -54,7 +56,7 @@ mod transactions;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chain::certificate::Certificate;
 use chain::codec;
@@ -71,6 +73,7 @@ use tokio::task::JoinSet;
 pub use access::AccessPolicy;
 #[cfg(test)]
 pub(crate) use access::Open;
+pub(crate) use addresses::is_tcp;
 pub use gossip::Topic;
 pub use handshake::PROTOCOL_VERSION;
 pub use identity::peer_id;
@@ -83,6 +86,7 @@ pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question, Reachable};
 pub use roster::{Roster, SharedRoster};
 pub use traffic::{Traffic, Watching};
 
+use addresses::Announcer;
 use book::Book;
 use claims::Claim;
 use gossip::Topics;
@@ -114,6 +118,8 @@ pub struct NetworkConfig {
     pub listen: Multiaddr,
     /// Where other nodes are, each address ending in `/p2p/` and the peer id.
     pub peers: Vec<Multiaddr>,
+    /// Where others reach this node; empty: where it listens.
+    pub announce: Vec<Multiaddr>,
     pub validators: ValidatorSet,
     /// Of the chain's engine: whether a member's word is enough.
     pub fault_model: FaultModel,
@@ -178,7 +184,7 @@ impl<M: EngineMessage> Network<M> {
         config: NetworkConfig,
     ) -> Result<(Self, mpsc::Receiver<PeerTransactions>), NetworkError> {
         let NetworkConfig { chain_id, key, listen, peers, validators, .. } = config;
-        let NetworkConfig { fault_model, verifier, access, .. } = config;
+        let NetworkConfig { announce, fault_model, verifier, access, .. } = config;
         let addresses = peers.into_iter().map(with_peer_id).collect::<Result<Vec<_>, _>>()?;
         let key = identity::keypair(&key);
         let me = key.public().to_peer_id();
@@ -233,6 +239,8 @@ impl<M: EngineMessage> Network<M> {
             commands: command_receiver,
             deliveries,
             listening,
+            announce,
+            announcer: Announcer::new(Instant::now()),
             members: Members::new(addresses.into_iter().filter(|(id, _)| *id != me)),
         };
         tasks.spawn(service.run());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use chain::codec;
 use futures::StreamExt as _;
 use libp2p::gossipsub::{self, MessageAcceptance, MessageId, PublishError};
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -12,6 +13,7 @@ use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Swarm, identify, ping};
 use tokio::sync::{mpsc, watch};
 
+use super::addresses::{self, Announcement, Announcer};
 use super::behaviour::{self, Behaviour, BehaviourEvent};
 use super::book::Book;
 use super::gossip::{self, Topic, Topics};
@@ -52,15 +54,37 @@ pub(super) enum Command {
         id: MessageId,
         relay: PeerId,
     },
+    /// A member says where it listens.
+    Announced {
+        author: PeerId,
+        announcement: Announcement,
+    },
 }
 
 /// Where and when a peer is dialled.
 #[derive(Debug)]
 struct Dialling {
-    addresses: Vec<Multiaddr>,
+    configured: Vec<Multiaddr>,
+    announced: Vec<Multiaddr>,
     next: Instant,
     pause: Duration,
     connected_at: Instant,
+}
+
+impl Dialling {
+    fn new(now: Instant) -> Self {
+        Self {
+            configured: Vec::new(),
+            announced: Vec::new(),
+            next: now,
+            pause: DIAL_MIN,
+            connected_at: now,
+        }
+    }
+
+    fn addresses(&self) -> Vec<Multiaddr> {
+        self.configured.iter().chain(&self.announced).cloned().collect()
+    }
 }
 
 pub(super) struct Service {
@@ -71,6 +95,9 @@ pub(super) struct Service {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) listening: watch::Sender<Vec<Multiaddr>>,
+    /// What the operator says others should dial; if nothing, where this node listens.
+    pub(super) announce: Vec<Multiaddr>,
+    pub(super) announcer: Announcer,
     pub(super) members: Members,
 }
 
@@ -92,13 +119,9 @@ impl Members {
     pub(super) fn new(addresses: impl IntoIterator<Item = (PeerId, Multiaddr)>) -> Self {
         let mut members = Self::default();
         for (id, address) in addresses {
-            let dialling = members.dialling.entry(id).or_insert_with(|| Dialling {
-                addresses: Vec::new(),
-                next: Instant::now(),
-                pause: DIAL_MIN,
-                connected_at: Instant::now(),
-            });
-            dialling.addresses.push(address);
+            let now = Instant::now();
+            let dialling = members.dialling.entry(id).or_insert_with(|| Dialling::new(now));
+            dialling.configured.push(address);
         }
         members
     }
@@ -123,6 +146,7 @@ impl Service {
                     self.try_dial();
                     self.part();
                     self.try_unsent();
+                    self.try_announce();
                     self.try_relay();
                 }
             }
@@ -143,6 +167,11 @@ impl Service {
                 }
             }
             self.members.allowed = allowed;
+            let allowed = &self.members.allowed;
+            self.members
+                .dialling
+                .retain(|id, it| !it.configured.is_empty() || allowed.contains(id));
+            self.announcer.hurry(Instant::now());
         }
         let blocked = self.book.blocked();
         if blocked != self.members.blocked {
@@ -179,7 +208,7 @@ impl Service {
             dialling.next = now + dialling.pause;
             dialling.pause = (dialling.pause * 2).min(DIAL_MAX);
             let options = DialOpts::peer_id(*id)
-                .addresses(dialling.addresses.clone())
+                .addresses(dialling.addresses())
                 .condition(PeerCondition::DisconnectedAndNotDialing)
                 .build();
             if let Err(error) = self.swarm.dial(options) {
@@ -198,7 +227,36 @@ impl Service {
             Command::AcceptLater { id, relay } => {
                 self.report(&id, &relay, MessageAcceptance::Ignore);
             }
+            Command::Announced { author, announcement } => {
+                self.note_addresses(author, &announcement)
+            }
         }
+    }
+
+    /// Dials a member where it says, if this node is not connected with it.
+    fn note_addresses(&mut self, author: PeerId, announcement: &Announcement) {
+        let mine = self.listening.borrow().iter().all(addresses::is_loopback);
+        let announced = announcement.addresses(mine);
+        if author == *self.swarm.local_peer_id() || !self.members.allowed.contains(&author) {
+            return;
+        }
+        let now = Instant::now();
+        let dialling = self.members.dialling.entry(author).or_insert_with(|| Dialling::new(now));
+        if dialling.announced != announced {
+            dialling.announced = announced;
+            (dialling.next, dialling.pause) = (now, DIAL_MIN);
+        }
+    }
+
+    /// Tells everyone where this node listens, from time to time.
+    fn try_announce(&mut self) {
+        if self.members.connections.is_empty() || !self.announcer.is_due(Instant::now()) {
+            return;
+        }
+        let listening = self.listening.borrow().clone();
+        let told = if self.announce.is_empty() { &listening } else { &self.announce };
+        let data = codec::encode(&Announcement::new(told));
+        self.publish(Topic::Addresses, data);
     }
 
     fn report(&mut self, id: &MessageId, relay: &PeerId, acceptance: MessageAcceptance) {
@@ -228,9 +286,9 @@ impl Service {
     }
 
     /// Keeps what found no peer until one appears, the newest at the cost of the oldest. Final
-    /// certificates are superseded by then.
+    /// certificates are superseded by then, addresses told again.
     fn keep_unsent(&mut self, topic: Topic, data: Vec<u8>) {
-        if topic == Topic::Finals || self.members.allowed.is_empty() {
+        if matches!(topic, Topic::Finals | Topic::Addresses) || self.members.allowed.is_empty() {
             return;
         }
         let members = &mut self.members;
@@ -317,7 +375,10 @@ impl Service {
                 message_id: id,
                 message,
             }) => self.deliver(id, relay, message),
-            BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. }) => self.try_unsent(),
+            BehaviourEvent::Gossip(gossipsub::Event::Subscribed { .. }) => {
+                self.announcer.hurry(Instant::now());
+                self.try_unsent();
+            }
             BehaviourEvent::Ping(ping::Event { peer, result: Ok(round_trip), .. }) => {
                 if let Some(peer) = self.book.get(&peer) {
                     peer.set_round_trip(round_trip);

@@ -22,6 +22,7 @@ mod garbage;
 mod guests;
 mod members;
 mod speed;
+mod watched;
 
 /// A message of tests: which lane, whether gossip carries it too, and something to carry.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -98,6 +99,7 @@ fn config(place: usize, n: usize, peers: Vec<Multiaddr>) -> NetworkConfig {
         key: network_key(place),
         listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
         peers,
+        announce: Vec::new(),
         validators: validators(n),
         fault_model: FaultModel::Byzantine,
         verifier: Arc::new(Ed25519),

@@ -39,6 +39,7 @@ impl ConsensusApiServer for ConsensusRpc {
             mode: self.context.mode(&status),
             mode_reason: status.mode_reason,
             timeout_ms: u64::try_from(status.timeout.as_millis()).unwrap_or(u64::MAX),
+            pacing: status.pacing,
             finality: self.context.identity.finality,
             height_final: status.final_height,
             height_ordered: status.ordered_height,

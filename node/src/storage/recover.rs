@@ -13,6 +13,7 @@ use chain::ledger::{Ledger, Tip};
 use chain::state::{RecordKey, RecordValue, State};
 use chain::types::{Digest, Epoch, Height, View};
 use consensus::engine::{RECENT_HEADERS, Recovered};
+use consensus::footprint::Footprint;
 use consensus::registry::EngineName;
 use rocksdb::{DB, IteratorMode};
 use tokio_util::sync::CancellationToken;
@@ -140,6 +141,7 @@ impl Store {
             transactions: 0,
         };
         let recent = Recent::new((start.height, start.hash), end.checkpoint);
+        let closed = CancellationToken::new();
         let store = Self(Arc::new(Inner {
             db,
             chain_id: genesis.chain_id,
@@ -150,6 +152,8 @@ impl Store {
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),
             _lock: lock,
+            _tells: closed.clone().drop_guard(),
+            closed,
         }));
         if end.checkpoint > start.height {
             let block = store.final_block(end.checkpoint)?;
@@ -261,7 +265,7 @@ impl Store {
         }
         let oldest = final_height.get().saturating_sub(RECENT_HEADERS as u64);
         let recent = (oldest + 1..=final_height.get())
-            .filter_map(|height| self.final_header(Height::new(height)).transpose())
+            .filter_map(|height| self.footprint(Height::new(height)).transpose())
             .collect::<Result<_, StoreError>>()?;
         let record = self
             .0
@@ -282,6 +286,14 @@ impl Store {
             blocks: self.proposed_blocks()?,
             record,
         })
+    }
+
+    /// What is left of a final block: of one that was pruned, or below a snapshot, the header alone.
+    fn footprint(&self, height: Height) -> Result<Option<Footprint>, StoreError> {
+        match self.final_block(height) {
+            Ok(block) => Ok(Some(Footprint::of(&block))),
+            Err(_) => Ok(self.final_header(height)?.map(Footprint::of_header)),
+        }
     }
 
     fn proposed_blocks(&self) -> Result<Vec<SealedBlock>, StoreError> {

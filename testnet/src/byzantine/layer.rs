@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chain::crypto::Keypair;
+use chain::types::Digest;
 use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
@@ -13,7 +15,9 @@ use super::control::{Behaviour, Control};
 use super::delayed::DelayQueue;
 use super::double_vote::DoubleVote;
 use super::equivocate::Equivocate;
+use super::flood::Flood;
 use super::invalid_block::InvalidBlock;
+use super::lying_view_change::LyingViewChange;
 use super::withhold::Withhold;
 use super::{Identity, Misbehaviour, Silent};
 
@@ -25,7 +29,10 @@ pub struct FaultLayer<M> {
     inner: Arc<Mutex<MessageOutbox<M>>>,
     delayed: DelayQueue<(Recipients, M)>,
     control: Control,
-    identity: Identity,
+    chain_id: Digest,
+    key: Arc<Keypair>,
+    /// Its place in the current set. An observer says nothing that could be twisted.
+    identity: Option<Identity>,
     /// What is on, with its memory.
     active: (Behaviour, Option<Box<dyn Misbehaviour<M>>>),
 }
@@ -37,19 +44,26 @@ impl<M> std::fmt::Debug for FaultLayer<M> {
 }
 
 impl<M: EngineMessage> FaultLayer<M> {
+    /// Around the outbox of the holder of `key`, who is in `validators` or may come to be.
+    ///
     /// # Errors
     /// Where no thread can be started.
     pub fn new(
         inner: MessageOutbox<M>,
-        identity: Identity,
+        chain_id: Digest,
+        key: Keypair,
+        validators: &ValidatorSet,
         control: Control,
     ) -> std::io::Result<Self> {
+        let key = Arc::new(key);
+        let identity = Identity::new(chain_id, Arc::clone(&key), validators);
         let inner = Arc::new(Mutex::new(inner));
         let late = Arc::clone(&inner);
         let delayed = DelayQueue::new(move |(to, message): (Recipients, M)| {
             late.lock().unwrap_or_else(PoisonError::into_inner).send(to, &message);
         })?;
-        Ok(Self { inner, delayed, control, identity, active: (Behaviour::Off, None) })
+        let active = (Behaviour::Off, None);
+        Ok(Self { inner, delayed, control, chain_id, key, identity, active })
     }
 
     fn forward(&self, delay: Duration, to: Recipients, message: &M) {
@@ -63,20 +77,22 @@ impl<M: EngineMessage> FaultLayer<M> {
 
 fn start<M: EngineMessage>(behaviour: Behaviour) -> Option<Box<dyn Misbehaviour<M>>> {
     match behaviour {
-        Behaviour::Off | Behaviour::Delay => None,
+        // A censor tells the truth about the blocks it makes.
+        Behaviour::Off | Behaviour::Delay | Behaviour::Censor => None,
         Behaviour::Equivocate => Some(Box::<Equivocate>::default()),
         Behaviour::Withhold => Some(Box::new(Withhold)),
         Behaviour::Silent => Some(Box::new(Silent)),
         Behaviour::InvalidBlock => Some(Box::new(InvalidBlock)),
         Behaviour::DoubleVote => Some(Box::new(DoubleVote)),
+        Behaviour::LyingViewChange => Some(Box::new(LyingViewChange)),
+        Behaviour::Flood => Some(Box::new(Flood)),
     }
 }
 
 impl<M: EngineMessage> Outbox<M> for FaultLayer<M> {
     fn seat(&mut self, sets: &[ValidatorSet]) {
-        let Identity { chain_id, key, .. } = &self.identity;
-        let now = sets.iter().find_map(|set| Identity::new(*chain_id, Arc::clone(key), set));
-        self.identity = now.unwrap_or_else(|| self.identity.clone());
+        let found = |set| Identity::new(self.chain_id, Arc::clone(&self.key), set);
+        self.identity = sets.iter().find_map(found);
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).seat(sets);
     }
 
@@ -90,11 +106,10 @@ impl<M: EngineMessage> Outbox<M> for FaultLayer<M> {
             delay += BYZANTINE_DELAY;
             self.control.count_act();
         }
-        let twisted = self
-            .active
-            .1
-            .as_mut()
-            .and_then(|behaviour| behaviour.twist(&self.identity, to, message));
+        let twisted = match (&mut self.active.1, &self.identity) {
+            (Some(behaviour), Some(identity)) => behaviour.twist(identity, to, message),
+            _ => None,
+        };
         match twisted {
             None => self.forward(delay, to, message),
             Some(sent) => {

@@ -1,15 +1,18 @@
 //! Byzantine validators: a layer around a node's outbox that changes what leaves it.
 //!
 //! The engine inside stays correct; only its words are twisted on their way out, with the
-//! validator's own key. So no node that people run holds any of this, and a validator can turn
+//! validator's own key, and a censor chooses what it proposes. So no node that people run holds any of this, and a validator can turn
 //! faulty and back while it runs.
 
+mod censor;
 pub mod control;
 mod delayed;
 mod double_vote;
 mod equivocate;
+mod flood;
 mod invalid_block;
 mod layer;
+mod lying_view_change;
 mod withhold;
 
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use chain::validator::ValidatorSet;
 use consensus::engine::Recipients;
 use consensus::message::EngineMessage;
 
+pub use censor::Censor;
 pub use layer::FaultLayer;
 
 /// On blocks of engines that do not sign them.

@@ -6,9 +6,11 @@ use chain::block::{BlockKind, Header, Justification, Mode};
 use chain::certificate::{Certificate, Signatures, VoteKind};
 use chain::crypto::Signature;
 use chain::evidence::Evidence;
-use chain::types::{Epoch, Height, View};
+use chain::transaction::{Body, Payload};
+use chain::types::{Amount, Epoch, Height, View};
+use chain::validator::Validator;
 use consensus::driver::Outbox;
-use consensus::hybrid::{Append, Message, Votes};
+use consensus::hybrid::{Append, LeaveReason, Message, ViewChange, ViewReport, Votes};
 use consensus::tree::BlockRef;
 
 use super::control::{Behaviour, Control, Request};
@@ -25,14 +27,26 @@ impl Outbox<Message> for Recorder {
     }
 }
 
+const CHAIN: Digest = Digest([9; 32]);
+
+fn key(place: u8) -> Keypair {
+    Keypair::from_seed(&[place + 1; 32])
+}
+
+fn validators() -> ValidatorSet {
+    let validator = |place| Validator {
+        consensus_key: key(place).public(),
+        network_key: key(place).public(),
+        governance_key: key(place).public(),
+        jailed: false,
+        accused: false,
+        since: Epoch::new(0),
+    };
+    ValidatorSet::new(Epoch::new(0), View::new(0), 1, (0..4).map(validator))
+}
+
 fn identity() -> Identity {
-    Identity {
-        me: ValidatorIndex::new(0),
-        others: (1..4).map(ValidatorIndex::new).collect(),
-        quorum: 3,
-        chain_id: Digest([9; 32]),
-        key: Arc::new(Keypair::from_seed(&[1; 32])),
-    }
+    Identity::new(CHAIN, Arc::new(key(0)), &validators()).expect("a validator")
 }
 
 fn block(height: u64) -> SealedBlock {
@@ -88,9 +102,13 @@ fn certificate(block: &SealedBlock) -> Certificate {
 fn run(behaviour: Behaviour, messages: &[(Recipients, Message)]) -> (Sent<Message>, u64) {
     let recorder = Recorder::default();
     let control = Control::default();
+    let inner = Box::new(recorder.clone());
+    // It joins after it started.
+    let before = ValidatorSet::new(Epoch::new(0), View::new(0), 0, []);
     let mut layer =
-        FaultLayer::new(Box::new(recorder.clone()), identity(), control.clone()).expect("a thread");
+        FaultLayer::new(inner, CHAIN, key(0), &before, control.clone()).expect("a thread");
     control.handle(Request::Behave { behaviour });
+    layer.seat(&[validators()]);
     for (to, message) in messages {
         layer.send(*to, message);
     }
@@ -203,4 +221,64 @@ fn a_double_vote_is_evidence() {
     let chain_id = identity().chain_id;
     let evidence = votes.iter().find_map(|other| Evidence::from_votes(&honest, other, &chain_id));
     assert!(evidence.is_some(), "two votes of one kind at one position");
+}
+
+#[test]
+fn a_flood_is_the_truth_and_junk_in_turns() {
+    let honest = append(&block(1));
+    let (sent, acts) = run(Behaviour::Flood, &[(Recipients::Others, honest.clone())]);
+    assert_eq!((sent.len(), acts), (8, 1));
+    let true_ones = sent.iter().filter(|(_, message)| *message == honest).count();
+    assert_eq!(true_ones, 4, "the others have votes that nobody signed");
+}
+
+#[test]
+fn a_lying_view_change_denies_everything_in_its_own_name() {
+    let block = block(1);
+    let report = ViewReport {
+        epoch: Epoch::new(0),
+        view: View::new(1),
+        high_qc: Some(certificate(&block)),
+        last_vote: None,
+        final_certificate: None,
+        reason: LeaveReason::Timeout,
+    };
+    let me = identity();
+    let signature = me.key.sign(&Digest::ZERO);
+    let truth = ViewChange { report, sender: me.me, signature };
+    let others = ViewChange { sender: ValidatorIndex::new(1), ..truth.clone() };
+    let messages = [truth.clone(), others.clone()]
+        .map(|change| (Recipients::Others, Message::ViewChange(change)));
+    let (sent, acts) = run(Behaviour::LyingViewChange, &messages);
+    assert_eq!((acts, &sent[1].1), (1, &Message::ViewChange(others)));
+    let Message::ViewChange(lie) = &sent[0].1 else { panic!("{sent:?}") };
+    assert_eq!(lie.report.high_qc, None);
+    assert_ne!(lie.signature, truth.signature, "signed anew");
+}
+
+#[test]
+fn a_censor_leaves_one_account_out_until_it_is_told_to_stop() {
+    let transaction = |sender: u8| {
+        let (nonce, expiry) = (0, Height::new(100));
+        let body =
+            Body::Transfer { to: key(9).public().address(), amount: Amount::new(1), memo: vec![] };
+        let sender = key(sender);
+        let payload = Payload {
+            chain_id: CHAIN,
+            account: None,
+            sender: sender.public(),
+            nonce,
+            expiry,
+            body,
+        };
+        payload.sign(&sender)
+    };
+    let control = Control::default();
+    let censor = Censor::new(control.clone());
+    assert!(censor.lets_through(&transaction(1)));
+    control.handle(Request::Behave { behaviour: Behaviour::Censor });
+    let passed = [2, 1, 2].map(|sender| censor.lets_through(&transaction(sender)));
+    assert_eq!((passed, control.faults().acts), ([false, true, false], 2));
+    control.handle(Request::Behave { behaviour: Behaviour::Off });
+    assert!(censor.lets_through(&transaction(2)));
 }

@@ -66,7 +66,7 @@ async fn churn(
 
     let load = Background::start(&cluster, TPS, SENDERS).await?;
     let mut records = Vec::new();
-    let changes = plan(options.changes, options.seed);
+    let changes = plan(options.changes, options.seed, options.engine.fault_model());
     for (number, change) in changes.iter().enumerate() {
         let record = play(&cluster, load.seen(), change).await.with_context(|| {
             format!("change {} of {}: {}", number + 1, changes.len(), change.kind)

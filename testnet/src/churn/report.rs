@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use chain::governance::KeyKind;
 use chain::types::Epoch;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::audit::Audit;
 use crate::load::pump::Outcome;
 use crate::load::sample::{Latencies, Percentiles};
 
-/// Around a killed leader finality may pause for so many view timeouts.
+/// Where a leader goes away finality may pause for so many view timeouts.
 const TIMEOUTS: f64 = 4.0;
 
 /// One change that was made.
@@ -44,9 +45,16 @@ impl Record {
         self.struck.is_some_and(|struck| struck.led)
     }
 
+    /// Whether a leader went away: killed, or perhaps by the restart with which a validator takes a
+    /// new key into use.
+    fn took_a_leader(&self) -> bool {
+        let restarts = matches!(self.kind, Kind::Rotate(KeyKind::Consensus | KeyKind::Network));
+        restarts || self.killed_a_leader()
+    }
+
     /// Whether finality paused for longer than it may.
     fn is_late(&self) -> bool {
-        let timeouts = if self.killed_a_leader() { TIMEOUTS } else { 1.0 };
+        let timeouts = if self.took_a_leader() { TIMEOUTS } else { 1.0 };
         self.pause > self.timeout.mul_f64(timeouts)
     }
 }
@@ -99,13 +107,13 @@ pub struct Report {
     /// Validators caught voting or proposing twice.
     pub double_votes: usize,
     pub change_ms: Percentiles,
-    /// The longest time without a new final block during changes in which no leader was killed.
+    /// The longest time without a new final block during changes in which no leader went away.
     pub longest_pause_ms: f64,
-    /// The same where a leader was killed.
-    pub longest_pause_after_kill_ms: f64,
+    /// The same where a leader was killed, or a validator restarted with a new key.
+    pub longest_pause_without_leader_ms: f64,
     /// The shortest view timeout that was in force.
     pub view_timeout_ms: f64,
-    /// Changes with a pause longer than one view timeout, or four where a leader was killed.
+    /// Changes with a pause longer than one view timeout, or four where a leader went away.
     pub late: u32,
     pub epoch: Epoch,
     pub validators: usize,
@@ -131,7 +139,7 @@ impl Report {
             records.iter().filter(|record| wanted(record)).count() as u32
         };
         let longest = |leader: bool| {
-            let pauses = records.iter().filter(|record| record.killed_a_leader() == leader);
+            let pauses = records.iter().filter(|record| record.took_a_leader() == leader);
             milliseconds(pauses.map(|record| record.pause).max().unwrap_or_default())
         };
         let shortest = records.iter().map(|record| record.timeout).min().unwrap_or_default();
@@ -152,7 +160,7 @@ impl Report {
             double_votes: audit.evidence.len(),
             change_ms: took.percentiles(),
             longest_pause_ms: longest(false),
-            longest_pause_after_kill_ms: longest(true),
+            longest_pause_without_leader_ms: longest(true),
             view_timeout_ms: milliseconds(shortest),
             late: count(Record::is_late),
             epoch: records.iter().map(|record| record.epoch).max().unwrap_or_default(),
@@ -190,7 +198,7 @@ impl Report {
             "{}; {} kills, {} of them of leaders; epoch {}, {} validators\n\
              {} transactions submitted, {} final, {} failed, {} lost; {} nodes with {}\n\
              a change took p50 {:.0} ms, at most {:.0} ms; longest pause {:.0} ms, {:.0} ms where a \
-             leader was killed; view timeout {:.0} ms",
+             leader went away; view timeout {:.0} ms",
             changes.join(", "),
             self.kills,
             self.leaders_killed,
@@ -205,7 +213,7 @@ impl Report {
             self.change_ms.p50,
             self.change_ms.max,
             self.longest_pause_ms,
-            self.longest_pause_after_kill_ms,
+            self.longest_pause_without_leader_ms,
             self.view_timeout_ms,
         )
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use chain::types::Digest;
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +21,17 @@ pub struct Manifest {
     /// Of this file's format.
     pub version: u32,
     pub engine: EngineName,
+    /// How leaders choose their mode, in an engine that has two.
+    #[serde(default)]
+    pub policy: Policy,
     /// Hash of the genesis.
     pub chain_id: Digest,
     /// The developer accounts, relative to the directory.
     pub accounts: PathBuf,
     pub nodes: Vec<NodeEntry>,
+    /// The groups that the network is cut into, as ordered last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<Vec<Vec<usize>>>,
     /// The dashboard's server that runs or ran last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dashboard: Option<DashboardEntry>,
@@ -82,7 +89,8 @@ impl Manifest {
         accounts: PathBuf,
         nodes: Vec<NodeEntry>,
     ) -> Self {
-        Self { version: VERSION, engine, chain_id, accounts, nodes, dashboard: None }
+        let (policy, partition, dashboard) = (Policy::default(), None, None);
+        Self { version: VERSION, engine, policy, chain_id, accounts, nodes, partition, dashboard }
     }
 
     /// Whether `dir` holds a testnet.

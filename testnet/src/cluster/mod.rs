@@ -14,6 +14,7 @@ use chain::access::AccessMode;
 use chain::crypto::{Keypair, PublicKey};
 use chain::governance::KeyKind;
 use chain::types::Amount;
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use genesis::config::NodeConfig;
 use genesis::network::{DerivedAccounts, Newcomer, Plan, Ports};
@@ -207,6 +208,14 @@ impl Cluster {
         self.update(|manifest| manifest.dashboard = Some(entry))
     }
 
+    /// Notes into which groups the network is cut; `None`: it is whole.
+    ///
+    /// # Errors
+    /// Where the directory cannot be written.
+    pub fn record_partition(&self, groups: Option<Vec<Vec<usize>>>) -> anyhow::Result<()> {
+        self.update(|manifest| manifest.partition = groups)
+    }
+
     /// Ends a server of the dashboard that is a process of its own. Others end with theirs.
     ///
     /// # Errors
@@ -218,18 +227,29 @@ impl Cluster {
         }
     }
 
-    /// Tells a node where all others are now: nodes join and change their network keys.
-    fn write_peers(&self, node: &NodeEntry) -> anyhow::Result<()> {
+    /// How leaders choose their mode: those that are started after this.
+    ///
+    /// # Errors
+    /// Where the manifest cannot be written.
+    pub fn set_policy(&self, policy: Policy) -> anyhow::Result<()> {
+        self.update(|manifest| manifest.policy = policy)
+    }
+
+    /// Tells a node where all others are now, since nodes join and change their network keys, and
+    /// how it chooses its mode.
+    fn write_settings(&self, node: &NodeEntry) -> anyhow::Result<()> {
         let path = self.home(node).join("config.toml");
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let mut config = NodeConfig::from_toml(&text)
             .with_context(|| format!("{} is damaged", path.display()))?;
-        let peers = self.multiaddresses(&self.manifest()?.nodes, node.id)?;
-        if config.p2p.peers == peers {
+        let manifest = self.manifest()?;
+        let peers = self.multiaddresses(&manifest.nodes, node.id)?;
+        if config.p2p.peers == peers && config.consensus.policy == manifest.policy {
             return Ok(());
         }
         config.p2p.peers = peers;
+        config.consensus.policy = manifest.policy;
         manifest::write_whole(&path, config.to_commented_toml().as_bytes())
     }
 
@@ -276,7 +296,7 @@ impl Cluster {
         if node.is_alive() {
             bail!("validator {id} runs already");
         }
-        self.write_peers(&node)?;
+        self.write_settings(&node)?;
         let started = Launch {
             binary: &self.binary,
             home: &self.home(&node),

@@ -63,7 +63,8 @@ pub enum Event {
         block: Digest,
     },
     /// Anything else, in words.
-    Event {
+    #[serde(rename = "event")]
+    Said {
         node: usize,
         event: String,
     },
@@ -107,7 +108,7 @@ impl Event {
             | Self::View { .. }
             | Self::Mode { .. }
             | Self::Epoch { .. }
-            | Self::Event { .. }
+            | Self::Said { .. }
             | Self::Evidence { .. }
             | Self::Membership { .. }
             | Self::Command { .. } => true,

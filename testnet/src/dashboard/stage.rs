@@ -25,6 +25,14 @@ pub struct Member {
     pub paused: bool,
 }
 
+/// What a look at the network shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    pub members: Vec<Member>,
+    /// The groups that it is cut into.
+    pub partition: Option<Vec<Vec<usize>>>,
+}
+
 impl Member {
     /// Whether an answer can be expected.
     pub fn is_responsive(&self) -> bool {
@@ -44,15 +52,17 @@ impl Stage {
         self.cluster().map(|cluster| cluster.dir())
     }
 
-    /// The nodes as they are now: some join meanwhile.
+    /// The network as it is now: nodes join, and it is cut, meanwhile.
     ///
     /// # Errors
     /// Where the testnet's directory is gone.
-    pub fn members(&self) -> anyhow::Result<Vec<Member>> {
+    pub fn look(&self) -> anyhow::Result<Look> {
         match self {
             Self::Testnet(cluster) => {
-                let nodes = cluster.manifest()?.nodes.into_iter();
-                Ok(nodes
+                let manifest = cluster.manifest()?;
+                let members = manifest
+                    .nodes
+                    .into_iter()
                     .map(|node| Member {
                         id: node.id,
                         name: format!("node{}", node.id),
@@ -60,20 +70,24 @@ impl Stage {
                         alive: node.is_alive(),
                         paused: node.process.is_some_and(|process| process.is_paused()),
                     })
-                    .collect())
+                    .collect();
+                Ok(Look { members, partition: manifest.partition })
             }
-            // Whether they live shows in whether they answer.
-            Self::Nodes(urls) => Ok(urls
-                .iter()
-                .enumerate()
-                .map(|(id, url)| Member {
-                    id,
-                    name: format!("node{id}"),
-                    rpc: url.clone(),
-                    alive: true,
-                    paused: false,
-                })
-                .collect()),
+            // Whether they live shows in whether they answer, and who is cut off in nothing.
+            Self::Nodes(urls) => {
+                let members = urls
+                    .iter()
+                    .enumerate()
+                    .map(|(id, url)| Member {
+                        id,
+                        name: format!("node{id}"),
+                        rpc: url.clone(),
+                        alive: true,
+                        paused: false,
+                    })
+                    .collect();
+                Ok(Look { members, partition: None })
+            }
         }
     }
 }

@@ -185,7 +185,7 @@ mod tests {
     fn bytes_are_bounded_too() {
         let stream = Stream::starting_at(0);
         for _ in 0..100 {
-            stream.tell(&Event::Event { node: 0, event: "x".repeat(200_000) });
+            stream.tell(&Event::Said { node: 0, event: "x".repeat(200_000) });
         }
         assert!(stream.kept().bytes <= KEPT_BYTES);
         assert!(stream.kept().entries.len() > 30);

@@ -24,13 +24,21 @@ impl Background {
     /// # Errors
     /// Where the testnet does not answer.
     pub async fn start(cluster: &Cluster, tps: f64, senders: usize) -> anyhow::Result<Self> {
+        Self::at(cluster, Pace::Steady(tps), senders).await
+    }
+
+    /// The same at any pace.
+    ///
+    /// # Errors
+    /// Where the testnet does not answer.
+    pub async fn at(cluster: &Cluster, pace: Pace, senders: usize) -> anyhow::Result<Self> {
         let nodes = cluster.manifest()?.nodes;
         let mut pool = Pool::open(cluster, senders, PayloadKind::Transfer).await?;
         let seen = Seen::default();
         let (stop, told) = watch::channel(false);
         let record = seen.clone();
         let task = tokio::spawn(async move {
-            let pump = Pump::new(nodes, &mut pool, Pace::Steady(tps), record);
+            let pump = Pump::new(nodes, &mut pool, pace, record);
             pump.run(Until::Told(told), |_| {}).await
         });
         Ok(Self { stop, task, seen })

@@ -41,6 +41,8 @@ pub enum Pace {
     Steered(watch::Receiver<f64>),
     /// As many at a time as become final soon enough.
     Closed,
+    /// So many wait for finality at any time.
+    InFlight(usize),
 }
 
 /// For how long.
@@ -238,6 +240,7 @@ impl<'a> Pump<'a> {
                 self.credit = (credit - due as f64, now);
                 due
             }
+            Pace::InFlight(wanted) => (*wanted).min(MAX_IN_FLIGHT).saturating_sub(self.in_flight),
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);
@@ -294,7 +297,7 @@ impl<'a> Pump<'a> {
         let single = match &self.pace {
             Pace::Steady(tps) => *tps <= SINGLE_TPS,
             Pace::Steered(rate) => *rate.borrow() <= SINGLE_TPS,
-            Pace::Closed => false,
+            Pace::Closed | Pace::InFlight(_) => false,
         };
         let size = if single { 1 } else { MAX_BATCH };
         for (node, group) in groups.iter().enumerate() {

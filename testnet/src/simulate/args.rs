@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use consensus_sim::simulate::Axis;
 
@@ -15,6 +16,7 @@ Examples:
   testnet simulate --engine raft --scenario leader-crash --seed 7 --json
   testnet simulate --engine pbft --scenario swarm --seeds 1000
   testnet simulate --scenario partition --trace /tmp/run.jsonl --mermaid /tmp/run.mmd
+  testnet simulate --scenario leader-crash --policy static-pbft --seeds 20
   testnet simulate --sweep engine=raft,pbft --sweep validators=4,7,10 --sweep loss=0,5 --csv -
 
 The same arguments give the same output, trace hashes included, on every machine. With --json a
@@ -48,8 +50,13 @@ pub struct Simulate {
     /// Simulated seconds of load and faults [default: as the scenario says]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub duration: Option<Duration>,
+    /// How leaders choose their mode, in an engine that has two: adaptive, static-fast or
+    /// static-pbft [default: as the scenario says]
+    #[arg(long)]
+    pub policy: Option<Policy>,
     /// Vary something; several times for every combination: engine=…, validators=4,7,10,
-    /// loss=0,5 (percent), delay-ms=1,10, faults=0,1 (validators that are down)
+    /// loss=0,5 (percent), delay-ms=1,10, faults=0,1 (validators that are down),
+    /// policy=adaptive,static-fast
     #[arg(long, value_name = "NAME=VALUES")]
     pub sweep: Vec<Axis>,
     /// JSON on stdout

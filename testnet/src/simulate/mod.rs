@@ -75,7 +75,7 @@ fn requests(args: &Simulate) -> anyhow::Result<Vec<Request>> {
         validators: args.validators,
         seed: args.seed,
         duration: args.duration,
-        variation: Variation::default(),
+        variation: Variation { policy: args.policy, ..Variation::default() },
     };
     let requests = sweep.requests(&base, args.seeds);
     requests.iter().try_for_each(Request::check)?;

@@ -1,6 +1,6 @@
 //! The laboratory and the tours: runs that repeat, rewound, forked and compared.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::live::dashboard;
 use crate::page::Page;
@@ -97,7 +97,7 @@ fn every_step_of_every_tour_shows_something() {
             let text = page.text(".guide .text");
             assert!(text.as_str().is_some_and(|text| text.len() > 80), "{text}");
             steps += 1;
-            if page.text(".guide .primary") == Value::from("Next tour") {
+            if page.text(".guide .primary") == "Next tour" {
                 break;
             }
             page.click(".guide .primary");

@@ -23,6 +23,8 @@ struct StatusReport {
     role: Role,
     mode_reason: String,
     timeout_ms: u64,
+    /// Where the node leads.
+    pacing: Option<String>,
 }
 
 /// What `validators` prints.
@@ -42,9 +44,10 @@ pub(super) async fn status(global: &Global) -> Outcome<()> {
     let node = Node::choose(global.rpc.as_deref())?;
     let (chain, consensus, list) =
         tokio::try_join!(node.status(), node.consensus(), node.validators())?;
-    let ConsensusState { role, mode_reason, timeout_ms, .. } = consensus;
+    let ConsensusState { role, mode_reason, timeout_ms, pacing, .. } = consensus;
     let leader_name = chain.leader.map(|leader| name(&list, leader));
-    let report = StatusReport { rpc: node.url, chain, leader_name, role, mode_reason, timeout_ms };
+    let report =
+        StatusReport { rpc: node.url, chain, leader_name, role, mode_reason, timeout_ms, pacing };
     Output { json: global.json }.result(&report, || describe_status(&report));
     Ok(())
 }
@@ -61,11 +64,13 @@ fn describe_status(report: &StatusReport) -> String {
         Role::Changing => "changing views",
         Role::Observer => "observer",
     };
+    let pacing = report.pacing.as_deref().map_or_else(|| "-".to_owned(), printable);
     facts([
         ("chain", format!("{} ({})", printable(&chain.name), chain.chain_id)),
         ("engine", printable(&chain.engine)),
         ("finality", format!("{}: {}", chain.finality, worth(chain.finality))),
-        ("mode", mode(chain.mode, &printable(&report.mode_reason))),
+        // The sentence names the mode.
+        ("mode", printable(&report.mode_reason)),
         ("leader", leader),
         ("epoch / view", format!("{} / {}", chain.epoch, chain.view)),
         ("final height", chain.height_final.to_string()),
@@ -80,14 +85,10 @@ fn describe_status(report: &StatusReport) -> String {
             format!("{} at {}, version {}", printable(&chain.moniker), report.rpc, chain.version),
         ),
         ("its role", role.to_owned()),
+        ("its pacing", pacing),
         ("its peers", chain.peers.to_string()),
         ("synced", yes_no(chain.synced)),
     ])
-}
-
-/// The mode with its reason; the reason alone where the engine has one way.
-fn mode(mode: Option<Mode>, reason: &str) -> String {
-    mode.map_or_else(|| reason.to_owned(), |mode| format!("{mode}: {reason}"))
 }
 
 pub(super) async fn validators(global: &Global) -> Outcome<()> {

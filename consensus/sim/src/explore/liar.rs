@@ -99,7 +99,15 @@ fn first_block(genesis: &Genesis, mode: Mode, time: u64, signer: &dyn Signer) ->
     execution.set_time(time);
     let (epoch, view, height) = (Epoch::default(), View::default(), Height::new(1));
     let (parent, kind) = (*hash, BuildKind::Ordinary);
-    let request = BuildRequest { parent, height, epoch, view, kind, evidence: Vec::new() };
+    let request = BuildRequest {
+        parent,
+        height,
+        epoch,
+        view,
+        kind,
+        bytes: Block::MAX_TRANSACTION_BYTES,
+        evidence: Vec::new(),
+    };
     let payload = execution.build(&request);
     let justification = Justification::default();
     let header = Header {

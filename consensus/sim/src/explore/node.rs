@@ -12,11 +12,12 @@ use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
+use consensus::footprint::Footprint;
 
 use super::ledger::{Entry, Ledger, Memory, Pulse};
 use super::scope::Scope;
 use super::soup::{Fact, Letter};
-use crate::application::{HashChain, HashChainState, Snapshot, Workload, transaction};
+use crate::application::{HashChain, HashChainState, Snapshot, transaction};
 use crate::checked::Checked;
 use crate::genesis::Genesis;
 use crate::signatures::SignatureRule;
@@ -56,6 +57,7 @@ impl Birth {
             block_interval: options.block_interval,
             batch: options.batch,
             pipeline: options.pipeline,
+            policy: options.policy,
         }
     }
 
@@ -85,7 +87,7 @@ pub(super) fn genesis<E: Engine>(scope: &Scope) -> Genesis {
     let rule = SignatureRule::Cheap;
     let validators = Genesis::validators(rule, SEED, scope.validators, scope.max_faulty);
     let chain_id = Hasher::new(Domain::Genesis).value(&(SEED, &validators)).finish();
-    let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &chain_id, []);
+    let snapshot = Snapshot::hash_chain(validators.clone(), &chain_id);
     let (mode, fault_model) = (scope.mode, E::FAULT_MODEL);
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }
@@ -338,7 +340,7 @@ fn recovered<R: Clone>(birth: &Birth, finals: &[Entry], memory: &Memory<R>) -> R
         opening_height: opening.map_or(Height::default(), |block| block.header.height),
         opening_hash: opening.map_or(*hash, SealedBlock::hash),
         opening_mode: opening.map_or(*mode, |block| block.header.mode),
-        recent: finals.iter().map(|entry| entry.commit.block.header.clone()).collect(),
+        recent: finals.iter().map(|entry| Footprint::of(&entry.commit.block)).collect(),
         blocks: open.cloned().collect(),
         record: memory.record.clone(),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chain::block::Mode;
 use chain::types::ValidatorIndex;
 use consensus::engine::Engine;
+use consensus::policy::Policy;
 
 use super::soup::{Letter, Said};
 use crate::plan::EngineOptions;
@@ -39,6 +40,7 @@ impl Scope {
         block_interval: Duration::from_secs(24 * 3600),
         batch: 1,
         pipeline: 8,
+        policy: Policy::Adaptive,
     };
 }
 

@@ -8,6 +8,7 @@ mod certified_finality;
 mod conserved_supply;
 mod election_safety;
 mod exactly_once;
+mod governed;
 mod honest_evidence;
 mod leader_completeness;
 mod linearizable;
@@ -36,6 +37,7 @@ use chain::evidence::Evidence;
 use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use chain::validator::ValidatorSet;
 use consensus::engine::Time;
+use consensus::policy::Policy;
 
 use self::sets::Sets;
 use crate::application::Observed;
@@ -47,6 +49,8 @@ use consensus::message::Slot;
 pub struct Facts {
     /// Name of the engine.
     pub engine: &'static str,
+    /// How its leaders choose their mode; `None` where it has one.
+    pub policy: Option<Policy>,
     pub genesis: Rc<Genesis>,
     /// By number of the key: runs one engine, unchanged.
     pub honest: Vec<bool>,
@@ -62,12 +66,14 @@ impl Facts {
     /// What is known before a run: whoever may ever vote, by number, and whether it is honest.
     pub fn new(
         engine: &'static str,
+        policy: Option<Policy>,
         genesis: Rc<Genesis>,
         holders: Vec<(PublicKey, bool)>,
     ) -> Self {
         let numbers = holders.iter().zip(0..).map(|((key, _), number)| (*key, number)).collect();
         Self {
             engine,
+            policy,
             sets: Sets::new(&genesis),
             genesis,
             honest: holders.into_iter().map(|(_, honest)| honest).collect(),
@@ -165,6 +171,7 @@ impl Invariants {
             Box::new(conserved_supply::ConservedSupply),
             Box::new(election_safety::ElectionSafety::default()),
             Box::new(exactly_once::ExactlyOnce::default()),
+            Box::new(governed::GovernedChanges::default()),
             Box::new(honest_evidence::HonestEvidence),
             Box::new(leader_completeness::LeaderCompleteness::default()),
             Box::new(linearizable::Linearizable::default()),

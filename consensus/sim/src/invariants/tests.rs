@@ -12,9 +12,10 @@ use chain::types::{Digest, Epoch, Height, ValidatorIndex, View};
 use consensus::application::Commit;
 use consensus::engine::{FaultModel, Time};
 use consensus::message::Slot;
+use consensus::policy::Policy;
 
 use super::{Facts, Invariants, Observation};
-use crate::application::{Observed, Snapshot, Workload, transaction};
+use crate::application::{Observed, Snapshot, transaction};
 use crate::genesis::Genesis;
 use crate::signatures::SignatureRule;
 
@@ -45,7 +46,7 @@ impl Bench {
     fn new(crash_only: bool) -> Self {
         let validators = Genesis::validators(RULE, SEED, 4, 1);
         let chain_id = Digest([1; 32]);
-        let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &chain_id, []);
+        let snapshot = Snapshot::hash_chain(validators.clone(), &chain_id);
         let genesis = Genesis {
             chain_id,
             hash: chain_id,
@@ -58,7 +59,8 @@ impl Bench {
         let honest = [true, true, true, crash_only];
         let keys = genesis.validators.members().map(|(_, member)| member.consensus_key);
         let holders = keys.zip(honest).collect();
-        let facts = Facts::new("hybrid", Rc::new(genesis), holders);
+        let policy = Some(Policy::Adaptive);
+        let facts = Facts::new("hybrid", policy, Rc::new(genesis), holders);
         let mut bench = Self { invariants: Invariants::new(facts), chain_id, now: 0 };
         for node in 0..4 {
             bench.started(node, 0, chain_id);
@@ -141,7 +143,8 @@ impl Bench {
         let proof = Some(FinalityProof { certificate, headers: Vec::new() });
         let state_root = block.header.state_root;
         let commit = Commit { block: block.clone(), proof };
-        let observed = Observed { commit, state_root, supply: None, next_validators: None };
+        let observed =
+            Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
         self.observe(&Observation::Finalized { node, block: &observed });
     }
 
@@ -280,7 +283,8 @@ fn state_roots_catches_a_node_that_computes_something_else() {
     let proof = Some(FinalityProof { certificate, headers: Vec::new() });
     let commit = Commit { block: one, proof };
     let state_root = Digest([8; 32]);
-    let observed = Observed { commit, state_root, supply: None, next_validators: None };
+    let observed =
+        Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
     bench.observe(&Observation::Finalized { node: 0, block: &observed });
     assert_eq!(bench.broken(), ["equal state roots"]);
 }
@@ -351,17 +355,41 @@ fn acknowledged_survives_catches_a_node_that_stays_behind() {
     assert_eq!(bench.broken(), ["acknowledged survives"]);
 }
 
+/// Blocks of these modes become final, so many of each in each view. What is broken by then.
+fn modes(runs: &[(u64, Mode, u64)]) -> Vec<String> {
+    let mut bench = Bench::new(true);
+    let (mut parent, mut height) = (bench.chain_id, 0);
+    for (view, mode, count) in runs {
+        for _ in 0..*count {
+            height += 1;
+            let shape = Shape { height, view: *view, mode: *mode, parent, ..bench.shape() };
+            let block = bench.block(shape);
+            bench.finalize(0, &block);
+            parent = block.hash();
+        }
+    }
+    bench.broken().into_iter().map(str::to_owned).collect()
+}
+
 #[test]
 fn mode_changes_catches_a_view_that_flaps() {
-    let mut bench = Bench::new(true);
-    let mut parent = bench.chain_id;
-    for (height, mode) in [(1, Mode::Pbft), (2, Mode::Fast), (3, Mode::Pbft)] {
-        assert_eq!(bench.broken(), Vec::<&str>::new());
-        let block = bench.block(Shape { height, mode, parent, ..bench.shape() });
-        bench.finalize(0, &block);
-        parent = block.hash();
-    }
-    assert_eq!(bench.broken(), ["bounded mode changes"]);
+    use Mode::{Fast, Pbft};
+    let broken = ["bounded mode changes"];
+    assert_eq!(modes(&[(0, Fast, 9), (1, Pbft, 8), (1, Fast, 5), (2, Pbft, 1)]), [""; 0]);
+    assert_eq!(modes(&[(0, Fast, 9), (0, Pbft, 1)]), broken, "back to pbft within a view");
+    assert_eq!(modes(&[(0, Fast, 9), (1, Fast, 1)]), broken, "a view begins in pbft");
+    assert_eq!(modes(&[(0, Fast, 9), (1, Pbft, 7), (1, Fast, 1)]), broken, "too little calm");
+}
+
+#[test]
+fn mode_changes_catches_calm_that_does_not_double() {
+    use Mode::{Fast, Pbft};
+    let once = [(0, Fast, 9), (1, Pbft, 8), (1, Fast, 5)];
+    let twice = |calm| [once.as_slice(), &[(2, Pbft, calm), (2, Fast, 1)]].concat();
+    assert_eq!(modes(&twice(16)), [""; 0]);
+    assert_eq!(modes(&twice(15)), ["bounded mode changes"]);
+    let much_later = [once.as_slice(), &[(1, Fast, 260), (2, Pbft, 8), (2, Fast, 1)]].concat();
+    assert_eq!(modes(&much_later), [""; 0], "the first change is forgotten");
 }
 
 #[test]

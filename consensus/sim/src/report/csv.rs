@@ -7,6 +7,7 @@ type Column = (&'static str, fn(&Variation, &Report) -> String);
 
 const COLUMNS: &[Column] = &[
     ("engine", |_, r| quoted(&r.engine)),
+    ("policy", |_, r| optional(r.policy)),
     ("scenario", |_, r| quoted(&r.scenario)),
     ("validators", |_, r| r.validators.to_string()),
     ("seed", |_, r| r.seed.to_string()),

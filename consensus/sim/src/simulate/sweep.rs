@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 
 use super::Request;
@@ -12,7 +13,7 @@ use super::Request;
 const MOST_VALUES: usize = 1000;
 
 /// One thing that is varied, and its values: `engine=raft,pbft`, `validators=4,7,10`, `loss=0,5`
-/// (percent), `delay-ms=1,10`, `faults=0,1`.
+/// (percent), `delay-ms=1,10`, `faults=0,1`, `policy=adaptive,static-fast`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Axis {
     Engine(Vec<EngineName>),
@@ -20,6 +21,7 @@ pub enum Axis {
     LossPercent(Vec<u32>),
     DelayMs(Vec<u32>),
     Faults(Vec<usize>),
+    Policy(Vec<Policy>),
 }
 
 /// Text that names no axis.
@@ -47,8 +49,10 @@ impl FromStr for Axis {
             "loss" => Ok(Self::LossPercent(parsed(values)?)),
             "delay-ms" => Ok(Self::DelayMs(parsed(values)?)),
             "faults" => Ok(Self::Faults(parsed(values)?)),
+            "policy" => Ok(Self::Policy(parsed(values)?)),
             _ => Err(AxisError(format!(
-                "{name:?} cannot be swept; there are engine, validators, loss (in percent), delay-ms, faults"
+                "{name:?} cannot be swept; there are engine, validators, loss (in percent), delay-ms, \
+                 faults, policy"
             ))),
         }
     }
@@ -99,6 +103,7 @@ impl Axis {
             Self::Engine(values) => values.len(),
             Self::Validators(values) | Self::Faults(values) => values.len(),
             Self::LossPercent(values) | Self::DelayMs(values) => values.len(),
+            Self::Policy(values) => values.len(),
         }
     }
 
@@ -125,6 +130,7 @@ impl Axis {
                 r.variation.delay = Some(Duration::from_millis(value.into()));
             }),
             Self::Faults(values) => with(base, values, |r, value| r.variation.faults = Some(value)),
+            Self::Policy(values) => with(base, values, |r, value| r.variation.policy = Some(value)),
         }
     }
 }

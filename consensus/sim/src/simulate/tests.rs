@@ -134,7 +134,7 @@ fn threads_change_neither_reports_nor_their_order() {
     assert!(one.iter().all(|row| row.split(',').count() == columns), "{one:#?}");
     let places: Vec<String> = one
         .iter()
-        .map(|row| row.split(',').skip(2).take(2).collect::<Vec<_>>().join("/"))
+        .map(|row| row.split(',').skip(3).take(2).collect::<Vec<_>>().join("/"))
         .collect();
     assert_eq!(places, ["4/1", "4/2", "4/1", "4/2", "5/1", "5/2", "5/1", "5/2"]);
 }
@@ -163,6 +163,12 @@ fn impossible_runs_are_refused_with_a_reason() {
     assert!(refused(&varied(loss)).contains("99"));
     let faults = Variation { faults: Some(4), ..Variation::default() };
     assert!(refused(&varied(faults)).contains("at least one must be up"));
+    let policy = Some(Policy::StaticFast);
+    let policy = Request {
+        engine: EngineName::Raft,
+        ..varied(Variation { policy, ..Variation::default() })
+    };
+    assert!(refused(&policy).contains("raft has one mode"));
     let unknown = Story::named("clam").unwrap_err().to_string();
     assert!(unknown.contains("calm, lossy") && unknown.contains("swarm"), "{unknown}");
     assert!("pace=1".parse::<Axis>().unwrap_err().to_string().contains("delay-ms"));
@@ -203,4 +209,36 @@ fn a_delay_is_felt_and_timeouts_leave_room_for_it() {
     assert!(report.network_delay_ms > 40.0, "{}", report.network_delay_ms);
     assert_eq!(report.leader_changes, 0, "{report}");
     assert!((2.0..6.0).contains(&report.latency_delays.p50), "{report}");
+}
+
+#[test]
+fn computing_takes_the_time_that_a_scenario_says() {
+    let report = |work: &str| {
+        let story = Story::from_toml("work", &format!("about = \"work\"\n{work}")).unwrap();
+        Request { story, ..request("calm") }.run().unwrap()
+    };
+    let (idle, busy) = (report(""), report("work = { message = \"200us\", check = \"1ms\" }\n"));
+    assert_eq!(idle.trace_hash, report("[work]\n").trace_hash, "nothing is what it takes unsaid");
+    assert_eq!(busy.outcome, Outcome::Ok, "{}", busy.verdict);
+    // A follower takes in and checks a block, the leader a vote for it.
+    let longer = busy.latency_ms.p50 - idle.latency_ms.p50;
+    assert!(longer > 2.0, "{longer} ms longer: {idle} {busy}");
+}
+
+#[test]
+fn a_liar_that_holds_back_is_as_good_as_an_honest_validator() {
+    let report = |event: &str| {
+        let liar = "about = \"a liar leads\"\n[[byzantine]]\nnode = 0\ndoes = \"equivocate\"\n";
+        let story = Story::from_toml("liar", &format!("{liar}{event}")).unwrap();
+        Request { story, ..request("calm") }.run().unwrap()
+    };
+    let quiet = "[[event]]\nat = \"0ms\"\nfault.hold_back = { node = 0, holds_back = true }\n";
+    let later = format!(
+        "{quiet}[[event]]\nat = \"200ms\"\nfault.hold_back = {{ node = 0, holds_back = false }}\n"
+    );
+    let found = [report(""), report(quiet), report(&later)].map(|report| {
+        assert_eq!(report.outcome, Outcome::Ok, "{}", report.verdict);
+        report.evidence_found
+    });
+    assert!(found[0] > 0 && found[1] == 0 && found[2] > 0, "{found:?}");
 }

@@ -48,6 +48,7 @@ impl<E: Engine> World<E> {
                 let all = u8::try_from(self.plan.validators).expect("at most 128 validators");
                 self.submit_change(&Change::First(all.saturating_sub(away)));
             }
+            Fault::HoldBack { node, holds_back } => self.nodes[node].holds_back = holds_back,
             Fault::Change => {
                 self.change();
             }
@@ -163,6 +164,11 @@ impl<E: Engine> World<E> {
         }
     }
 
+    /// The leader of the highest view that a running node is in.
+    pub fn leader(&self) -> usize {
+        self.find(Who::Leader)
+    }
+
     pub(super) fn find(&self, who: Who) -> usize {
         let leader = || {
             let statuses =
@@ -192,7 +198,7 @@ impl<E: Engine> World<E> {
         target.inbox.clear();
         target.restart_after = None;
         target.disk.crash(&mut self.disk_dice);
-        if target.liar.as_ref().is_some_and(|(liar, _)| liar.forgets()) {
+        if target.liar().is_some_and(|(liar, _)| liar.forgets()) {
             // A backup, taken at one crash and put back at another.
             if self.disk_dice.below(2) == 0 {
                 target.disk.back_up();

@@ -5,6 +5,7 @@ mod churn;
 mod clients;
 mod clock;
 mod faults;
+mod governance;
 mod node;
 mod record;
 mod recovery;
@@ -18,11 +19,12 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::crypto::{Domain, Hasher, PublicKey};
+use chain::execute::{AsWritten, Charter};
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::engine::{Engine, FaultModel, Time};
 use consensus::message::EngineMessage;
 
-use crate::application::Snapshot;
+use crate::application::{LedgerState, Snapshot, Workload};
 use crate::byzantine::{BehaviourKind, Hand, Liar};
 use crate::dice::{Dice, Purpose};
 use crate::disk::Disk;
@@ -34,6 +36,8 @@ use crate::signatures::SignatureCounts;
 use crate::trace::{Happening, Trace};
 use clients::Clients;
 use clock::Clock;
+use governance::People;
+pub use governance::Tally;
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
@@ -124,6 +128,7 @@ pub struct World<E: Engine> {
     disk_dice: Dice,
     churn_dice: Dice,
     clients: Clients,
+    people: People,
     invariants: Invariants,
     trace: Trace,
     counts: SignatureCounts,
@@ -155,7 +160,12 @@ impl<E: Engine> World<E> {
 
     /// The same, with a trace that may tell a sink.
     pub fn with_trace(plan: Plan, trace: Trace) -> Self {
-        let genesis = Rc::new(genesis_of::<E>(&plan));
+        Self::governed_by(plan, &AsWritten, trace)
+    }
+
+    /// The same, whose ledger follows other rules of governance: to plant bugs.
+    pub fn governed_by(plan: Plan, charter: &'static dyn Charter, trace: Trace) -> Self {
+        let genesis = Rc::new(genesis_of::<E>(&plan, charter));
         let mut validators: Vec<usize> = (0..plan.validators + plan.joiners).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
@@ -166,7 +176,9 @@ impl<E: Engine> World<E> {
             .collect();
         let single = &nodes[..plan.validators + plan.joiners];
         let holders = single.iter().map(|node| (node.key, plan.is_honest(node.number())));
-        let facts = Facts::new(E::NAME, Rc::clone(&genesis), holders.collect());
+        let policy = E::SWITCHES_MODES.then_some(plan.options.policy);
+        let facts = Facts::new(E::NAME, policy, Rc::clone(&genesis), holders.collect());
+        let people = People::new(&plan, genesis.snapshot.ledger());
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         if let Some(regions) = &plan.regions {
@@ -181,6 +193,7 @@ impl<E: Engine> World<E> {
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
             churn_dice: Dice::new(plan.seed, Purpose::Members),
             clients: Clients::new(&plan),
+            people,
             invariants: Invariants::new(facts),
             trace,
             counts,
@@ -415,6 +428,7 @@ impl<E: Engine> World<E> {
             }
             Action::Offer => {
                 self.offer_again();
+                self.pursue();
                 self.schedule(self.now + self.plan.options.timeout_min, Action::Offer);
             }
         }
@@ -481,16 +495,17 @@ impl<E: Engine> World<E> {
 
     /// Carries out what a turn did: messages, observations, and the end of the node if it died.
     fn digest_turn(&mut self, node: usize, turned: Turned<E::Message>) {
-        let Turned { sent, observed, events, syncs, end } = turned;
+        let Turned { sent, observed, events, syncs, work, end } = turned;
         let (least, most) = self.nodes[node].slow_disk.unwrap_or(self.plan.sync);
         let sync = self.disk_dice.duration(least, most);
         for message in sent {
-            let departure = self.now + sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
+            let synced = sync * u32::try_from(message.syncs).unwrap_or(u32::MAX);
+            let departure = self.now + work + synced;
             self.send(node, departure, message);
         }
         self.record_turn(node, &observed, &events);
         let target = &mut self.nodes[node];
-        target.busy_until = self.now + sync * u32::try_from(syncs).unwrap_or(u32::MAX);
+        target.busy_until = self.now + work + sync * u32::try_from(syncs).unwrap_or(u32::MAX);
         match end {
             End::Running => {
                 let due = target.next_timeout();
@@ -517,7 +532,7 @@ impl<E: Engine> World<E> {
     }
 }
 
-fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
+fn genesis_of<E: Engine>(plan: &Plan, charter: &'static dyn Charter) -> Genesis {
     let (rule, fault_model) = (plan.signatures, E::FAULT_MODEL);
     let max_faulty = match fault_model {
         FaultModel::Crash => 0,
@@ -527,7 +542,13 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
     let chain_id = Hasher::new(Domain::Genesis).value(&(plan.seed, &validators)).finish();
     let clients = (0..plan.load.senders.max(1))
         .map(|sender| Genesis::client(rule, plan.seed, sender).public().address());
-    let snapshot = Snapshot::genesis(plan.workload, validators.clone(), &chain_id, clients);
+    let snapshot = match plan.workload {
+        Workload::HashChain => Snapshot::hash_chain(validators.clone(), &chain_id),
+        Workload::Ledger => {
+            let first = LedgerState::genesis(validators.clone(), fault_model, clients, charter);
+            Snapshot::Ledger(first)
+        }
+    };
     let mode = Mode::Fast;
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }
@@ -565,11 +586,13 @@ fn node_of<E: Engine>(
         seating: Seating::default(),
         genesis: Rc::clone(genesis),
         options: plan.options,
+        work: plan.work,
         seed: plan.seed,
         counts: counts.clone(),
         disk: Disk::new(Rc::clone(genesis)),
         driver: None,
         liar,
+        holds_back: false,
         clock: Clock::new(
             Duration::from_millis(clocks.below(3_600_000)),
             i64::try_from(clocks.below(2 * WALL_ERROR_MS)).expect("small") - WALL_ERROR_MS as i64,

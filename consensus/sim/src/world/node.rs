@@ -19,7 +19,7 @@ use crate::byzantine::Liar;
 use crate::checked::Checked;
 use crate::disk::{Disk, SimStorage};
 use crate::genesis::Genesis;
-use crate::plan::EngineOptions;
+use crate::plan::{EngineOptions, Work};
 use crate::signatures::SignatureCounts;
 use consensus::engine::Engine;
 
@@ -45,6 +45,8 @@ pub(super) struct Turned<M> {
     pub(super) events: Vec<Event>,
     /// How often the disk was synced.
     pub(super) syncs: u64,
+    /// How long it took to compute.
+    pub(super) work: Duration,
     pub(super) end: End,
 }
 
@@ -65,11 +67,14 @@ pub struct Node<E: Engine> {
     pub(super) seating: Seating,
     pub(super) genesis: Rc<Genesis>,
     pub(super) options: EngineOptions,
+    pub(super) work: Work,
     pub(super) seed: u64,
     pub(super) counts: SignatureCounts,
     pub(super) disk: Disk<E::Record>,
     pub(super) driver: Option<SimDriver<E>>,
     pub(super) liar: Option<Liar<E::Message>>,
+    /// The liar says what its engine says, for now.
+    pub(super) holds_back: bool,
     pub(super) clock: Clock,
     /// How long a sync takes here, where it is not as everywhere.
     pub(super) slow_disk: Option<(Duration, Duration)>,
@@ -95,6 +100,14 @@ impl<E: Engine> std::fmt::Debug for Node<E> {
             .field("life", &self.life)
             .finish_non_exhaustive()
     }
+}
+
+/// What was counted before a turn, and how many messages it takes in.
+struct Before {
+    syncs: u64,
+    messages: usize,
+    made: u64,
+    checked: u64,
 }
 
 /// Collects what a turn sends, until the node dies.
@@ -162,6 +175,11 @@ impl<E: Engine> Node<E> {
         self.driver.is_none() && self.disk.is_damaged()
     }
 
+    /// The liar before its engine, unless it holds back.
+    pub(super) fn liar(&mut self) -> Option<&mut Liar<E::Message>> {
+        self.liar.as_mut().filter(|_| !self.holds_back)
+    }
+
     /// When the world has to wake it, by the world's clock.
     pub(super) fn next_timeout(&self) -> Option<Time> {
         self.driver.as_ref()?.next_timeout().map(|due| self.clock.when(due))
@@ -189,7 +207,8 @@ impl<E: Engine> Node<E> {
         let local = self.clock.monotonic(now);
         application.set_time(self.clock.wall_ms(now));
         let storage = SimStorage(self.disk.clone());
-        let syncs_before = self.disk.syncs();
+        let before = self.before(0);
+        let syncs_before = before.syncs;
         let (me, seating) = (self.key, &self.seating);
         let mut capture = Capture { disk: &self.disk, me, seating, syncs_before, sent: Vec::new() };
         let started = catch_unwind(AssertUnwindSafe(|| {
@@ -204,7 +223,7 @@ impl<E: Engine> Node<E> {
             Ok(Err(error)) => Ok(Err(error)),
             Err(panic) => Err(panic),
         };
-        self.conclude(result, sent, syncs_before)
+        self.conclude(result, sent, &before)
     }
 
     fn config(&self, me: chain::crypto::PublicKey) -> Config {
@@ -220,27 +239,30 @@ impl<E: Engine> Node<E> {
             block_interval: options.block_interval,
             batch: options.batch,
             pipeline: options.pipeline,
+            policy: options.policy,
         }
     }
 
     /// One turn over everything that waits.
     pub(super) fn turn(&mut self, now: Time) -> Turned<E::Message> {
         let inbox = std::mem::take(&mut self.inbox);
+        let messages = inbox.len();
         let seating = self.seating.clone();
         let incoming = inbox.into_iter().filter_map(move |(sender, message)| {
             seating.index_of(&sender).map(|from| Incoming { from, message })
         });
-        self.drive(now, |driver, local, capture| driver.turn(local, incoming, capture))
+        self.drive(now, messages, |driver, local, capture| driver.turn(local, incoming, capture))
     }
 
     /// A client's question.
     pub(super) fn read(&mut self, now: Time, id: u64) -> Turned<E::Message> {
-        self.drive(now, |driver, local, capture| driver.read(local, id, capture))
+        self.drive(now, 0, |driver, local, capture| driver.read(local, id, capture))
     }
 
     fn drive(
         &mut self,
         now: Time,
+        messages: usize,
         act: impl FnOnce(
             &mut SimDriver<E>,
             Time,
@@ -248,21 +270,35 @@ impl<E: Engine> Node<E> {
         ) -> Result<(), StorageError>,
     ) -> Turned<E::Message> {
         let local = self.clock.monotonic(now);
+        let before = self.before(messages);
         let driver = self.driver.as_mut().expect("only a running node takes turns");
         driver.application_mut().set_time(self.clock.wall_ms(now));
-        let syncs_before = self.disk.syncs();
+        let syncs_before = before.syncs;
         let (me, seating) = (self.key, &self.seating);
         let mut capture = Capture { disk: &self.disk, me, seating, syncs_before, sent: Vec::new() };
         let turned = catch_unwind(AssertUnwindSafe(|| act(driver, local, &mut capture)));
         let sent = capture.sent;
-        self.conclude(turned, sent, syncs_before)
+        self.conclude(turned, sent, &before)
+    }
+
+    fn before(&self, messages: usize) -> Before {
+        let (made, checked) = (self.counts.made(), self.counts.checked());
+        Before { syncs: self.disk.syncs(), messages, made, checked }
+    }
+
+    /// How long a turn takes to compute. The counts are of all nodes, and one runs at a time.
+    fn spent(&self, before: &Before) -> Duration {
+        let many = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        self.work.message * many(before.messages as u64)
+            + self.work.sign * many(self.counts.made() - before.made)
+            + self.work.check * many(self.counts.checked() - before.checked)
     }
 
     fn conclude(
         &mut self,
         result: std::thread::Result<Result<(), StorageError>>,
         sent: Vec<Sent<E::Message>>,
-        syncs_before: u64,
+        before: &Before,
     ) -> Turned<E::Message> {
         let end = match result {
             Ok(Ok(())) if !self.disk.is_blown() => End::Running,
@@ -277,7 +313,8 @@ impl<E: Engine> Node<E> {
             observed = driver.application_mut().take_observed().into();
             events = driver.take_events();
         }
-        Turned { sent, observed, events, syncs: self.disk.syncs() - syncs_before, end }
+        let syncs = self.disk.syncs() - before.syncs;
+        Turned { sent, observed, events, syncs, work: self.spent(before), end }
     }
 }
 

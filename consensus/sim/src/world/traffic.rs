@@ -164,7 +164,7 @@ impl<E: Engine> World<E> {
         }
         self.record.proposed(departure, message.proposals());
         // A liar that sits nowhere has nothing to lie about.
-        let (Some((behaviour, hand)), Some(me)) = (&mut self.nodes[node].liar, me) else {
+        let (Some((behaviour, hand)), Some(me)) = (self.nodes[node].liar(), me) else {
             let letter = Letter::new(message);
             for (_, to) in recipients {
                 self.post(node, departure, &to, &letter);

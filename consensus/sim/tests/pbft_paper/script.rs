@@ -162,7 +162,15 @@ impl<R: Rules> Script<R> {
         let parent = parent.map_or(self.genesis, SealedBlock::hash);
         let view = View::new(view);
         let (epoch, kind) = (self.set.epoch, BuildKind::Null);
-        let request = BuildRequest { parent, height, epoch, view, kind, evidence: Vec::new() };
+        let request = BuildRequest {
+            parent,
+            height,
+            epoch,
+            view,
+            kind,
+            bytes: Block::MAX_TRANSACTION_BYTES,
+            evidence: Vec::new(),
+        };
         let payload = self.execution.build(&request);
         let justification = Justification::default();
         let header = Header {

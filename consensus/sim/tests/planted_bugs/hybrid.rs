@@ -10,6 +10,7 @@ use consensus_sim::byzantine::BehaviourKind;
 use consensus_sim::network::Link;
 use consensus_sim::plan::{EngineOptions, Load, Plan};
 use consensus_sim::planted::{Row, SEEDS, broken, check, control, hunt};
+use consensus_sim::scenarios;
 use consensus_sim::swarm;
 use consensus_sim::world::World;
 
@@ -49,6 +50,11 @@ fn slow(seed: u64) -> Plan {
         recovery_bound: Duration::from_secs(5),
         ..crashes(seed)
     }
+}
+
+/// Leader after leader is cut off for a moment.
+fn restless(seed: u64) -> Plan {
+    scenarios::named("flapping-leader").expect("it ships").plan(seed, 4)
 }
 
 fn with<B: Bug>(plan: Plan) -> Option<String> {
@@ -95,6 +101,9 @@ fn rules() -> Vec<Row> {
         seek("two branches are acknowledged for one view", with::<bugs::AcksTwoBranches>),
         seek("a final certificate is one signature short", with::<bugs::CountsOneShort>),
         seek("modes flap", with::<bugs::FlapsModes>),
+        hunt("the calm that is asked for does not double", |seed| {
+            broken(&mut World::<Hybrid<bugs::CalmNeverDoubles>>::new(restless(seed), 0))
+        }),
         hunt("no signature is checked", |seed| {
             liar::<bugs::ChecksNoSignature>(BehaviourKind::Flood, seed)
         }),
@@ -125,6 +134,7 @@ fn planted_bugs_are_caught() {
 #[test]
 fn without_a_bug_nothing_is_caught() {
     control("crashes", SEEDS, |seed| with::<bugs::Nothing>(crashes(seed)));
+    control("restless", 20, |seed| broken(&mut World::<Hybrid>::new(restless(seed), 0)));
     control("slow", 10, |seed| with::<bugs::Nothing>(slow(seed)));
     for kind in [BehaviourKind::Flood, BehaviourKind::InvalidBlock] {
         control(&format!("{kind:?}"), CONTROL, |seed| liar::<bugs::Nothing>(kind, seed));

@@ -9,7 +9,7 @@ use chain::crypto::{PublicKey, Signature, Verifier};
 use chain::types::{Digest, ValidatorIndex};
 use consensus::application::Executed;
 use consensus::engine::{Config, Input, Outgoing, Output, Recovered, Request, Time};
-use consensus::hybrid::{Draft, Message, Safety, ViewReport};
+use consensus::hybrid::{Draft, Message, Rules, Safety, ViewReport};
 
 use crate::hybrid_engine::Bug;
 
@@ -251,6 +251,16 @@ impl Bug for FlapsModes {
             }
             other => other,
         }
+    }
+}
+
+/// Eight calm blocks are enough, however often views were given up before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CalmNeverDoubles;
+
+impl Rules for CalmNeverDoubles {
+    fn calm_needed(_escalations: u32) -> u64 {
+        8
     }
 }
 

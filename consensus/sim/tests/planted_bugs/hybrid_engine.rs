@@ -50,6 +50,7 @@ pub(crate) struct Planted<B> {
 impl<B: Bug> Engine for Planted<B> {
     const NAME: &'static str = "hybrid with a planted bug";
     const FAULT_MODEL: FaultModel = FaultModel::Byzantine;
+    const SWITCHES_MODES: bool = true;
 
     type Message = Message;
     type Draft = Draft;
@@ -64,7 +65,7 @@ impl<B: Bug> Engine for Planted<B> {
         let mut bug = B::default();
         B::configure(&mut config);
         B::recover(&mut recovered);
-        let engine = Hybrid::recover(config, recovered, now, output);
+        let engine = <Hybrid>::recover(config, recovered, now, output);
         bug.spoil(output);
         Self { engine, bug }
     }
@@ -78,7 +79,7 @@ impl<B: Bug> Engine for Planted<B> {
     }
 
     fn finals_message(finals: Finals) -> Message {
-        Hybrid::finals_message(finals)
+        <Hybrid>::finals_message(finals)
     }
 
     fn step(&mut self, now: Time, input: Input<Message>, output: &mut Output<Message, Draft>) {

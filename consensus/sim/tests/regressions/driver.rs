@@ -64,6 +64,7 @@ fn a_failed_write_stops_the_node_and_nothing_that_waited_leaves() {
         block_interval,
         batch,
         pipeline,
+        policy,
     } = plan.options;
     let config = Config {
         chain_id: genesis.chain_id,
@@ -76,6 +77,7 @@ fn a_failed_write_stops_the_node_and_nothing_that_waited_leaves() {
         block_interval,
         batch,
         pipeline,
+        policy,
     };
     let final_hash = recovered.final_hash;
     let application =

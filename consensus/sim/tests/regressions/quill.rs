@@ -90,6 +90,7 @@ impl Quill {
             epoch: self.set.epoch,
             view,
             kind: if special.seal { BuildKind::Seal } else { BuildKind::Ordinary },
+            bytes: Block::MAX_TRANSACTION_BYTES,
             evidence: special.evidence.into_iter().collect(),
         });
         let header = Header {

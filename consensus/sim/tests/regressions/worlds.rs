@@ -127,6 +127,53 @@ fn mode_flapping_is_bounded() {
     assert!(to_fast <= 7, "the calm that is asked for doubles: {switches:?}");
 }
 
+/// L1-L3. Its absence shows in the certificates: nobody waits for it when its turn to lead comes.
+#[test]
+fn a_dead_validator_is_passed_over_as_leader() {
+    let resumes_within = |known_after: u64| {
+        let mut world = World::<Hybrid>::new(plan(7), 0);
+        world.strike(Fault::Crash { who: Who::Node(1), restart_after: None });
+        reach(&mut world, known_after, MS * 1_000);
+        world.strike(Fault::Crash { who: Who::Leader, restart_after: None });
+        let (crashed, height) = (world.now(), world.max_final().get());
+        let end = crashed + MS * 1_000;
+        let resumed = world.run_until(end, |world| world.min_final().get() > height + 1);
+        assert!(resumed && world.violations().is_empty(), "{:?}", world.violations());
+        let started = world.record().views.keys().map(|(_, view)| view.get());
+        assert_eq!(started.max(), Some(2), "view 1 is the dead one's");
+        world.now().since(crashed)
+    };
+    let (unknown, known) = (resumes_within(8), resumes_within(60));
+    println!("resumed after {known:?}, where nobody knows that it is dead after {unknown:?}");
+    assert!(known + MS * 50 < unknown, "a timeout less");
+}
+
+/// L1-L3. A validator whose votes are always late leads only where its turn cannot be avoided.
+#[test]
+fn a_slow_validator_is_not_made_leader_again_and_again() {
+    let load = Load { transactions: u64::MAX, senders: 4, reads: false, interval: MS * 4 };
+    let mut world = World::<Hybrid>::new(Plan { load, ..plan(4) }, 0);
+    let slow = || Fault::Lag { who: Who::Node(1), extra: MS * 20 };
+    world.strike(slow());
+    reach(&mut world, 60, MS * 1_000);
+    for _ in 0..9 {
+        world.strike(Fault::Isolate { who: Who::Leader });
+        world.run_for(MS * 120);
+        world.strike(Fault::HealNetwork);
+        world.strike(slow());
+        world.run_for(MS * 250);
+    }
+    assert!(world.violations().is_empty(), "{:?}", world.violations());
+    let mut led: BTreeMap<usize, usize> = BTreeMap::new();
+    for block in world.node(0).disk().recover().0.recent {
+        *led.entry(block.header.proposer.as_usize()).or_default() += 1;
+    }
+    let views = world.record().views.len();
+    println!("{views} views, blocks by proposer: {led:?}");
+    assert!(views >= 9 && led.len() >= 3, "the others take turns");
+    assert_eq!(led.get(&1), None, "the slow one leads nothing");
+}
+
 /// A clock that jumps ahead makes timers fire at once; one that is set back makes them late.
 #[test]
 fn clock_jumps_cost_at_most_a_view_change_and_never_safety() {

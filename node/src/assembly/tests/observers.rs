@@ -71,7 +71,7 @@ impl Cluster {
         config.p2p.listen = "/ip4/127.0.0.1/tcp/0".into();
         config.p2p.peers = peers;
         config.rpc.listen = "127.0.0.1:0".parse().unwrap();
-        Options { home, config, outbox_layer: Untouched }
+        Options { home, config, layer: Untouched }
     }
 
     fn genesis(&self) -> Genesis {
@@ -90,6 +90,7 @@ async fn lie(home: &Home, genesis: &Genesis, honest: String) -> (Network<Message
         key: keys.network,
         listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
         peers: vec![honest.clone()],
+        announce: Vec::new(),
         validators: state.state.validators().clone(),
         fault_model: FaultModel::Byzantine,
         verifier: Arc::new(Ed25519),

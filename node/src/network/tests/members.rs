@@ -83,6 +83,7 @@ async fn a_claimed_height_counts_where_nobody_lies_and_nowhere_else() {
             key: network_key(place),
             listen: "/ip4/127.0.0.1/tcp/0".parse().unwrap(),
             peers,
+            announce: Vec::new(),
             validators: validators(2),
             fault_model: FaultModel::Crash,
             verifier: Arc::new(Ed25519),
@@ -121,6 +122,18 @@ async fn a_node_of_another_chain_is_turned_away_and_remembered() {
     .await;
     eventually("they part", || !here.peer(1).connected && !there.peer(0).connected).await;
     assert_eq!(here.met() + there.met(), 0);
+}
+
+/// One that joined later, or has a new network key, is in nobody's configuration.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_that_only_share_a_peer_meet() {
+    let hub = Node::start(0, 3, CHAIN, Vec::new()).await;
+    let first = Node::start(1, 3, CHAIN, vec![hub.address()]).await;
+    let second = Node::start(2, 3, CHAIN, vec![hub.address()]).await;
+    eventually("each hears from the hub where the other is", || {
+        first.peer(2).connected && second.peer(1).connected
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -177,6 +190,7 @@ async fn mistakes_in_the_configuration_are_named() {
             key: network_key(0),
             listen: listen.parse().unwrap(),
             peers,
+            announce: Vec::new(),
             validators: validators(1),
             fault_model: FaultModel::Byzantine,
             verifier: Arc::new(Ed25519),

@@ -144,6 +144,7 @@ impl Fixture {
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
+            Box::new(|_| true),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);
@@ -232,6 +233,7 @@ impl Fixture {
             epoch: Epoch::new(0),
             view: View::new(0),
             kind: BuildKind::Ordinary,
+            bytes: Block::MAX_TRANSACTION_BYTES,
             evidence: Vec::new(),
         };
         let built = self.application.build(&request);
@@ -308,6 +310,7 @@ fn status_of(genesis: Digest) -> Status {
         ordered_height: Height::new(0),
         head_height: Height::new(0),
         timeout: Duration::from_millis(500),
+        pacing: None,
         me: Some(ValidatorIndex::new(0)),
         certificate: None,
         evidence_pending: 0,

@@ -176,7 +176,8 @@ impl Chain {
         let oldest = self.blocks.len().saturating_sub(RECENT_HEADERS);
         let headers: Vec<Header> =
             self.blocks[oldest..].iter().map(|block| block.header.clone()).collect();
-        assert_eq!(recovered.recent, headers);
+        let found = recovered.recent.iter().map(|block| block.header.clone());
+        assert_eq!(found.collect::<Vec<_>>(), headers);
         assert_eq!(recovered.final_block.as_ref(), self.blocks.last());
         assert_eq!(
             recovered.final_proof.is_some(),

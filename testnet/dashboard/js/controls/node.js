@@ -5,7 +5,17 @@ import { toggleAlone } from "../views/layout.js";
 import { orderButton } from "./button.js";
 import { commandOf } from "./orders.js";
 
-const BEHAVIOURS = ["equivocate", "withhold", "silent", "delay", "invalid-block", "double-vote"];
+const BEHAVIOURS = [
+  "equivocate",
+  "withhold",
+  "silent",
+  "delay",
+  "invalid-block",
+  "double-vote",
+  "lying-view-change",
+  "censor",
+  "flood",
+];
 const MAX_DELAY = 1000;
 
 /** `selected()` is the node's number, `select(id)` chooses another. */

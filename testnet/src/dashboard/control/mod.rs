@@ -94,8 +94,15 @@ impl Control {
             return self.carry(order).await;
         }
         self.loader.set(SOME_WORK)?;
-        let output = self.carry(order).await?;
-        Ok(format!("{output}; with {SOME_WORK} transactions per second, for an idle network waits"))
+        match self.carry(order).await {
+            Ok(output) => Ok(format!(
+                "{output}; with {SOME_WORK} transactions per second, for an idle network waits"
+            )),
+            Err(error) => {
+                self.loader.set(0.0)?;
+                Err(error)
+            }
+        }
     }
 
     async fn carry(&self, order: Order) -> anyhow::Result<String> {
@@ -119,7 +126,6 @@ impl Control {
             Order::Partition { groups } => self.split(&groups),
             Order::Heal {} => {
                 faults::heal(&self.cluster)?;
-                self.live.set_partition(None);
                 Ok("every cut and delay ended".into())
             }
             Order::Delay { node, ms } if ms > MAX_DELAY_MS => {
@@ -169,7 +175,6 @@ impl Control {
         let groups: Vec<Vec<usize>> =
             groups.into_iter().map(|group| group.into_iter().collect()).collect();
         let text = order::text_of(&groups);
-        self.live.set_partition(Some(groups));
         Ok(format!("these groups cannot talk to each other: {text}"))
     }
 

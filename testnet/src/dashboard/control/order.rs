@@ -120,6 +120,7 @@ impl Order {
             Self::Join { node: None } => testnet("join".into()),
             Self::Join { node: Some(node) } => testnet(format!("join {node}")),
             Self::Leave { node } => testnet(format!("leave {node}")),
+            Self::Load { rate } if *rate == 0.0 => "Ctrl-C for `testnet load`".to_owned(),
             Self::Load { rate } => testnet(format!("load --rate {rate}")),
             Self::Send { to, amount } => {
                 let to = to.map_or_else(|| "ADDRESS".to_owned(), |to| to.to_string());

@@ -93,7 +93,7 @@ async fn control(State(server): State<Server>, headers: HeaderMap, body: Bytes) 
     };
     let order: Order = match read(&body) {
         Ok(order) => order,
-        Err(response) => return response,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     // Carried out to the end, also where the page goes away: half a change of leader is none.
     let runtime = Handle::current();
@@ -108,7 +108,7 @@ async fn control(State(server): State<Server>, headers: HeaderMap, body: Bytes) 
 async fn rpc(State(server): State<Server>, body: Bytes) -> Response {
     let call: Call = match read(&body) {
         Ok(call) => call,
-        Err(response) => return response,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     match server.proxy.pass(&server.live.members(), call).await {
         Ok(result) => answer(&json!({ "result": result })),
@@ -132,7 +132,7 @@ async fn verify(State(server): State<Server>, body: Bytes) -> Response {
 async fn evidence(body: Bytes) -> Response {
     let encoded: Encoded = match read(&body) {
         Ok(encoded) => encoded,
-        Err(response) => return response,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     match encoded.decode() {
         Ok(evidence) => answer(&evidence),
@@ -143,7 +143,7 @@ async fn evidence(body: Bytes) -> Response {
 async fn run(State(server): State<Server>, body: Bytes) -> Response {
     let run: Run = match read(&body) {
         Ok(run) => run,
-        Err(response) => return response,
+        Err(reason) => return refuse(StatusCode::BAD_REQUEST, &reason),
     };
     match server.lab.run(&run) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response(),
@@ -155,11 +155,9 @@ async fn run(State(server): State<Server>, body: Bytes) -> Response {
 }
 
 /// # Errors
-/// The answer for a body that is not understood, saying where.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| {
-        refuse(StatusCode::BAD_REQUEST, &format!("the body is not understood: {error}"))
-    })
+/// Where the body is not understood, saying where.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body is not understood: {error}"))
 }
 
 fn answer(value: &impl Serialize) -> Response {

@@ -57,7 +57,7 @@ fn tell(live: &Live, node: usize, event: ConsensusEvent) {
         }
         ConsensusEvent::ViewLeft { view, reason, .. } => {
             let reason = format!("{reason:?}").to_lowercase();
-            live.tell(Event::Event { node, event: format!("left view {view}: {reason}") });
+            live.tell(Event::Said { node, event: format!("left view {view}: {reason}") });
         }
         ConsensusEvent::ModeChanged(change) => {
             let node_api::consensus::ModeChange { height, from, to, reason } = change;
@@ -78,10 +78,10 @@ fn tell(live: &Live, node: usize, event: ConsensusEvent) {
         }
         ConsensusEvent::BlockRefused { proposer, reason, .. } => {
             let event = format!("refused a block of validator {proposer}: {reason}");
-            live.tell(Event::Event { node, event });
+            live.tell(Event::Said { node, event });
         }
         ConsensusEvent::Lagged { missed } if missed > 0 => {
-            live.tell(Event::Event { node, event: format!("{missed} events were missed") });
+            live.tell(Event::Said { node, event: format!("{missed} events were missed") });
         }
         ConsensusEvent::Lagged { .. } => {}
     }

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::event::{Event, Fault, Send};
-use super::stage::{Member, Stage};
+use super::stage::{Look, Member, Stage};
 use super::stream::Stream;
 use sampler::Sampler;
 pub(crate) use state::{Network, Shown, State};
@@ -55,7 +55,7 @@ impl Live {
     /// # Errors
     /// Where the testnet's directory is gone.
     pub fn start(stage: Stage) -> anyhow::Result<(Arc<Self>, JoinSet<()>)> {
-        let members = watch::channel(stage.members()?).0;
+        let members = watch::channel(stage.look()?.members).0;
         let live = Arc::new(Self {
             stage,
             stream: Stream::default(),
@@ -96,8 +96,11 @@ impl Live {
         self.state().node_of(seat)
     }
 
-    /// The network is cut, or whole again.
-    pub fn set_partition(&self, groups: Option<Vec<Vec<usize>>>) {
+    /// The network is cut or whole again, by whose order ever.
+    fn set_partition(&self, groups: Option<Vec<Vec<usize>>>) {
+        if self.state().partition == groups {
+            return;
+        }
         self.state().partition.clone_from(&groups);
         self.tell(match groups {
             Some(groups) => Event::Fault { fault: Fault::Partition { groups } },
@@ -111,7 +114,8 @@ impl Live {
         let mut followed = BTreeSet::new();
         loop {
             // Without a directory there is nothing new; what is known still answers or does not.
-            if let Ok(members) = self.stage.members() {
+            if let Ok(Look { members, partition }) = self.stage.look() {
+                self.set_partition(partition);
                 for member in members.iter().take(MAX_NODES) {
                     if followed.insert(member.id) {
                         followers.spawn(poll::run(Arc::clone(&self), member.id));

@@ -124,11 +124,11 @@ fn changes(before: Option<&NodeStatus>, now: &NodeStatus) -> Vec<Event> {
     }
     if before.paused != now.paused && now.alive {
         let event = if now.paused { "paused" } else { "resumed" }.to_owned();
-        events.push(Event::Event { node, event });
+        events.push(Event::Said { node, event });
     }
     if before.byzantine != now.byzantine && now.answers {
         let behaviour = now.byzantine.unwrap_or_default();
-        events.push(Event::Event { node, event: format!("Byzantine behaviour: {behaviour}") });
+        events.push(Event::Said { node, event: format!("Byzantine behaviour: {behaviour}") });
     }
     events
 }

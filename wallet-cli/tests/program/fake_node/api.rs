@@ -266,6 +266,7 @@ impl ConsensusApiServer for Api {
             mode: Some(Mode::Pbft),
             mode_reason: "view 2 timed out".into(),
             timeout_ms: 500,
+            pacing: None,
             finality: Finality::Certified,
             height_final: height,
             height_ordered: height,
