@@ -67,10 +67,11 @@ export class Laboratory extends EventTarget {
     this.seek(Math.max(0, at_ms - 1));
   }
 
-  /** The same schedule on another engine, beside it. */
+  /** The same schedule on another engine, beside it: by that engine's own policy. */
   async beside(engine) {
     this.pause();
-    return this.run({ ...this.tracks[0].request, engine }, 1);
+    const { policy, ...schedule } = this.tracks[0].request;
+    return this.run({ ...schedule, engine }, 1);
   }
 
   alone() {

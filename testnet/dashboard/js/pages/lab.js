@@ -123,13 +123,15 @@ function setupForm(app, lab) {
     tell();
   }, (error) => app.announce(`The laboratory does not answer: ${error.message}`));
 
+  // The others have one mode, and so nothing to choose.
+  const hasModes = () => engine.value === "hybrid";
   const asked = () => ({
     engine: engine.value,
     validators: Number(validators.value),
     seed: Number(seed.value),
     scenario: scenario.value,
     faults: [],
-    ...(policy.value && { policy: policy.value }),
+    ...(policy.value && hasModes() && { policy: policy.value }),
     ...(liar.value && { byzantine: [{ node: Number(liar.value), does: lie.value }] }),
   });
   async function make({ request, at = 0, beside: second, fork }) {

@@ -81,7 +81,9 @@ function guidePanel(app, lab) {
         await lab.run(request);
         if (beside) await lab.beside(beside);
       }
-      if (tour === toTour && step === toStep) stretch();
+      if (tour !== toTour || step !== toStep) return;
+      stretch();
+      mark(host, "data-shown", `${tour}.${step}`);
     } catch (error) {
       if (error.name !== "AbortError") app.announce(`No run: ${error.message}`);
     }
