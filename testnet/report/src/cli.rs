@@ -24,7 +24,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  report all --quick                 everything but the live runs, in minutes
+  report all --quick                 everything in minutes; live runs only where there are none
   report all                         everything, over night
   report data weather load           two studies again, in full
   report live --repetitions 3        the runs of real processes; nothing else should run
@@ -32,7 +32,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Every study, then figures and page; live runs too, unless quick
+    /// Every study, then figures and page; quick keeps live runs where there are some
     All(Size),
     /// Some studies, or all: data alone
     Data {
@@ -95,8 +95,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             if size.quick && data.join(LIVE).exists() {
                 eprintln!("live runs: those of before are kept");
             } else {
-                let everything =
-                    Live { repetitions: 3, seconds: 10, contenders: Vec::new() }.options();
+                let (repetitions, seconds) = if size.quick { (1, 3) } else { (3, 10) };
+                let everything = Live { repetitions, seconds, contenders: Vec::new() }.options();
                 live::run(&everything, &data).await?;
             }
             draw(&cli.dir)
