@@ -14,6 +14,7 @@ mod namespaces;
 mod transfers;
 
 pub use evidence::evidence_counts;
+pub use governance::{AsWritten, Charter};
 
 use std::collections::BTreeSet;
 
@@ -107,17 +108,18 @@ pub fn execute(
 ) -> Result<Execution, InvalidTransaction> {
     let hashes: Vec<Digest> =
         transactions.iter().map(|transaction| transaction.hash(&context.chain_id)).collect();
-    execute_hashed(state, context, transactions, &hashes)
+    execute_hashed(state, context, &AsWritten, transactions, &hashes)
 }
 
-/// [`execute`] where the hashes of the transactions are known.
+/// [`execute`] under a charter, where the hashes of the transactions are known.
 pub(crate) fn execute_hashed(
     state: &State,
     context: &BlockContext<'_>,
+    charter: &dyn Charter,
     transactions: &[Transaction],
     hashes: &[Digest],
 ) -> Result<Execution, InvalidTransaction> {
-    let mut executor = Executor::new(state, *context);
+    let mut executor = Executor::new(state, *context, charter);
     for (index, (transaction, hash)) in transactions.iter().zip(hashes).enumerate() {
         let applied = match transaction {
             Transaction::Signed(signed) => executor.apply_signed(signed, *hash),
@@ -132,6 +134,7 @@ pub(crate) fn execute_hashed(
 #[derive(Debug)]
 pub(crate) struct Executor<'a> {
     context: BlockContext<'a>,
+    charter: &'a dyn Charter,
     draft: Draft<'a>,
     receipts: Vec<Receipt>,
     next_validators: Option<ValidatorSet>,
@@ -144,12 +147,17 @@ pub(crate) struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn new(state: &'a State, context: BlockContext<'a>) -> Self {
+    pub(crate) fn new(
+        state: &'a State,
+        context: BlockContext<'a>,
+        charter: &'a dyn Charter,
+    ) -> Self {
         let mut draft = Draft::new(state);
         let parent = context.parent;
         draft.put(RecordKey::recent(parent.height), RecordValue::Recent(parent));
         Self {
             context,
+            charter,
             draft,
             receipts: Vec::new(),
             next_validators: None,

@@ -18,7 +18,7 @@ pub use validate::{InvalidBlock, MAX_CLOCK_LEAD_MS};
 use crate::block::{BlockKind, SealedBlock};
 use crate::crypto::Verifier;
 use crate::evidence::Evidence;
-use crate::execute;
+use crate::execute::{self, AsWritten, Charter};
 use crate::state::State;
 use crate::types::{Digest, Height};
 use crate::validator::ValidatorSet;
@@ -29,6 +29,7 @@ use overlay::Overlay;
 pub struct Ledger {
     chain_id: Digest,
     verifier: Arc<dyn Verifier>,
+    charter: &'static dyn Charter,
     committed: Overlay,
     /// By block hash; each descends from `committed` or from another overlay.
     overlays: BTreeMap<Digest, Overlay>,
@@ -68,7 +69,16 @@ impl Ledger {
         let next_validators_hash = state.validators().hash(&chain_id);
         let executed = Arc::new(Executed::default());
         let committed = Overlay { tip, parent: tip.hash, state, next_validators_hash, executed };
-        Self { chain_id, verifier, committed, overlays: BTreeMap::new(), built: None }
+        let (charter, overlays) = (&AsWritten, BTreeMap::new());
+        Self { chain_id, verifier, charter, committed, overlays, built: None }
+    }
+
+    /// The same ledger on a chain that is governed otherwise. No node asks for this: the simulator
+    /// does, to see that it notices.
+    #[must_use]
+    pub fn governed_by(mut self, charter: &'static dyn Charter) -> Self {
+        self.charter = charter;
+        self
     }
 
     pub fn chain_id(&self) -> &Digest {

@@ -3,9 +3,12 @@
 //! Who decides are the validators of the epoch that the block belongs to, also where an earlier
 //! transaction of the block ended it. Everything is checked before anything is written.
 
+mod charter;
 mod members;
 mod proposals;
 mod slack;
+
+pub use charter::{AsWritten, Charter};
 
 use crate::access::{Role, Roles};
 use crate::crypto::PublicKey;
@@ -49,10 +52,11 @@ impl Executor<'_> {
 
     /// The consensus key of the validator that this account governs for.
     fn governor(&self, account: &Address) -> Result<PublicKey, GovernanceRefusal> {
-        let mut members = self.voters().members();
-        members
-            .find(|(_, validator)| validator.governance_key.address() == *account)
-            .map(|(_, validator)| validator.consensus_key)
+        let governors = self.charter.governors(self.draft.base());
+        governors
+            .into_iter()
+            .find(|validator| validator.governance_key.address() == *account)
+            .map(|validator| validator.consensus_key)
             .ok_or(GovernanceRefusal::NotAGovernor)
     }
 
@@ -88,10 +92,10 @@ impl Executor<'_> {
 
     fn approve(&mut self, governor: PublicKey, id: ProposalId) -> Result<(), GovernanceRefusal> {
         let mut proposal = self.open_proposal(id)?;
-        if proposal.approvals.contains(&governor) {
+        if !self.charter.is_new(&proposal.approvals, &governor) {
             return Err(GovernanceRefusal::AlreadyApproved);
         }
-        proposal.approvals.retain(|key| self.voters().index_of(key).is_some());
+        proposal.approvals.retain(|key| self.charter.counts(self.voters(), key));
         proposal.approvals.push(governor);
         let effect = self.settle(&mut proposal)?;
         self.save(proposal);
@@ -133,8 +137,8 @@ impl Executor<'_> {
     /// Whether enough of those who vote now approved.
     fn has_quorum(&self, proposal: &Proposal) -> bool {
         let voters = self.voters();
-        let approvals = proposal.approvals.iter().filter(|key| voters.index_of(key).is_some());
-        approvals.count() >= voters.quorums().quorum
+        let approvals = proposal.approvals.iter().filter(|key| self.charter.counts(voters, key));
+        self.charter.is_enough(voters, approvals.count())
     }
 
     /// Lets a proposal pass if a quorum approved: what is left to do then, unless it waits for its
@@ -143,11 +147,12 @@ impl Executor<'_> {
         if !self.has_quorum(proposal) {
             return Ok(None);
         }
-        if proposal.change.joiner().is_some() {
+        let joiner = proposal.change.joiner();
+        if joiner.is_some() && self.charter.awaits_joiner() {
             proposal.status = ProposalStatus::AwaitsReady;
             return Ok(None);
         }
-        let effect = self.permitted(&proposal.change, None)?;
+        let effect = self.permitted(&proposal.change, joiner)?;
         proposal.status = ProposalStatus::Executed { height: self.context.height() };
         Ok(Some(effect))
     }

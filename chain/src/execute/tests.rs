@@ -430,7 +430,7 @@ proptest! {
         let mut used: BTreeSet<(Address, u64)> = BTreeSet::new();
         let mut hashes: BTreeSet<Digest> = BTreeSet::new();
         for (height, block) in (1..).zip(stream.chunks(20)) {
-            let mut executor = Executor::new(&state, context(height));
+            let mut executor = Executor::new(&state, context(height), &AsWritten);
             let mut taken = Vec::new();
             for transaction in block {
                 let hash = transaction.hash();

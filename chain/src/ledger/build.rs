@@ -168,7 +168,7 @@ impl Ledger {
             view: task.view,
             verifier: self.verifier.as_ref(),
         };
-        let mut executor = Executor::new(&parent.state, context);
+        let mut executor = Executor::new(&parent.state, context, self.charter);
         let mut hashes = Vec::new();
         let most = limits.transactions.min(Block::MAX_TRANSACTIONS);
         let mut room = limits.transaction_bytes.min(Block::MAX_TRANSACTION_BYTES);

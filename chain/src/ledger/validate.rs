@@ -170,7 +170,9 @@ impl Ledger {
             view: header.view,
             verifier: self.verifier.as_ref(),
         };
-        let execution = execute::execute_hashed(&parent.state, &context, transactions, hashes)?;
+        let state = &parent.state;
+        let execution =
+            execute::execute_hashed(state, &context, self.charter, transactions, hashes)?;
         Ok(Outcome::new(&self.chain_id, parent, execution, hashes.to_vec()))
     }
 
