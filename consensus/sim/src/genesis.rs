@@ -38,6 +38,16 @@ impl Genesis {
         Self::signer(rule, seed, FIRST_CLIENT + sender)
     }
 
+    /// The governance key of this number: those of the first validators come first.
+    pub fn governor(rule: SignatureRule, seed: u64, number: usize) -> Box<dyn Signer + Send> {
+        rule.signer(key_seed(b'g', seed, number))
+    }
+
+    /// The network key of this number.
+    pub fn network_key(rule: SignatureRule, seed: u64, number: usize) -> PublicKey {
+        rule.signer(key_seed(b'n', seed, number)).public()
+    }
+
     /// The first validator set of the chain of this seed.
     pub fn validators(rule: SignatureRule, seed: u64, n: usize, max_faulty: u16) -> ValidatorSet {
         let members = (0..n).map(|index| validator(rule, seed, index));
@@ -55,8 +65,8 @@ impl Genesis {
 fn validator(rule: SignatureRule, seed: u64, index: usize) -> Validator {
     Validator {
         consensus_key: Genesis::signer(rule, seed, index).public(),
-        network_key: PublicKey(key_seed(b'n', seed, index)),
-        governance_key: PublicKey(key_seed(b'g', seed, index)),
+        network_key: Genesis::network_key(rule, seed, index),
+        governance_key: Genesis::governor(rule, seed, index).public(),
         jailed: false,
         accused: false,
         since: Epoch::default(),

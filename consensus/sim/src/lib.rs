@@ -10,6 +10,7 @@
 //! * [`byzantine`] holds one way to lie per file, [`invariants`] one property per file;
 //! * [`linearizability`] judges what clients saw, [`twins`] runs two copies of one validator through
 //!   every partition;
+//! * [`membership`] changes the validators again and again;
 //! * [`runner`] runs a plan in two phases, faults and recovery, and makes the [`report`].
 //!
 //! [`explore`] walks through every schedule of the same drivers and engines in a small scope.
@@ -24,6 +25,7 @@ pub mod explore;
 pub mod genesis;
 pub mod invariants;
 pub mod linearizability;
+pub mod membership;
 pub mod model;
 pub mod network;
 pub mod plan;

@@ -1,152 +1,153 @@
 //! Random worlds in which the validator set changes twenty times in a row on every engine: somebody
 //! joins, leaves, has a new key, is jailed or pardoned, from any seat, while links and disks fail and
-//! nodes are killed, some of them right after a change was asked for. On the engines that stand it
-//! one of the nodes lies.
+//! nodes are killed, some of them in the middle of a change. On the engines that stand it one of the
+//! nodes lies. Once on the hash chain, where a change is an order of the application, and once on the
+//! production ledger, where the validators govern: proposals, approvals, the word of who joins.
 //!
 //! `SIM_SEEDS` multiplies the number of seeds for a soak, `SIM_FIRST` says where they start.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consensus::engine::{Engine, FaultModel, Time};
+use consensus::engine::Engine;
 use consensus::hybrid::Hybrid;
 use consensus::pbft::Pbft;
 use consensus::registry::{EngineName, Visitor};
 use consensus_sim::application::Workload;
-use consensus_sim::dice::{Dice, Purpose};
-use consensus_sim::network::Link;
-use consensus_sim::plan::{Fault, Load, Plan, Recovery, Who};
+use consensus_sim::membership::{CHANGES, churn, plan};
+use consensus_sim::plan::{Fault, Load, Plan, Who};
 use consensus_sim::report::Report;
-use consensus_sim::world::World;
-use consensus_sim::{runner, scenarios, soak, swarm};
+use consensus_sim::signatures::SignatureRule;
+use consensus_sim::world::{Tally, World};
+use consensus_sim::{runner, scenarios, soak};
 
 const MS: Duration = Duration::from_millis(1);
-/// Changes in every world.
-const CHANGES: u64 = 20;
-/// Nodes that may join.
-const JOINERS: usize = 3;
-/// After so long all changes must be final, and everybody must agree.
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The faults of the seed among all nodes, those that join included, of which at most as many lie as
-/// `n` validators stand. Nothing is lost for good but what a liar loses.
-fn plan(model: FaultModel, seed: u64, n: usize) -> Plan {
-    let mut plan = swarm::plan_for(model, seed, n + JOINERS);
-    plan.faults.retain(|timed| {
-        !matches!(
-            timed.fault,
-            Fault::Corruption { .. } | Fault::Members { .. } | Fault::DiskLoss { .. }
-        )
-    });
-    let tolerated = (n - 1) / 3;
-    plan.byzantine.truncate(tolerated);
-    Plan {
-        validators: n,
-        joiners: JOINERS,
-        max_faulty: tolerated as u16,
-        twins: Vec::new(),
-        workload: Workload::HashChain,
-        recovery: Recovery::Healed,
-        recovery_bound: PATIENCE,
-        ..plan
-    }
-}
-
-/// What was done to a world beside its plan.
-#[derive(Default)]
-struct Done {
+/// A run, and what was done to its world beside its plan.
+struct Ran {
+    report: Report,
     changes: u64,
     kills: u64,
+    governance: Tally,
+    lines: Vec<String>,
 }
 
-/// Asks for change after change, and kills somebody in the middle of some; gives up after a while.
-fn churn<E: Engine>(world: &mut World<E>) -> Done {
-    let plan = world.plan().clone();
-    let mut dice = Dice::new(plan.seed ^ 0x5e7, Purpose::Plan);
-    let (end, mut done, mut healed) = (Time::default() + PATIENCE, Done::default(), false);
-    while done.changes < CHANGES && world.now() < end && world.violations().is_empty() {
-        world.run_for(MS * dice.between(5, 40) as u32);
-        if !healed && world.now() >= Time::default() + plan.faults_end {
-            healed = true;
-            world.heal(Link::exact(MS));
-        }
-        if !world.change() {
-            continue;
-        }
-        done.changes += 1;
-        if dice.below(3) == 0 {
-            done.kills += 1;
-            let node = dice.index(plan.nodes());
-            let who = if dice.below(2) == 0 { Who::Leader } else { Who::Node(node) };
-            let restart_after = Some(MS * *dice.pick(&[1, 20, 150]));
-            world.run_for(MS * dice.between(0, 8) as u32);
-            world.strike(Fault::Crash { who, restart_after });
+fn run<E: Engine>(plan: &Plan, lines: usize) -> Ran {
+    let mut world = World::<E>::new(plan.clone(), lines);
+    let kills = churn(&mut world);
+    let report = runner::run_in(&mut world, "membership");
+    let (changes, governance) = (world.changes(), world.governance().clone());
+    Ran {
+        report,
+        changes,
+        kills,
+        governance,
+        lines: world.trace().lines().map(str::to_owned).collect(),
+    }
+}
+
+/// What came of many runs.
+#[derive(Debug, Default)]
+struct Sum {
+    runs: u64,
+    /// With Ed25519 instead of the cheap signatures.
+    real: u64,
+    changes: u64,
+    epochs: u64,
+    kills: u64,
+    crashes: u64,
+    blocks: u64,
+    slowest_ms: u64,
+    governance: Tally,
+}
+
+impl Sum {
+    fn add(&mut self, plan: &Plan, ran: &Ran) {
+        let Ran { report, changes, kills, governance, .. } = ran;
+        self.runs += 1;
+        self.real += u64::from(plan.signatures == SignatureRule::Ed25519);
+        self.changes += changes;
+        self.epochs += report.epochs;
+        self.kills += kills;
+        self.crashes += report.crashes;
+        self.blocks += report.blocks_final;
+        let recovery_ms = report.liveness.recovery_ms.unwrap_or_default();
+        self.slowest_ms = self.slowest_ms.max(recovery_ms);
+        self.governance.proposed += governance.proposed;
+        self.governance.abandoned += governance.abandoned;
+        self.governance.attempts += governance.attempts;
+        for (refusal, count) in &governance.refused {
+            *self.governance.refused.entry(refusal.clone()).or_default() += count;
         }
     }
-    done
-}
 
-fn run<E: Engine>(plan: &Plan, lines: usize) -> (Report, Done, Vec<String>) {
-    let mut world = World::<E>::new(plan.clone(), lines);
-    let done = churn(&mut world);
-    let report = runner::run_in(&mut world, "membership");
-    (report, done, world.trace().lines().map(str::to_owned).collect())
+    fn print(&self, engine: &str, workload: Workload, n: usize) {
+        let Self { runs, real, changes, epochs, kills, crashes, blocks, slowest_ms, governance } =
+            self;
+        println!(
+            "{engine} {workload:?} n = {n}: {runs} runs ({real} Ed25519), {changes} changes, \
+             {epochs} epochs, {kills} killed in the middle, {crashes} crashes in all, {blocks} \
+             blocks, slowest recovery {slowest_ms} ms"
+        );
+        if workload == Workload::Ledger {
+            let Tally { proposed, abandoned, attempts, refused, .. } = governance;
+            println!(
+                "    {proposed} proposals, {abandoned} given up, {attempts} forbidden \
+                 transactions, refused {}",
+                refused.iter().map(|(why, n)| format!("{why} {n}")).collect::<Vec<_>>().join(", ")
+            );
+        }
+    }
 }
 
 /// Runs seeds of `n` validators; panics with the trace of the first that goes wrong.
-fn sweep<E: Engine>(n: usize, seeds: u64) {
-    let (mut blocks, mut epochs, mut asked, mut kills, mut crashed, mut slowest) =
-        (0, 0, 0, 0, 0, 0);
-    let mut failed = Vec::new();
-    let runs = seeds * soak::factor();
+fn sweep<E: Engine>(workload: Workload, n: usize, seeds: u64) {
+    let (mut sum, mut failed) = (Sum::default(), Vec::new());
     for seed in soak::seeds(seeds) {
-        let plan = plan(E::FAULT_MODEL, seed, n);
-        let (report, done, _) = run::<E>(&plan, 0);
-        blocks += report.blocks_final;
-        epochs += report.epochs;
-        asked += done.changes;
-        kills += done.kills;
-        crashed += report.crashes;
-        slowest = slowest.max(report.liveness.recovery_ms.unwrap_or_default());
+        let plan = plan(E::FAULT_MODEL, workload, seed, n);
+        let ran = run::<E>(&plan, 0);
+        sum.add(&plan, &ran);
+        let Ran { report, changes, governance, .. } = ran;
         let good = report.violations.is_empty()
             && report.lost_transactions == 0
             && report.liveness.recovered
-            && done.changes == CHANGES;
+            && changes == CHANGES;
         if !good {
             println!(
-                "{} n = {n} seed {seed}: {} changes, {:?} {:?}",
+                "{} {workload:?} n = {n} seed {seed}: {changes} changes, {:?} {:?} {governance:?}",
                 E::NAME,
-                done.changes,
                 report.violations,
                 report.liveness.missing
             );
             failed.push(plan);
         }
     }
-    println!(
-        "{} n = {n}: {runs} runs, {asked} changes asked for, {epochs} epochs, {kills} killed in the \
-         middle, {crashed} crashes in all, {blocks} blocks, slowest recovery {slowest} ms",
-        E::NAME
-    );
+    sum.print(E::NAME, workload, n);
     if let Some(plan) = failed.first() {
-        let (report, _, lines) = run::<E>(plan, 200);
+        let Ran { report, lines, .. } = run::<E>(plan, 200);
         for line in lines {
             println!("{}", line.chars().take(400).collect::<String>());
         }
-        panic!("{} of {runs} seeds went wrong, the first: {plan:#?} {report:#?}", failed.len());
+        panic!("{} of {} went wrong, the first: {plan:#?} {report:#?}", failed.len(), sum.runs);
     }
+    let Sum { runs, changes, epochs, kills, crashes, blocks, .. } = sum;
     // A change in the middle of an accusation may do nothing; nearly all do something.
-    assert!(epochs >= asked * 9 / 10, "{epochs} epochs of {asked} changes");
-    assert!(blocks > epochs && crashed > runs && kills > runs, "blocks, crashes and kills");
+    assert!(epochs >= changes * 9 / 10, "{epochs} epochs of {changes} changes");
+    assert!(blocks > epochs && crashes > runs && kills > runs, "blocks, crashes and kills");
 }
 
-struct Sweeps;
+struct Sweeps(Workload);
 
 impl Visitor for Sweeps {
     type Output = ();
 
     fn visit<E: Engine>(self) {
-        for (n, seeds) in [(1, 6), (2, 6), (3, 8), (4, 12), (5, 8)] {
-            sweep::<E>(n, seeds);
+        let seeds: BTreeMap<usize, u64> = match self.0 {
+            Workload::HashChain => BTreeMap::from([(1, 6), (2, 6), (3, 8), (4, 12), (5, 8)]),
+            Workload::Ledger => BTreeMap::from([(1, 1), (2, 1), (3, 2), (4, 4), (5, 2)]),
+        };
+        for (n, seeds) in seeds {
+            sweep::<E>(self.0, n, seeds);
         }
     }
 }
@@ -179,11 +180,20 @@ fn the_chain_shows_who_takes_part() {
     }
 }
 
-#[test]
-fn every_engine_is_safe_and_goes_on_while_members_change() {
+fn every_engine(workload: Workload) {
     std::thread::scope(|scope| {
         for engine in EngineName::ALL {
-            scope.spawn(|| engine.visit(Sweeps));
+            scope.spawn(move || engine.visit(Sweeps(workload)));
         }
     });
+}
+
+#[test]
+fn every_engine_is_safe_and_goes_on_while_members_change() {
+    every_engine(Workload::HashChain);
+}
+
+#[test]
+fn every_engine_is_safe_and_goes_on_while_validators_govern() {
+    every_engine(Workload::Ledger);
 }

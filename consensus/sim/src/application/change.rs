@@ -54,7 +54,8 @@ impl Change {
         let mut set = current.successor(view);
         self.make(&mut set, first)?;
         // A set that tolerates no liars stays one: its engine counts on nobody to lie.
-        if !matches!(self, Self::First(_)) && first.max_faulty > 0 {
+        let lone = first.max_faulty.max(current.max_faulty) == 0;
+        if !matches!(self, Self::First(_)) && !lone {
             set.max_faulty = Quorums::default_max_faulty(set.len()) as u16;
         }
         set.check().is_ok().then_some(set)

@@ -1,4 +1,5 @@
-//! The production ledger and pool behind a simulated validator: transfers between funded accounts.
+//! The production ledger and pool behind a simulated validator: transfers between funded accounts,
+//! and governance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,15 +7,18 @@ use std::time::Duration;
 use chain::block::{BlockKind, SealedBlock};
 use chain::crypto::Verifier;
 use chain::evidence::Evidence;
+use chain::execute::Charter;
 use chain::genesis::genesis_state;
 use chain::governance::Parameters;
 use chain::ledger::{self, BuildLimits, BuildTask, Ledger, MAX_CLOCK_LEAD_MS, Tip};
 use chain::mempool::{Mempool, MempoolLimits, VerifiedTransaction};
+use chain::receipt::Receipt;
 use chain::state::{RecordValue, State};
 use chain::transaction::SignedTransaction;
-use chain::types::{Address, Amount, Digest};
+use chain::types::{Address, Amount, Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::{BuildKind, BuildRequest, BuiltPayload, Executed, InvalidBlock};
+use consensus::engine::FaultModel;
 
 use super::Supply;
 use crate::signatures::SignatureRule;
@@ -25,21 +29,44 @@ const WEALTH: u128 = 1_000_000;
 /// Blocks stay as small as those of the hash chain.
 const LIMITS: BuildLimits = BuildLimits { transaction_bytes: 64 * 1024, transactions: 64 };
 
-/// A final block and the state after it.
+/// A final block, what it did, and the state after it.
 #[derive(Clone, Debug)]
 pub struct LedgerState {
     /// `None` is genesis.
     tip: Option<Tip>,
     state: State,
+    executed: Arc<ledger::Executed>,
+    charter: &'static dyn Charter,
 }
 
 impl LedgerState {
     /// Every client has the same wealth.
-    pub fn genesis(validators: ValidatorSet, clients: impl IntoIterator<Item = Address>) -> Self {
+    pub fn genesis(
+        validators: ValidatorSet,
+        fault_model: FaultModel,
+        clients: impl IntoIterator<Item = Address>,
+        charter: &'static dyn Charter,
+    ) -> Self {
         let balances = clients.into_iter().map(|client| (client, Amount::new(WEALTH)));
-        let state = genesis_state(balances, validators, Parameters::default(), [])
+        let crash_only = fault_model == FaultModel::Crash;
+        let parameters = Parameters { crash_only, ..Parameters::default() };
+        let state = genesis_state(balances, validators, parameters, [])
             .expect("clients have different keys");
-        Self { tip: None, state }
+        Self { tip: None, state, executed: Arc::default(), charter }
+    }
+
+    /// Height of the block.
+    pub fn height(&self) -> Height {
+        self.tip.map_or_else(Height::default, |tip| tip.height)
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// One receipt per transaction of the block.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.executed.receipts
     }
 
     pub fn root(&self) -> Digest {
@@ -66,6 +93,7 @@ pub struct LedgerChain {
     ledger: Ledger,
     pool: Mempool,
     now_ms: u64,
+    charter: &'static dyn Charter,
 }
 
 impl std::fmt::Debug for LedgerChain {
@@ -76,13 +104,13 @@ impl std::fmt::Debug for LedgerChain {
 
 impl LedgerChain {
     pub fn new(chain_id: Digest, rule: SignatureRule, from: LedgerState, genesis: Digest) -> Self {
-        let LedgerState { tip, state } = from;
+        let LedgerState { tip, state, charter, .. } = from;
         let tip =
             tip.unwrap_or_else(|| Tip::genesis(genesis, 0, state.validators().hash(&chain_id)));
         let verifier = rule.verifier();
         let pool = Mempool::new(chain_id, MempoolLimits::default(), state.clone(), tip.height);
-        let ledger = Ledger::new(chain_id, Arc::clone(&verifier), tip, state);
-        Self { verifier, ledger, pool, now_ms: 0 }
+        let ledger = Ledger::new(chain_id, Arc::clone(&verifier), tip, state).governed_by(charter);
+        Self { verifier, ledger, pool, now_ms: 0, charter }
     }
 
     pub fn set_time(&mut self, now_ms: u64) {
@@ -146,11 +174,13 @@ impl LedgerChain {
             .ledger
             .commit(&block.hash())
             .unwrap_or_else(|error| panic!("commit of {block:?}: {error}"));
-        assert_eq!(committed.len(), 1, "blocks are committed one after the other");
+        let [committed] = committed.as_slice() else {
+            panic!("blocks are committed one after the other")
+        };
         let (state, tip) = (self.ledger.state().clone(), *self.ledger.tip());
-        let changes = committed.iter().flat_map(|item| &item.executed.changes);
-        self.pool.advance(state.clone(), tip.height, changes);
-        LedgerState { tip: Some(tip), state }
+        self.pool.advance(state.clone(), tip.height, &committed.executed.changes);
+        let executed = Arc::clone(&committed.executed);
+        LedgerState { tip: Some(tip), state, executed, charter: self.charter }
     }
 
     pub fn oldest_pending(&self) -> Option<Digest> {

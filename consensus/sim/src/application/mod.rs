@@ -31,8 +31,8 @@ pub use ledger::{LedgerChain, LedgerState};
 pub enum Workload {
     /// The state is a hash of everything that happened: cheap, and a difference shows at once.
     HashChain,
-    /// Transfers on the ledger and through the pool of a real node. It has no transaction that
-    /// changes the validators.
+    /// Transfers on the ledger and through the pool of a real node. What changes the validators is
+    /// governance: transactions of their own.
     Ledger,
 }
 
@@ -44,17 +44,9 @@ pub enum Snapshot {
 }
 
 impl Snapshot {
-    /// The state before the first block. The clients own something, where that means anything.
-    pub fn genesis(
-        workload: Workload,
-        validators: ValidatorSet,
-        chain_id: &Digest,
-        clients: impl IntoIterator<Item = Address>,
-    ) -> Self {
-        match workload {
-            Workload::HashChain => Self::HashChain(HashChainState::genesis(validators, chain_id)),
-            Workload::Ledger => Self::Ledger(LedgerState::genesis(validators, clients)),
-        }
+    /// The hash chain before its first block.
+    pub fn hash_chain(validators: ValidatorSet, chain_id: &Digest) -> Self {
+        Self::HashChain(HashChainState::genesis(validators, chain_id))
     }
 
     pub fn root(&self) -> Digest {
@@ -69,6 +61,13 @@ impl Snapshot {
         match self {
             Self::HashChain(_) => None,
             Self::Ledger(state) => Some(state.supply()),
+        }
+    }
+
+    pub fn ledger(&self) -> Option<&LedgerState> {
+        match self {
+            Self::HashChain(_) => None,
+            Self::Ledger(state) => Some(state),
         }
     }
 
@@ -99,6 +98,8 @@ pub struct Observed {
     pub supply: Option<Supply>,
     /// The set of the next epoch, after a barrier.
     pub next_validators: Option<ValidatorSet>,
+    /// What the ledger says of the block, where there is a ledger.
+    pub ledger: Option<LedgerState>,
 }
 
 /// What executes the blocks of one node.
@@ -190,6 +191,7 @@ impl<R> Application for SimApplication<R> {
                 state_root: snapshot.root(),
                 supply: snapshot.supply(),
                 next_validators: barrier.then(|| snapshot.validators().clone()),
+                ledger: snapshot.ledger().cloned(),
             };
             self.observed.push_back(observed);
             writes.push((commit.clone(), snapshot));

@@ -1,7 +1,7 @@
 use consensus::hybrid::Safety;
 
 use super::*;
-use crate::application::{Snapshot, Workload};
+use crate::application::Snapshot;
 use crate::dice::Purpose;
 use crate::signatures::SignatureRule;
 use chain::block::Mode;
@@ -11,7 +11,7 @@ fn disk() -> Disk<Safety> {
     let rule = SignatureRule::Cheap;
     let validators = Genesis::validators(rule, 1, 4, 1);
     let hash = Digest([1; 32]);
-    let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &hash, []);
+    let snapshot = Snapshot::hash_chain(validators.clone(), &hash);
     Disk::new(Rc::new(Genesis {
         chain_id: hash,
         hash,

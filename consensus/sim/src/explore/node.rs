@@ -16,7 +16,7 @@ use consensus::engine::{Config, Engine, Recipients, Recovered, Role, Time};
 use super::ledger::{Entry, Ledger, Memory, Pulse};
 use super::scope::Scope;
 use super::soup::{Fact, Letter};
-use crate::application::{HashChain, HashChainState, Snapshot, Workload, transaction};
+use crate::application::{HashChain, HashChainState, Snapshot, transaction};
 use crate::checked::Checked;
 use crate::genesis::Genesis;
 use crate::signatures::SignatureRule;
@@ -85,7 +85,7 @@ pub(super) fn genesis<E: Engine>(scope: &Scope) -> Genesis {
     let rule = SignatureRule::Cheap;
     let validators = Genesis::validators(rule, SEED, scope.validators, scope.max_faulty);
     let chain_id = Hasher::new(Domain::Genesis).value(&(SEED, &validators)).finish();
-    let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &chain_id, []);
+    let snapshot = Snapshot::hash_chain(validators.clone(), &chain_id);
     let (mode, fault_model) = (scope.mode, E::FAULT_MODEL);
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }

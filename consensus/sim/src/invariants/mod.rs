@@ -8,6 +8,7 @@ mod certified_finality;
 mod conserved_supply;
 mod election_safety;
 mod exactly_once;
+mod governed;
 mod honest_evidence;
 mod leader_completeness;
 mod linearizable;
@@ -165,6 +166,7 @@ impl Invariants {
             Box::new(conserved_supply::ConservedSupply),
             Box::new(election_safety::ElectionSafety::default()),
             Box::new(exactly_once::ExactlyOnce::default()),
+            Box::new(governed::GovernedChanges::default()),
             Box::new(honest_evidence::HonestEvidence),
             Box::new(leader_completeness::LeaderCompleteness::default()),
             Box::new(linearizable::Linearizable::default()),

@@ -14,7 +14,7 @@ use consensus::engine::{FaultModel, Time};
 use consensus::message::Slot;
 
 use super::{Facts, Invariants, Observation};
-use crate::application::{Observed, Snapshot, Workload, transaction};
+use crate::application::{Observed, Snapshot, transaction};
 use crate::genesis::Genesis;
 use crate::signatures::SignatureRule;
 
@@ -45,7 +45,7 @@ impl Bench {
     fn new(crash_only: bool) -> Self {
         let validators = Genesis::validators(RULE, SEED, 4, 1);
         let chain_id = Digest([1; 32]);
-        let snapshot = Snapshot::genesis(Workload::HashChain, validators.clone(), &chain_id, []);
+        let snapshot = Snapshot::hash_chain(validators.clone(), &chain_id);
         let genesis = Genesis {
             chain_id,
             hash: chain_id,
@@ -141,7 +141,8 @@ impl Bench {
         let proof = Some(FinalityProof { certificate, headers: Vec::new() });
         let state_root = block.header.state_root;
         let commit = Commit { block: block.clone(), proof };
-        let observed = Observed { commit, state_root, supply: None, next_validators: None };
+        let observed =
+            Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
         self.observe(&Observation::Finalized { node, block: &observed });
     }
 
@@ -280,7 +281,8 @@ fn state_roots_catches_a_node_that_computes_something_else() {
     let proof = Some(FinalityProof { certificate, headers: Vec::new() });
     let commit = Commit { block: one, proof };
     let state_root = Digest([8; 32]);
-    let observed = Observed { commit, state_root, supply: None, next_validators: None };
+    let observed =
+        Observed { commit, state_root, supply: None, next_validators: None, ledger: None };
     bench.observe(&Observation::Finalized { node: 0, block: &observed });
     assert_eq!(bench.broken(), ["equal state roots"]);
 }

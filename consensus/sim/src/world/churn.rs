@@ -10,7 +10,7 @@ use consensus::engine::{Engine, FaultModel};
 
 use super::traffic::Letter;
 use super::{Action, World};
-use crate::application::Change;
+use crate::application::{Change, Workload};
 use crate::disk::SimStorage;
 use crate::plan::{Fault, Timed, Who};
 
@@ -26,8 +26,24 @@ impl<E: Engine> World<E> {
     }
 
     /// Clients ask for a change that the seed decides: somebody joins, leaves, has a new key, is
-    /// jailed or pardoned. False where the change before is not final yet.
+    /// jailed or pardoned. False where the change before is on its way.
     pub fn change(&mut self) -> bool {
+        match self.plan.workload {
+            Workload::HashChain => self.order(),
+            Workload::Ledger => self.propose(),
+        }
+    }
+
+    /// Changes so far: those that clients of the hash chain asked for, those that the validators of
+    /// a ledger decided.
+    pub fn changes(&self) -> u64 {
+        match self.plan.workload {
+            Workload::HashChain => self.clients.changes(),
+            Workload::Ledger => self.governance().executed,
+        }
+    }
+
+    fn order(&mut self) -> bool {
         if self.clients.is_governing() {
             return false;
         }
@@ -40,7 +56,7 @@ impl<E: Engine> World<E> {
     }
 
     /// A node that never ran starts with an empty disk, a little before or after it is admitted.
-    fn start_joiner(&mut self, key: &PublicKey) {
+    pub(super) fn start_joiner(&mut self, key: &PublicKey) {
         let late = self.churn_dice.duration(Duration::ZERO, self.plan.options.timeout_min * 2);
         let fresh = self.nodes.iter().position(|node| node.key == *key && node.life == 0);
         if let Some(node) = fresh {
@@ -48,7 +64,7 @@ impl<E: Engine> World<E> {
         }
     }
 
-    fn draw_change(&mut self) -> Option<Change> {
+    pub(super) fn draw_change(&mut self) -> Option<Change> {
         let set = self.newest_set().clone();
         let everybody = 0..self.plan.validators + self.plan.joiners;
         let (inside, outside): (Vec<usize>, Vec<usize>) =

@@ -52,7 +52,12 @@ impl Clients {
         self.submitted
     }
 
-    /// Whether a change of the validator set was asked for and is not final yet.
+    /// How many changes of the validator set were asked for.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether one of them is not final yet.
     pub(super) fn is_governing(&self) -> bool {
         self.last_change.is_some_and(|change| self.open.contains_key(&change))
     }
@@ -101,7 +106,7 @@ impl<E: Engine> World<E> {
         self.launch(transaction);
     }
 
-    fn launch(&mut self, transaction: SignedTransaction) {
+    pub(super) fn launch(&mut self, transaction: SignedTransaction) {
         let hash = transaction.hash();
         self.trace.event(self.now, b's', 0, &hash.0);
         self.trace.tell(self.now, || Happening::Submit { transaction: hash });
@@ -124,16 +129,25 @@ impl<E: Engine> World<E> {
         let submitted = Observation::Submitted { transaction: transaction.hash() };
         self.invariants.observe(self.now, &submitted);
         for node in 0..self.nodes.len() {
-            let target = &mut self.nodes[node];
-            let Some(driver) = &mut target.driver else {
-                continue;
-            };
-            if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
-                continue;
-            }
-            if driver.application_mut().submit(transaction) {
-                self.want_turn(node);
-            }
+            self.hand(node, transaction);
+        }
+    }
+
+    /// Gives a transaction to one node, if it is up.
+    pub fn offer_to(&mut self, node: usize, transaction: &SignedTransaction) {
+        let submitted = Observation::Submitted { transaction: transaction.hash() };
+        self.invariants.observe(self.now, &submitted);
+        self.hand(node, transaction);
+    }
+
+    fn hand(&mut self, node: usize, transaction: &SignedTransaction) {
+        let target = &mut self.nodes[node];
+        let Some(driver) = &mut target.driver else { return };
+        if target.liar.as_mut().is_some_and(|(liar, _)| !liar.hears(transaction)) {
+            return;
+        }
+        if driver.application_mut().submit(transaction) {
+            self.want_turn(node);
         }
     }
 

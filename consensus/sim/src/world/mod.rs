@@ -5,6 +5,7 @@ mod churn;
 mod clients;
 mod clock;
 mod faults;
+mod governance;
 mod node;
 mod record;
 mod recovery;
@@ -18,10 +19,11 @@ use std::time::Duration;
 
 use chain::block::Mode;
 use chain::crypto::{Domain, Hasher, PublicKey};
+use chain::execute::{AsWritten, Charter};
 use chain::types::{Digest, Height, ValidatorIndex};
 use consensus::engine::{Engine, FaultModel, Time};
 
-use crate::application::Snapshot;
+use crate::application::{LedgerState, Snapshot, Workload};
 use crate::byzantine::Hand;
 use crate::dice::{Dice, Purpose};
 use crate::disk::Disk;
@@ -33,6 +35,8 @@ use crate::signatures::SignatureCounts;
 use crate::trace::{Happening, Trace};
 use clients::Clients;
 use clock::Clock;
+use governance::People;
+pub use governance::Tally;
 use node::{End, Turned};
 pub use node::{Node, SimDriver};
 pub use record::{BlockTimes, Counters, ModeChange, Record};
@@ -123,6 +127,7 @@ pub struct World<E: Engine> {
     disk_dice: Dice,
     churn_dice: Dice,
     clients: Clients,
+    people: People,
     invariants: Invariants,
     trace: Trace,
     counts: SignatureCounts,
@@ -154,7 +159,12 @@ impl<E: Engine> World<E> {
 
     /// The same, with a trace that may tell a sink.
     pub fn with_trace(plan: Plan, trace: Trace) -> Self {
-        let genesis = Rc::new(genesis_of::<E>(&plan));
+        Self::governed_by(plan, &AsWritten, trace)
+    }
+
+    /// The same, whose ledger follows other rules of governance: to plant bugs.
+    pub fn governed_by(plan: Plan, charter: &'static dyn Charter, trace: Trace) -> Self {
+        let genesis = Rc::new(genesis_of::<E>(&plan, charter));
         let mut validators: Vec<usize> = (0..plan.validators + plan.joiners).collect();
         validators.extend(&plan.twins);
         let mut clocks = Dice::new(plan.seed, Purpose::Plan);
@@ -166,6 +176,7 @@ impl<E: Engine> World<E> {
         let single = &nodes[..plan.validators + plan.joiners];
         let holders = single.iter().map(|node| (node.key, plan.is_honest(node.number())));
         let facts = Facts::new(E::NAME, Rc::clone(&genesis), holders.collect());
+        let people = People::new(&plan, genesis.snapshot.ledger());
         let mut network =
             Network::new(nodes.len(), plan.link, Dice::new(plan.seed, Purpose::Network));
         if let Some(regions) = &plan.regions {
@@ -180,6 +191,7 @@ impl<E: Engine> World<E> {
             disk_dice: Dice::new(plan.seed, Purpose::Disk),
             churn_dice: Dice::new(plan.seed, Purpose::Members),
             clients: Clients::new(&plan),
+            people,
             invariants: Invariants::new(facts),
             trace,
             counts,
@@ -414,6 +426,7 @@ impl<E: Engine> World<E> {
             }
             Action::Offer => {
                 self.offer_again();
+                self.pursue();
                 self.schedule(self.now + self.plan.options.timeout_min, Action::Offer);
             }
         }
@@ -516,7 +529,7 @@ impl<E: Engine> World<E> {
     }
 }
 
-fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
+fn genesis_of<E: Engine>(plan: &Plan, charter: &'static dyn Charter) -> Genesis {
     let (rule, fault_model) = (plan.signatures, E::FAULT_MODEL);
     let max_faulty = match fault_model {
         FaultModel::Crash => 0,
@@ -526,7 +539,13 @@ fn genesis_of<E: Engine>(plan: &Plan) -> Genesis {
     let chain_id = Hasher::new(Domain::Genesis).value(&(plan.seed, &validators)).finish();
     let clients = (0..plan.load.senders.max(1))
         .map(|sender| Genesis::client(rule, plan.seed, sender).public().address());
-    let snapshot = Snapshot::genesis(plan.workload, validators.clone(), &chain_id, clients);
+    let snapshot = match plan.workload {
+        Workload::HashChain => Snapshot::hash_chain(validators.clone(), &chain_id),
+        Workload::Ledger => {
+            let first = LedgerState::genesis(validators.clone(), fault_model, clients, charter);
+            Snapshot::Ledger(first)
+        }
+    };
     let mode = Mode::Fast;
     Genesis { chain_id, hash: chain_id, mode, fault_model, rule, validators, snapshot }
 }

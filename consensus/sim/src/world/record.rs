@@ -230,6 +230,9 @@ impl<E: Engine> World<E> {
                     self.record.latencies.push(self.now.since(since));
                 }
             }
+            if is_first && let Some(ledger) = &block.ledger {
+                self.hear_of(ledger);
+            }
             if is_first {
                 self.record.grew(self.now, self.open_transactions() > 0);
             }

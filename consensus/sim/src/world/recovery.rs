@@ -62,6 +62,7 @@ impl<E: Engine> World<E> {
         let highest = self.correct_nodes().map(|node| self.nodes[node].final_height()).max();
         let acknowledged = self.record.heights.last_key_value().map(|(height, _)| *height);
         self.open_transactions() == 0
+            && !self.is_campaigning()
             && highest >= acknowledged
             && highest == Some(self.min_final())
     }

@@ -5,6 +5,7 @@
 //!
 //! docs/planted-bugs.md says after how many seeds each is caught, and by which property.
 
+mod governance;
 mod hybrid;
 mod hybrid_bugs;
 mod hybrid_engine;
