@@ -15,7 +15,7 @@ mod node;
 mod observer;
 
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consensus::engine::Engine;
 use consensus::registry::Visitor;
@@ -38,7 +38,6 @@ use crate::sync::{BeginError, CheckpointError};
 
 /// How long a node that starts anew in its process waits until the store is free.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(30);
-const RELEASE_POLL: Duration = Duration::from_millis(20);
 
 /// What a node runs with.
 #[derive(Clone)]
@@ -137,20 +136,10 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), NodeError> {
     let mut shutdown = pin!(shutdown);
-    // How long the node's former life may hold the store: for reads that were on their way.
-    let mut release: Option<Instant> = None;
     loop {
         let starting = start_until::<E, L>(options.clone(), genesis.clone(), shutdown.as_mut());
-        let mut node = match starting.await {
-            Ok(Some(node)) => node,
-            Ok(None) => return Ok(()),
-            Err(NodeError::Open(OpenError::Locked { .. }))
-                if release.is_some_and(|deadline| Instant::now() < deadline) =>
-            {
-                tokio::time::sleep(RELEASE_POLL).await;
-                continue;
-            }
-            Err(error) => return Err(error),
+        let Some(mut node) = starting.await? else {
+            return Ok(());
         };
         let ended = tokio::select! {
             () = shutdown.as_mut() => None,
@@ -161,9 +150,14 @@ async fn run_engine<E: Engine, L: OutboxLayer>(
         } else {
             tracing::info!("shutting down");
         }
+        let closed = node.view.closed();
         node.stop().await;
         match ended {
-            Some(Ended::Turn(Turn::NewKeys)) => release = Some(Instant::now() + RELEASE_PATIENCE),
+            Some(Ended::Turn(Turn::NewKeys)) => {
+                // Reads that were on their way hold the store a little longer. Where they do not
+                // end, opening it says so.
+                let _ = tokio::time::timeout(RELEASE_PATIENCE, closed.cancelled()).await;
+            }
             Some(Ended::Failed(error)) => return Err(error),
             None | Some(Ended::Turn(Turn::Retired)) => return Ok(()),
         }

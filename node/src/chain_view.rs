@@ -19,6 +19,7 @@ use chain::types::{Digest, Epoch, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::Reason;
 use tokio::sync::{Semaphore, broadcast, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::storage::{EvidenceOnChain, ModeChange, Store, StoreError, TxLocation};
 use ordered::Ordered;
@@ -129,6 +130,11 @@ impl ChainView {
 
     pub fn chain_id(&self) -> Digest {
         self.0.store.chain_id()
+    }
+
+    /// Cancelled once nobody holds the store any more.
+    pub fn closed(&self) -> CancellationToken {
+        self.0.store.closed()
     }
 
     /// The lowest height whose block is here.

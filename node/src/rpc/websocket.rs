@@ -53,7 +53,8 @@ pub(super) async fn serve(
         sink: MethodSink::new(notify),
         subscriptions: BoundedSubscriptions::new(MAX_SUBSCRIPTIONS),
     };
-    read(stream, &dispatcher, connection, reply, &closed).await;
+    // Nothing that works on calls is left while the farewell is said: it holds the store.
+    read(stream, dispatcher, connection, reply, &closed).await;
     closed.cancel();
     // A writer that panicked has nothing left to write.
     let _ = writing.await;
@@ -62,7 +63,7 @@ pub(super) async fn serve(
 /// Reads and runs calls until the client goes, falls silent, or the writer gives up.
 async fn read(
     mut stream: SplitStream<WebSocket>,
-    dispatcher: &Dispatcher,
+    dispatcher: Dispatcher,
     connection: Connection,
     replies: mpsc::Sender<Answer>,
     closed: &CancellationToken,
@@ -124,13 +125,18 @@ async fn write(
             }
             _ = ping.tick() => Message::Ping(axum::body::Bytes::new()),
         };
-        let written = tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)).await;
+        let written = tokio::select! {
+            () = closed.cancelled() => break,
+            written = tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)) => written,
+        };
         drop(memory);
         if !matches!(written, Ok(Ok(()))) {
             closed.cancel();
             return;
         }
     }
+    // Subscriptions end as nobody takes what they tell.
+    drop((replies, notifications));
     // A farewell; who does not take it is gone anyway.
     let _ = tokio::time::timeout(Duration::from_secs(1), sink.close()).await;
 }

@@ -31,6 +31,7 @@ use consensus::application::{Finals, Storage, StorageError};
 use consensus::engine::FaultModel;
 use consensus::registry::EngineName;
 use rocksdb::{ColumnFamily, DB};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use error::{OpenError, StoreError};
 pub use prune::MIN_RETAINED;
@@ -59,8 +60,11 @@ struct Inner {
     base: AtomicU64,
     writer: Mutex<Writer>,
     recent: RwLock<Recent>,
-    /// Last, so that it is released after the database is closed.
+    /// Last, so that it is released after the database is closed,
     _lock: DirectoryLock,
+    /// and that is told.
+    closed: CancellationToken,
+    _tells: DropGuard,
 }
 
 /// What only the writing thread needs.
@@ -86,6 +90,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     pub fn chain_id(&self) -> Digest {
         self.0.chain_id
+    }
+
+    /// Cancelled once the last clone is gone and the directory is free.
+    pub fn closed(&self) -> CancellationToken {
+        self.0.closed.clone()
     }
 
     /// Whether finality is a certificate here, which every run of committed blocks then ends with.

@@ -140,6 +140,7 @@ impl Store {
             transactions: 0,
         };
         let recent = Recent::new((start.height, start.hash), end.checkpoint);
+        let closed = CancellationToken::new();
         let store = Self(Arc::new(Inner {
             db,
             chain_id: genesis.chain_id,
@@ -150,6 +151,8 @@ impl Store {
             writer: Mutex::new(writer),
             recent: RwLock::new(recent),
             _lock: lock,
+            _tells: closed.clone().drop_guard(),
+            closed,
         }));
         if end.checkpoint > start.height {
             let block = store.final_block(end.checkpoint)?;

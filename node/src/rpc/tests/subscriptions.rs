@@ -13,6 +13,7 @@ use node_api::block::{BlockEvent, BlockNotice, BlockStatus};
 use node_api::consensus::{ConsensusEvent, ModeChange, Reason as ApiReason};
 use node_api::{ChainApiClient as _, ConsensusApiClient as _, TxApiClient as _};
 use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::fixture::Fixture;
@@ -103,11 +104,8 @@ async fn subscriptions_of_a_connection_are_bounded_and_end() {
     assert!(error.to_string().contains("need a WebSocket"), "{error}");
 }
 
-/// A client that asks and never reads is not read from any more, long before its requests fill the
-/// memory, and others are served meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_not_read_from() {
-    let chain = Fixture::start().await;
+/// The connection of a client that asks until nothing of it is taken any more, and reads nothing.
+async fn unread(chain: &Fixture) -> WebSocketStream<TcpStream> {
     let stream = TcpStream::connect(chain.server.address).await.unwrap();
     let url = format!("ws://{}/", chain.server.address);
     let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
@@ -125,11 +123,33 @@ async fn a_client_that_does_not_read_is_not_read_from() {
         assert!(sent < 2000, "200 MB were taken without an answer read");
     }
     assert!(sent > 10, "{sent}");
+    socket
+}
+
+/// A client that asks and never reads is not read from any more, long before its requests fill the
+/// memory, and others are served meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_not_read_from() {
+    let chain = Fixture::start().await;
+    let mut socket = unread(&chain).await;
     let status = node_api::ChainApiClient::status(&chain.http()).await.unwrap();
     assert_eq!(status.height_final, Height::new(0));
     // Once it reads, it gets its answers.
     let answer = tokio::time::timeout(Duration::from_secs(10), socket.next()).await.unwrap();
     assert!(answer.unwrap().unwrap().into_text().unwrap().contains("openrpc"));
+}
+
+/// Who opens the store after a node does not wait until the clients of that node are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_does_not_hold_the_store() {
+    let chain = Fixture::start().await;
+    let _socket = unread(&chain).await;
+    let closed = chain.view.closed();
+    let Fixture { server, application, view, .. } = chain;
+    server.stop().await;
+    drop((application, view));
+    // Less than a client has time to take a message.
+    tokio::time::timeout(Duration::from_secs(10), closed.cancelled()).await.expect("let go of");
 }
 
 #[tokio::test(flavor = "multi_thread")]
