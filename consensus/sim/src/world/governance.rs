@@ -87,7 +87,7 @@ impl<E: Engine> World<E> {
             return false;
         }
         let change = if self.churn_dice.below(6) == 0 {
-            self.people.rotation(&mut self.churn_dice)
+            Some(self.people.rotation(&mut self.churn_dice))
         } else {
             self.draw_change().map(|change| self.people.worded(change))
         };

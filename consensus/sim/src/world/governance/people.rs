@@ -125,13 +125,13 @@ impl People {
     }
 
     /// Another key of a member, in a role that engines know nothing of.
-    pub(super) fn rotation(&mut self, dice: &mut Dice) -> Option<Change> {
+    pub(super) fn rotation(&mut self, dice: &mut Dice) -> Change {
         let members: Vec<PublicKey> = self.members().map(|member| member.consensus_key).collect();
         let validator = *dice.pick(&members);
         let (key, new_key) = match dice.below(2) {
             0 => (KeyKind::Governance, self.new_governor()),
             _ => (KeyKind::Network, self.new_network_key()),
         };
-        Some(Change::RotateKey { validator, key, new_key })
+        Change::RotateKey { validator, key, new_key }
     }
 }
