@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use consensus_sim::byzantine::BehaviourKind;
 use consensus_sim::simulate::Story;
@@ -17,8 +18,8 @@ pub(crate) struct Options {
     scenarios: Vec<Scenario>,
     faults: Vec<FaultForm>,
     behaviours: Vec<Behaviour>,
-    /// Ways to switch modes that may be chosen: none beside the engine's own.
-    policies: Vec<String>,
+    /// Ways to choose the mode, for engines that have two.
+    policies: Vec<Policy>,
     max_validators: usize,
     max_duration_ms: u64,
     max_faults: usize,
@@ -73,7 +74,7 @@ impl Options {
                 .iter()
                 .map(|name| Behaviour { name: *name, about: name.about() })
                 .collect(),
-            policies: Vec::new(),
+            policies: Policy::ALL.to_vec(),
             max_validators: MAX_VALIDATORS,
             max_duration_ms: MAX_DURATION_MS,
             max_faults: MAX_FAULTS,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use axum::body::Bytes;
+use consensus::policy::Policy;
 use consensus::registry::EngineName;
 use consensus_sim::byzantine::BehaviourKind;
 use consensus_sim::plan::{Fault, Plan, Timed};
@@ -38,6 +39,9 @@ pub(crate) struct Run {
     /// How long load and faults last; by the scenario if nothing is said.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+    /// How leaders choose their mode. Engines with one mode take no notice.
+    #[serde(default)]
+    pub policy: Option<Policy>,
     /// Besides the scenario's.
     #[serde(default)]
     pub faults: Vec<Added>,
@@ -111,7 +115,10 @@ impl Run {
             validators: self.validators,
             seed: self.seed,
             duration: self.duration_ms.map(Duration::from_millis),
-            variation: Variation::default(),
+            variation: Variation {
+                policy: self.policy.filter(|_| self.engine.switches_modes()),
+                ..Variation::default()
+            },
         };
         let mut plan = request.plan()?;
         for added in &self.faults {
@@ -237,6 +244,17 @@ mod tests {
             assert!(sends.clone().all(|send| send["class"].is_string()), "{engine}");
             let cursors = events.iter().filter_map(|event| event["cursor"].as_u64());
             assert!(cursors.eq(1..events.len() as u64), "{engine}");
+        }
+    }
+
+    /// Two engines run side by side with the same arguments, and one of them has no modes.
+    #[test]
+    fn a_policy_is_for_engines_with_modes() {
+        for (engine, changes) in [(EngineName::Hybrid, true), (EngineName::Raft, false)] {
+            let mut chosen = run(engine);
+            chosen["policy"] = json!("static-pbft");
+            let hash = |events: &[Value]| events.last().expect("a summary")["trace_hash"].clone();
+            assert_eq!(hash(&told(chosen)) != hash(&told(run(engine))), changes, "{engine}");
         }
     }
 
