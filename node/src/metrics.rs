@@ -257,6 +257,10 @@ impl ConsensusMetrics {
             blocks_refused: Counter::default(),
             peer_faults: Counter::default(),
         };
+        // A reason that did not occur yet is there all the same, at zero.
+        for reason in [Reason::Timeout, Reason::Equivocation] {
+            drop(metrics.views_left.get_or_create(&ReasonLabel { reason: reason_name(reason) }));
+        }
         registry.register_with_unit(
             "consensus_turn",
             "Time of one turn of the consensus thread, syncs included",

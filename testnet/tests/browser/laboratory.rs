@@ -6,7 +6,7 @@ use crate::live::dashboard;
 use crate::page::Page;
 use crate::testnet::Testnet;
 
-const HASH: &str = "document.querySelector('.lab .hash')?.dataset.hash";
+const HASH: &str = "document.querySelector('.lab .export .hash')?.dataset.hash";
 
 /// Heights that are final at each node, as the lanes show them.
 const FINALS: &str = "[...document.querySelectorAll('.lab .bench:first-child .node .height')].map((it) => it.textContent)";

@@ -210,8 +210,12 @@ mod tests {
 
     fn told(run: Value) -> Vec<Value> {
         let run: Run = serde_json::from_value(run).expect("a run");
+        made(run.prepare().expect("within bounds"))
+    }
+
+    fn made(prepared: Prepared) -> Vec<Value> {
         let (pieces, mut receiver) = mpsc::channel(10_000);
-        run.prepare().expect("within bounds").make(pieces);
+        prepared.make(pieces);
         let mut text = Vec::new();
         while let Ok(piece) = receiver.try_recv() {
             text.extend(piece);
@@ -285,13 +289,14 @@ mod tests {
         println!("{forks} forks");
     }
 
-    /// A fault that no scenario would have: the assertion that it breaks ends this run alone.
+    /// An assertion that a plan breaks ends its run alone.
     #[test]
     fn a_run_that_breaks_down_says_so() {
-        let mut broken = run(EngineName::Raft);
-        let link = json!({ "bandwidth": { "bytes_per_second": 0, "queue_bytes": 1000 } });
-        broken["faults"] = json!([{ "at_ms": 100, "fault": { "weather": { "link": link } } }]);
-        let events = told(broken);
+        let run: Run = serde_json::from_value(run(EngineName::Raft)).expect("a run");
+        let mut broken = run.prepare().expect("within bounds");
+        // More than a set may have.
+        broken.plan.validators = 1_000;
+        let events = made(broken);
         assert_eq!(events.last().expect("a last line")["kind"], "error");
     }
 
