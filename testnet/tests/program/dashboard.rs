@@ -150,7 +150,7 @@ fn sees_transactions_blocks_and_messages(page: &Page) {
     assert!(block["signers"].as_array().is_some_and(|it| it.len() >= 3), "{block}");
     assert!(["fast", "commit"].contains(&block["certificate"].as_str().expect("one")), "{block}");
 
-    page.order(json!({ "do": "put", "key": "colour", "value": "blue" }));
+    let put = page.order(json!({ "do": "put", "key": "colour", "value": "blue" }));
     let load = page.order(json!({ "do": "load", "rate": 60 }));
     assert_eq!(load["command"], json!("testnet load --rate 60"));
     events.until("load", |event| is(event, "load") && event["final"].as_u64() >= Some(30));
@@ -168,7 +168,7 @@ fn sees_transactions_blocks_and_messages(page: &Page) {
     let mut again = page.server.events("/api/events", &format!("Last-Event-ID: {cursor}\r\n"));
     let first = again.next();
     assert_eq!(first["cursor"].as_u64(), Some(cursor + 1));
-    again.until("the command", |event| is(event, "command") && event["command"] == sent["command"]);
+    again.until("the order", |event| is(event, "command") && event["command"] == put["command"]);
 }
 
 fn sees_deaths_cuts_and_returns(page: &Page) {

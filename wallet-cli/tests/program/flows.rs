@@ -178,7 +178,7 @@ fn status_and_validators_tell_who_leads_and_why() {
     let text = wallet.run(&["status"]).stdout;
     assert!(
         text.contains("node3 (validator 3)")
-            && text.contains("pbft: view 2 timed out")
+            && text.contains("view 2 timed out")
             && text.contains("certified: proven by"),
         "{text}"
     );
