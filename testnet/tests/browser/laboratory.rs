@@ -13,7 +13,7 @@ const FINALS: &str = "[...document.querySelectorAll('.lab .bench:first-child .no
 
 /// Moves the slider to so many thousandths of the run, and waits until that is drawn.
 fn seek(page: &Page, share: u32) {
-    page.set(".lab .time", &share.to_string());
+    page.set(".lab input.time", &share.to_string());
     page.wait_for(
         "the moment",
         "document.querySelector('.lab .bench').dataset.at
@@ -73,7 +73,7 @@ fn a_run_is_made_rewound_forked_and_compared() {
         "two engines",
         "[...document.querySelectorAll('.lab .bench')].map((it) => it.dataset.engine).join() === 'raft,hybrid'",
     );
-    page.set(".lab .time", "1000");
+    page.set(".lab input.time", "1000");
     page.wait_for(
         "verdicts",
         "[...document.querySelectorAll('.verdict')].every((it) => it.textContent)",

@@ -31,8 +31,10 @@ export function transport(lab) {
   const play = button("play", "play", () => (lab.playing ? lab.pause() : lab.play()));
   const slider = h("input", { type: "range", min: 0, max: 1000, step: "any", value: 0, "aria-label": "time in the run", class: "time" });
   slider.addEventListener("input", () => {
+    // Pausing draws, and where the slider has no focus that moves it back.
+    const share = Number(slider.value) / 1000;
     lab.pause();
-    lab.seek((Number(slider.value) / 1000) * lab.end);
+    lab.seek(share * lab.end);
   });
   slider.addEventListener("keydown", (event) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
