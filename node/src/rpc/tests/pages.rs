@@ -77,7 +77,7 @@ async fn pages_are_there() {
 async fn the_board_shows_metrics_of_a_node() {
     let chain = Fixture::start().await;
     // Calls are counted by their names, from the first one on.
-    chain.http().status().await.unwrap();
+    node_api::ChainApiClient::status(&chain.http()).await.unwrap();
     let (_, metrics) = get(&chain, "/metrics").await;
     let board = include_str!("../../../../docs/operations/grafana.json");
     let board: serde_json::Value = serde_json::from_str(board).unwrap();
