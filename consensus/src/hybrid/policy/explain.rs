@@ -91,8 +91,9 @@ impl History {
         if left.epoch != epoch {
             return format!("timeout of the first leader of epoch {epoch}");
         }
-        match view.get() - left.view.get() {
-            1 => format!("timeout of validator {}", left.proposer),
+        // A node that starts anew may still be in an earlier view than the last final block.
+        match view.get().saturating_sub(left.view.get()) {
+            0 | 1 => format!("timeout of validator {}", left.proposer),
             views => format!("timeout of validator {} and {} after it", left.proposer, views - 1),
         }
     }
