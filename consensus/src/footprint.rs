@@ -1,7 +1,7 @@
 //! What a final block shows of the network that agreed on it.
 
 use chain::block::{Block, Header};
-use chain::certificate::{Certificate, Signers, VoteKind};
+use chain::certificate::Signers;
 use chain::evidence::Evidence;
 use chain::transaction::Transaction;
 use chain::types::{Epoch, ValidatorIndex, View};
@@ -11,18 +11,10 @@ use chain::types::{Epoch, ValidatorIndex, View};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
     pub header: Header,
-    /// The certificate that the block carries, of one of its ancestors.
-    pub certified: Option<Certified>,
+    /// Who signed the certificate that the block carries, of one of its ancestors.
+    pub signers: Option<Signers>,
     /// Whom the block brings evidence against.
     pub accusations: Vec<Accusation>,
-}
-
-/// A certificate without its signatures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Certified {
-    /// [`VoteKind::Commit`]: the fast quorum stayed out, and it took a second round.
-    pub kind: VoteKind,
-    pub signers: Signers,
 }
 
 /// Evidence without its proof.
@@ -42,20 +34,14 @@ impl Footprint {
         });
         Self {
             header: block.header.clone(),
-            certified: block.justification.certificate.as_ref().map(Certified::of),
+            signers: block.justification.certificate.as_ref().map(Signers::of),
             accusations: accusations.collect(),
         }
     }
 
     /// Of a block of which only the header is left.
     pub fn of_header(header: Header) -> Self {
-        Self { header, certified: None, accusations: Vec::new() }
-    }
-}
-
-impl Certified {
-    fn of(certificate: &Certificate) -> Self {
-        Self { kind: certificate.ballot.kind, signers: Signers::of(certificate) }
+        Self { header, signers: None, accusations: Vec::new() }
     }
 }
 

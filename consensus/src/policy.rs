@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::registry::EngineName;
+
 /// Which mode a leader proposes in. Safety never depends on it, and no validator checks another's:
 /// a chain whose validators differ in it is as safe as any.
 #[derive(
@@ -25,7 +27,21 @@ pub struct UnknownPolicy {
     pub name: String,
 }
 
+/// A policy for an engine that has nothing to choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{engine} has one mode: a policy like {policy} is for an engine with two")]
+pub struct OneMode {
+    pub engine: EngineName,
+    pub policy: Policy,
+}
+
 impl Policy {
+    /// # Errors
+    /// Where the engine has one mode.
+    pub fn check(self, engine: EngineName) -> Result<(), OneMode> {
+        if engine.switches_modes() { Ok(()) } else { Err(OneMode { engine, policy: self }) }
+    }
+
     /// Every policy.
     pub const ALL: &[Self] = &[Self::Adaptive, Self::StaticFast, Self::StaticPbft];
 

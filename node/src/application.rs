@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use chain::block::SealedBlock;
 use chain::evidence::Evidence;
@@ -20,6 +20,7 @@ use consensus::application::{
 
 use crate::assembly::Chooser;
 use crate::chain_view::ChainView;
+use crate::clock;
 use crate::pool::TransactionPool;
 use crate::snapshot::UpkeepHandle;
 use crate::storage::{FinalBlock, Store};
@@ -156,7 +157,7 @@ impl Application for NodeApplication {
                 BuildKind::Ordinary => &request.evidence,
                 BuildKind::Null | BuildKind::Seal => &[],
             },
-            now_ms: unix_ms(),
+            now_ms: clock::unix_ms(),
         };
         let built = self
             .ledger
@@ -197,7 +198,7 @@ impl Application for NodeApplication {
             self.above.insert(hash, (block.header.parent, executed.transactions.len()));
             self.newest = hash;
         }
-        let latest = unix_ms().saturating_add(MAX_CLOCK_LEAD_MS);
+        let latest = clock::unix_ms().saturating_add(MAX_CLOCK_LEAD_MS);
         let early = Duration::from_millis(block.header.timestamp_ms.saturating_sub(latest));
         Ok(Executed { next_validators, early })
     }
@@ -239,13 +240,4 @@ impl Application for NodeApplication {
     fn evidence_counts(&self, evidence: &Evidence) -> bool {
         self.ledger.evidence_counts(evidence)
     }
-}
-
-/// The wall clock, in milliseconds since 1970; 0 where it stands before that.
-fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|passed| u64::try_from(passed.as_millis()).ok())
-        .unwrap_or(0)
 }

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use consensus::policy::Policy;
-use consensus::registry::EngineName;
 use nix::sys::signal::Signal;
 use serde::Serialize;
 
@@ -125,7 +123,7 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         if arguments.engine.engine.is_some_and(|wanted| wanted != engine) {
             bail!("the testnet in {} is one of {engine}: give --dir for another", dir.display());
         }
-        check_policy(engine, arguments.policy)?;
+        arguments.policy.map_or(Ok(()), |policy| policy.check(engine))?;
         if !cluster.processes()?.is_empty() {
             bail!("the testnet in {} runs already: `testnet down` ends it", dir.display());
         }
@@ -133,14 +131,9 @@ async fn up(arguments: Up) -> anyhow::Result<()> {
         cluster
     } else {
         let (validators, engine) = (arguments.validators, arguments.engine.get());
-        check_policy(engine, arguments.policy)?;
+        arguments.policy.map_or(Ok(()), |policy| policy.check(engine))?;
         eprintln!("making {validators} validators of {engine} in {}", dir.display());
-        let spec = Spec {
-            engine: arguments.engine.get(),
-            validators: arguments.validators,
-            accounts: arguments.accounts,
-        };
-        Cluster::create(&dir, spec)?
+        Cluster::create(&dir, Spec { engine, validators, accounts: arguments.accounts })?
     };
     if let Some(policy) = arguments.policy {
         cluster.set_policy(policy)?;
@@ -189,17 +182,6 @@ async fn show(arguments: cli::Dashboard) -> anyhow::Result<()> {
         () = page.failed() => bail!("the dashboard failed"),
     }
     Ok(())
-}
-
-/// # Errors
-/// Where a policy is asked for and the engine has nothing to choose.
-fn check_policy(engine: EngineName, policy: Option<Policy>) -> anyhow::Result<()> {
-    match policy {
-        Some(policy) if !engine.switches_modes() => {
-            bail!("{engine} has one mode: a policy like {policy} is for an engine with two")
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn start(cluster: &Cluster, exists: bool) -> anyhow::Result<()> {

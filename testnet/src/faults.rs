@@ -160,22 +160,34 @@ async fn node_of(cluster: &Cluster, seat: ValidatorIndex) -> anyhow::Result<Opti
 /// # Errors
 /// Where a number is none, unknown or named twice, or there is only one group.
 pub fn parse_groups(text: &str, validators: usize) -> anyhow::Result<Vec<BTreeSet<usize>>> {
+    let id = |number: &str| {
+        let wrong = || format!("{number:?} is no validator: write groups like 0,1/2,3");
+        number.parse().with_context(wrong)
+    };
+    let group = |part: &str| {
+        let numbers = part.split(',').map(str::trim).filter(|number| !number.is_empty());
+        numbers.map(id).collect::<anyhow::Result<Vec<usize>>>()
+    };
+    complete_groups(&text.split('/').map(group).collect::<anyhow::Result<Vec<_>>>()?, validators)
+}
+
+/// Groups of all validators. Those that are not named form a group of their own.
+///
+/// # Errors
+/// Where one is unknown or named twice, or there is only one group.
+pub fn complete_groups(
+    named: &[Vec<usize>],
+    validators: usize,
+) -> anyhow::Result<Vec<BTreeSet<usize>>> {
     let mut rest: BTreeSet<usize> = (0..validators).collect();
     let mut groups = Vec::new();
-    for part in text.split('/') {
-        let mut group = BTreeSet::new();
-        for number in part.split(',').map(str::trim).filter(|number| !number.is_empty()) {
-            let id: usize = number.parse().with_context(|| {
-                format!("{number:?} is no validator: write groups like 0,1/2,3")
-            })?;
-            if !rest.remove(&id) {
+    for group in named.iter().filter(|group| !group.is_empty()) {
+        for id in group {
+            if !rest.remove(id) {
                 bail!("validator {id} is unknown or named twice: they are 0 to {}", validators - 1);
             }
-            group.insert(id);
         }
-        if !group.is_empty() {
-            groups.push(group);
-        }
+        groups.push(group.iter().copied().collect());
     }
     if !rest.is_empty() {
         groups.push(rest);

@@ -1,7 +1,11 @@
 //! A run as data: everything that one seed decides.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use chain::crypto::{PublicKey, Verifier};
+use chain::types::Digest;
+use consensus::engine::Config;
 use consensus::policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +116,27 @@ pub struct EngineOptions {
     pub batch: usize,
     pub pipeline: u64,
     pub policy: Policy,
+}
+
+impl EngineOptions {
+    /// The settings of the engine that votes with this key.
+    pub fn config(self, chain_id: Digest, me: PublicKey, verifier: Arc<dyn Verifier>) -> Config {
+        let Self { timeout_min, timeout_max, heartbeat, grace, .. } = self;
+        let Self { block_interval, batch, pipeline, policy, .. } = self;
+        Config {
+            chain_id,
+            me,
+            verifier,
+            timeout_min,
+            timeout_max,
+            heartbeat,
+            grace,
+            block_interval,
+            batch,
+            pipeline,
+            policy,
+        }
+    }
 }
 
 impl Default for EngineOptions {

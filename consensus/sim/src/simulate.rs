@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use consensus::engine::{Engine, FaultModel};
-use consensus::policy::Policy;
+use consensus::policy::{OneMode, Policy};
 use consensus::registry::{EngineName, Visitor};
 
 pub use batch::run_all;
@@ -147,7 +147,7 @@ pub enum InvalidRequest {
     Loss { percent: u32 },
     Faults { faults: usize, validators: usize },
     Delay { delay: Duration },
-    Policy { engine: EngineName, policy: Policy },
+    Policy(OneMode),
     Duration,
 }
 
@@ -175,9 +175,7 @@ impl std::fmt::Display for InvalidRequest {
             Self::Delay { delay } => {
                 write!(f, "a delay of {delay:?}: between 1 ms and {MAX_DELAY:?} make sense")
             }
-            Self::Policy { engine, policy } => {
-                write!(f, "{engine} has one mode: a policy like {policy} is for an engine with two")
-            }
+            Self::Policy(wrong) => wrong.fmt(f),
             Self::Duration => {
                 write!(f, "the duration is between a millisecond and {MAX_DURATION:?}")
             }
@@ -216,8 +214,8 @@ impl Request {
         if let Some(delay) = delay.filter(|delay| !(MS..=MAX_DELAY).contains(delay)) {
             return Err(InvalidRequest::Delay { delay });
         }
-        if let Some(policy) = policy.filter(|_| !engine.switches_modes()) {
-            return Err(InvalidRequest::Policy { engine, policy });
+        if let Some(policy) = policy {
+            policy.check(engine).map_err(InvalidRequest::Policy)?;
         }
         match self.duration {
             Some(duration) if !(MS..=MAX_DURATION).contains(&duration) => {

@@ -75,20 +75,8 @@ fn members(world: &mut World<Raft>, nonce: u64, members: u8) {
 fn alone(n: usize, record: Option<Promises>) -> (Raft, Output<Message, Message>) {
     let world = World::<Raft>::new(scenarios::calm(1, n), 0);
     let genesis = world.genesis();
-    let options = EngineOptions::default();
-    let config = consensus::engine::Config {
-        chain_id: genesis.chain_id,
-        me: genesis.validators.get(ValidatorIndex::new(0)).expect("a validator").consensus_key,
-        verifier: genesis.rule.verifier(),
-        timeout_min: options.timeout_min,
-        timeout_max: options.timeout_max,
-        heartbeat: options.heartbeat,
-        grace: options.grace,
-        block_interval: options.block_interval,
-        batch: options.batch,
-        pipeline: options.pipeline,
-        policy: options.policy,
-    };
+    let me = genesis.validators.get(ValidatorIndex::new(0)).expect("a validator").consensus_key;
+    let config = EngineOptions::default().config(genesis.chain_id, me, genesis.rule.verifier());
     let recovered = Recovered {
         validators: genesis.validators.clone(),
         final_height: Height::default(),

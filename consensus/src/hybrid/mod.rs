@@ -186,8 +186,9 @@ impl<R: Rules> Hybrid<R> {
         Place { epoch: self.epoch(), view, start: self.start_mode(view) }
     }
 
-    fn others(&self) -> Vec<ValidatorIndex> {
-        self.set.indices().filter(|index| Some(*index) != self.me).collect()
+    fn others(&self) -> impl Iterator<Item = ValidatorIndex> + use<R> {
+        let me = self.me;
+        self.set.indices().filter(move |index| Some(*index) != me)
     }
 
     /// The newest final certificate of this epoch.

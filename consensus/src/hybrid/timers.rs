@@ -315,7 +315,7 @@ impl<R: Rules> Hybrid<R> {
             match deferred {
                 Deferred::Commit(block) => self.try_commit_vote(&block, out),
                 Deferred::Share { certificate, voters } => {
-                    for to in self.others().into_iter().filter(|to| !voters.contains(to)) {
+                    for to in self.others().filter(|to| !voters.contains(to)) {
                         let message = Message::Decided(certificate.clone());
                         out.send.push(Outgoing::Ready(Recipients::One(to), message));
                     }

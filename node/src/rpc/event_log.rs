@@ -3,9 +3,8 @@
 //! One log serves all subscribers; each remembers how far it is. Who falls behind what is kept hears
 //! how much is gone.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ::chain::types::Digest;
 use ::consensus::engine::Event;
@@ -16,7 +15,9 @@ use tokio::sync::watch;
 
 use super::convert;
 use super::relay::json;
+use crate::clock;
 use crate::network::{Traffic, Watching};
+use crate::numbered::{After, Missed, Numbered};
 
 /// Notices that are kept.
 const KEPT: usize = 4096;
@@ -31,24 +32,14 @@ pub(super) struct EventLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    kept: Mutex<Kept>,
+    kept: Mutex<Numbered<Arc<Noted>>>,
     newest: watch::Sender<u64>,
     traffic: Traffic,
-}
-
-#[derive(Debug)]
-struct Kept {
-    notices: VecDeque<Arc<Noted>>,
-    /// Before the first notice of this process.
-    start: u64,
-    /// Of the newest notice that is not kept any more.
-    gone: u64,
 }
 
 /// A notice in JSON.
 #[derive(Debug)]
 struct Noted {
-    cursor: u64,
     is_traffic: bool,
     text: Box<RawValue>,
 }
@@ -62,15 +53,13 @@ pub(super) struct Next {
 }
 
 impl EventLog {
-    /// An empty log. Its cursors begin with the time, so that they grow over restarts.
     pub(super) fn new(traffic: Traffic) -> Self {
-        let start = now_ms().saturating_mul(1000);
-        let kept = Kept { notices: VecDeque::new(), start, gone: start };
-        let newest = watch::channel(start).0;
+        let kept = Numbered::starting_now();
+        let newest = watch::channel(kept.newest()).0;
         Self(Arc::new(Shared { kept: Mutex::new(kept), newest, traffic }))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Numbered<Arc<Noted>>> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -126,47 +115,39 @@ impl EventLog {
     /// Adds a notice that stands for so many events.
     fn note(&self, events: u64, event: ConsensusEvent) {
         let mut kept = self.kept();
-        let cursor = *self.0.newest.borrow() + events;
         let is_traffic = matches!(event, ConsensusEvent::Sent { .. });
-        let notice = ConsensusNotice { cursor, at_ms: now_ms(), event };
-        kept.notices.push_back(Arc::new(Noted { cursor, is_traffic, text: json(&notice) }));
-        if kept.notices.len() > KEPT
-            && let Some(oldest) = kept.notices.pop_front()
-        {
-            kept.gone = oldest.cursor;
+        kept.push(events, |cursor| {
+            let notice = ConsensusNotice { cursor, at_ms: clock::unix_ms(), event };
+            Arc::new(Noted { is_traffic, text: json(&notice) })
+        });
+        if kept.len() > KEPT {
+            kept.pop();
         }
         // While nobody reads: who sees the notice sees its cursor.
-        self.0.newest.send_replace(cursor);
+        self.0.newest.send_replace(kept.newest());
     }
 
     /// What follows a cursor, a few notices at a time.
     pub(super) fn after(&self, cursor: u64, with_traffic: bool) -> Next {
         let kept = self.kept();
-        // A cursor of the future is of a clock that was wrong: nothing is known to be missed.
-        let cursor = cursor.min(*self.0.newest.borrow());
-        let mut next = Next { texts: Vec::new(), cursor };
-        if cursor < kept.gone {
-            let missed = if cursor < kept.start { 0 } else { kept.gone - cursor };
-            let event = ConsensusEvent::Lagged { missed };
-            let notice = ConsensusNotice { cursor: kept.gone, at_ms: now_ms(), event };
-            next = Next { texts: vec![json(&notice)], cursor: kept.gone };
-        }
-        let from = kept.notices.partition_point(|notice| notice.cursor <= next.cursor);
-        let batch: Vec<_> = kept.notices.range(from..).take(BATCH).cloned().collect();
+        let After { missed, from, entries } = kept.after(cursor, BATCH);
+        let batch: Vec<(u64, Arc<Noted>)> =
+            entries.into_iter().map(|(cursor, notice)| (cursor, Arc::clone(notice))).collect();
         drop(kept);
-        for notice in batch {
-            next.cursor = notice.cursor;
+        let mut next = Next { texts: Vec::new(), cursor: from };
+        if let Some(Missed { until, events, before_start }) = missed {
+            let event = ConsensusEvent::Lagged { missed: if before_start { 0 } else { events } };
+            let notice = ConsensusNotice { cursor: until, at_ms: clock::unix_ms(), event };
+            next.texts.push(json(&notice));
+        }
+        for (cursor, notice) in batch {
+            next.cursor = cursor;
             if with_traffic || !notice.is_traffic {
                 next.texts.push(notice.text.clone());
             }
         }
         next
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -215,7 +196,7 @@ mod tests {
             view(&log, number);
         }
         log.note(7, ConsensusEvent::Lagged { missed: 7 });
-        assert_eq!(log.kept().notices.len(), KEPT);
+        assert_eq!(log.kept().len(), KEPT);
         let first = read(&log.after(start, false)).remove(0);
         let missed = 2 * KEPT as u64 + 1;
         assert_eq!(first.event, ConsensusEvent::Lagged { missed });

@@ -101,12 +101,16 @@ impl Store {
     pub fn final_header(&self, height: Height) -> Result<Option<Header>, StoreError> {
         match self.final_block(height) {
             Ok(block) => Ok(Some(block.header.clone())),
-            Err(StoreError::Pruned { .. }) => self
-                .by_height(ByHeight::Header, height)?
-                .map(|bytes| records::decode(&bytes, || format!("height {height}: its header")))
-                .transpose(),
+            Err(StoreError::Pruned { .. }) => self.kept_header(height),
             Err(error) => Err(error),
         }
+    }
+
+    /// The header of a final block that is not here itself; `None` where it is not kept either.
+    pub(super) fn kept_header(&self, height: Height) -> Result<Option<Header>, StoreError> {
+        self.by_height(ByHeight::Header, height)?
+            .map(|bytes| records::decode(&bytes, || format!("height {height}: its header")))
+            .transpose()
     }
 
     /// The proof stored with a final block, where there is one: see

@@ -292,7 +292,10 @@ impl Store {
     fn footprint(&self, height: Height) -> Result<Option<Footprint>, StoreError> {
         match self.final_block(height) {
             Ok(block) => Ok(Some(Footprint::of(&block))),
-            Err(_) => Ok(self.final_header(height)?.map(Footprint::of_header)),
+            Err(StoreError::Pruned { .. }) => {
+                Ok(self.kept_header(height)?.map(Footprint::of_header))
+            }
+            Err(error) => Err(error),
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use node::clock;
+use node::numbered::{After, Numbered};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -26,6 +27,12 @@ pub struct Entry {
     pub text: Box<RawValue>,
 }
 
+impl Entry {
+    fn new(cursor: u64, event: &Event) -> Self {
+        Self { cursor, text: json(&Line { cursor, at_ms: clock::unix_ms(), event }) }
+    }
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     cursor: u64,
@@ -43,26 +50,22 @@ pub struct Stream {
 
 #[derive(Debug)]
 struct Kept {
-    entries: VecDeque<Arc<Entry>>,
+    entries: Numbered<Arc<Entry>>,
     notable: VecDeque<Arc<Entry>>,
     bytes: usize,
-    /// Before the first event.
-    start: u64,
-    /// Of the newest event that is not kept any more.
-    gone: u64,
 }
 
 impl Default for Stream {
     fn default() -> Self {
-        Self::starting_at(now_ms().saturating_mul(1000))
+        Self::of(Numbered::starting_now())
     }
 }
 
 impl Stream {
-    fn starting_at(start: u64) -> Self {
-        let (entries, notable) = (VecDeque::new(), VecDeque::new());
-        let kept = Kept { entries, notable, bytes: 0, start, gone: start };
-        Self { kept: Mutex::new(kept), newest: watch::channel(start).0 }
+    fn of(entries: Numbered<Arc<Entry>>) -> Self {
+        let newest = watch::channel(entries.newest()).0;
+        let kept = Kept { entries, notable: VecDeque::new(), bytes: 0 };
+        Self { kept: Mutex::new(kept), newest }
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -77,9 +80,7 @@ impl Stream {
     /// Adds an event.
     pub fn tell(&self, event: &Event) {
         let mut kept = self.kept();
-        let cursor = *self.newest.borrow() + 1;
-        let line = Line { cursor, at_ms: now_ms(), event };
-        let entry = Arc::new(Entry { cursor, text: json(&line) });
+        let entry = Arc::clone(kept.entries.push(1, |cursor| Arc::new(Entry::new(cursor, event))));
         if event.is_notable() {
             kept.notable.push_back(Arc::clone(&entry));
             if kept.notable.len() > NOTABLE {
@@ -87,14 +88,12 @@ impl Stream {
             }
         }
         kept.bytes += entry.text.get().len();
-        kept.entries.push_back(entry);
         while kept.entries.len() > KEPT || kept.bytes > KEPT_BYTES {
-            let Some(oldest) = kept.entries.pop_front() else { break };
+            let Some(oldest) = kept.entries.pop() else { break };
             kept.bytes -= oldest.text.get().len();
-            kept.gone = oldest.cursor;
         }
         // While nobody reads: who sees the event sees its cursor.
-        self.newest.send_replace(cursor);
+        self.newest.send_replace(kept.entries.newest());
     }
 
     /// What a page begins with: the notable events of late, and the cursor to go on after.
@@ -106,31 +105,18 @@ impl Stream {
     /// What follows a cursor, a few events at a time. Where some are gone, the first says so.
     pub fn after(&self, cursor: u64) -> Vec<Arc<Entry>> {
         let kept = self.kept();
-        // A cursor of the future is of a clock that was wrong: nothing is known to be missed.
-        let cursor = cursor.min(*self.newest.borrow());
-        let mut found = Vec::new();
-        if cursor < kept.gone {
-            // What an earlier server told is not counted.
-            let skipped = kept.gone - cursor.max(kept.start);
-            let event = &Event::Gap { skipped };
-            let line = Line { cursor: kept.gone, at_ms: now_ms(), event };
-            found.push(Arc::new(Entry { cursor: kept.gone, text: json(&line) }));
-        }
-        let from = kept.entries.partition_point(|entry| entry.cursor <= cursor);
-        found.extend(kept.entries.range(from..).take(BATCH).cloned());
-        found
+        let After { missed, entries, .. } = kept.entries.after(cursor, BATCH);
+        // What an earlier server told is not counted.
+        let gap = missed.map(|missed| {
+            Arc::new(Entry::new(missed.until, &Event::Gap { skipped: missed.events }))
+        });
+        gap.into_iter().chain(entries.into_iter().map(|(_, entry)| Arc::clone(entry))).collect()
     }
 }
 
 fn json(value: &impl Serialize) -> Box<RawValue> {
     serde_json::value::to_raw_value(value)
         .expect("events are text, numbers and lists, which JSON can always hold")
-}
-
-/// Unix milliseconds.
-pub(super) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -145,7 +131,7 @@ mod tests {
 
     #[test]
     fn pages_go_on_where_they_were() {
-        let stream = Stream::starting_at(1000);
+        let stream = Stream::of(Numbered::starting_at(1000));
         for node in 0..300 {
             stream.tell(&Event::Start { node });
         }
@@ -167,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_page_that_is_too_late_hears_of_the_gap() {
-        let stream = Stream::starting_at(1000);
+        let stream = Stream::of(Numbered::starting_at(1000));
         for node in 0..KEPT + 50 {
             stream.tell(&Event::Start { node });
         }
@@ -183,7 +169,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_too() {
-        let stream = Stream::starting_at(0);
+        let stream = Stream::of(Numbered::starting_at(0));
         for _ in 0..100 {
             stream.tell(&Event::Said { node: 0, event: "x".repeat(200_000) });
         }

@@ -2,7 +2,7 @@
 //! nothing.
 
 use chain::certificate::{Certificate, Vote};
-use chain::types::ValidatorIndex;
+use chain::types::{Digest, ValidatorIndex};
 use consensus::message::{EngineMessage, Rewrite};
 
 use super::{Behaviour, Hand, Said, spoiled};
@@ -29,14 +29,16 @@ impl Rewrite for Junk {
     }
 }
 
+/// A message many times over, every other one spoiled.
+pub fn flood_of<M: EngineMessage>(message: &M, chain_id: &Digest) -> impl Iterator<Item = M> {
+    (0..COPIES).map(move |copy| match copy % 2 {
+        0 => message.clone(),
+        _ => message.rewrite(chain_id, &mut Junk),
+    })
+}
+
 impl<M: EngineMessage> Behaviour<M> for Flood {
     fn send(&mut self, to: ValidatorIndex, message: &M, hand: &mut Hand, said: &mut Vec<Said<M>>) {
-        for copy in 0..COPIES {
-            let junk = copy % 2 == 1;
-            said.push(Said::now(
-                to,
-                if junk { message.rewrite(&hand.chain_id, &mut Junk) } else { message.clone() },
-            ));
-        }
+        said.extend(flood_of(message, &hand.chain_id).map(|message| Said::now(to, message)));
     }
 }

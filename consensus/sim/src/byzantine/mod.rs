@@ -30,6 +30,8 @@ use chain::types::{Digest, Epoch, ValidatorIndex, View};
 use consensus::message::{Claim, EngineMessage};
 use serde::{Deserialize, Serialize};
 
+pub use self::flood::flood_of;
+
 use self::elsewhere::{Elsewhere, Place};
 use self::equivocate::Equivocate;
 use self::forge::{Forge, Forgery};

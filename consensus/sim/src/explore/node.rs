@@ -45,20 +45,8 @@ impl Birth {
     }
 
     fn config(&self, place: ValidatorIndex) -> Config {
-        let options = self.scope.options;
-        Config {
-            chain_id: self.genesis.chain_id,
-            me: signer(place).public(),
-            verifier: SignatureRule::Cheap.verifier(),
-            timeout_min: options.timeout_min,
-            timeout_max: options.timeout_max,
-            heartbeat: options.heartbeat,
-            grace: options.grace,
-            block_interval: options.block_interval,
-            batch: options.batch,
-            pipeline: options.pipeline,
-            policy: options.policy,
-        }
+        let (me, verifier) = (signer(place).public(), SignatureRule::Cheap.verifier());
+        self.scope.options.config(self.genesis.chain_id, me, verifier)
     }
 
     fn execution(&self, finals: &[Entry]) -> HashChain {

@@ -227,20 +227,8 @@ impl<E: Engine> Node<E> {
     }
 
     fn config(&self, me: chain::crypto::PublicKey) -> Config {
-        let options = self.options;
-        Config {
-            chain_id: self.genesis.chain_id,
-            me,
-            verifier: self.counts.verifier(self.genesis.rule.verifier()),
-            timeout_min: options.timeout_min,
-            timeout_max: options.timeout_max,
-            heartbeat: options.heartbeat,
-            grace: options.grace,
-            block_interval: options.block_interval,
-            batch: options.batch,
-            pipeline: options.pipeline,
-            policy: options.policy,
-        }
+        let verifier = self.counts.verifier(self.genesis.rule.verifier());
+        self.options.config(self.genesis.chain_id, me, verifier)
     }
 
     /// One turn over everything that waits.

@@ -8,12 +8,11 @@ use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::application::{Finals, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
-use consensus::engine::{Config, Recipients, Time};
+use consensus::engine::{Recipients, Time};
 use consensus::hybrid::{Hybrid, Message, Safety};
 use consensus_sim::application::SimApplication;
 use consensus_sim::disk::Disk;
 use consensus_sim::genesis::Genesis;
-use consensus_sim::plan::EngineOptions;
 use consensus_sim::scenarios;
 use consensus_sim::world::World;
 
@@ -56,29 +55,8 @@ fn a_failed_write_stops_the_node_and_nothing_that_waited_leaves() {
     let disk: Disk<Safety> = Disk::new(Rc::clone(&genesis));
     let (recovered, snapshot) = disk.recover();
     let signer = Genesis::signer(genesis.rule, plan.seed, 3);
-    let EngineOptions {
-        timeout_min,
-        timeout_max,
-        heartbeat,
-        grace,
-        block_interval,
-        batch,
-        pipeline,
-        policy,
-    } = plan.options;
-    let config = Config {
-        chain_id: genesis.chain_id,
-        me: signer.public(),
-        verifier: genesis.rule.verifier(),
-        timeout_min,
-        timeout_max,
-        heartbeat,
-        grace,
-        block_interval,
-        batch,
-        pipeline,
-        policy,
-    };
+    let verifier = genesis.rule.verifier();
+    let config = plan.options.config(genesis.chain_id, signer.public(), verifier);
     let final_hash = recovered.final_hash;
     let application =
         SimApplication::new(genesis.chain_id, genesis.rule, snapshot, final_hash, disk);

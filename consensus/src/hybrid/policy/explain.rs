@@ -100,11 +100,7 @@ impl History {
 
     /// Further view changes since the blocks in pbft began.
     fn more_changes(&self, run: usize, place: Place) -> String {
-        let blocks = self.samples.range(run..);
-        let next = self.samples.range(run + 1..).map(|sample| (sample.epoch, sample.view));
-        let pairs = blocks.zip(next.chain([(place.epoch, place.view)]));
-        let changed = pairs.filter(|(sample, (epoch, view))| sample.was_left_for(*epoch, *view));
-        match changed.count() {
+        match self.view_changes(run, place) {
             0 => String::new(),
             1 => ", then another view change".into(),
             more => format!(", then {more} more view changes"),

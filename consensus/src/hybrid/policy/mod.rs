@@ -41,7 +41,7 @@ impl Sample {
             view: header.view,
             mode: header.mode,
             proposer: header.proposer,
-            signers: block.certified.map(|certified| certified.signers),
+            signers: block.signers,
             accusations: block.accusations.clone(),
         }
     }
@@ -104,16 +104,17 @@ impl History {
         self.samples.iter().rev().take_while(here).count() as u64
     }
 
-    /// M2: how many view changes the window holds, that to this view included.
-    fn escalations(&self, place: Place) -> u32 {
-        let next = self.samples.iter().skip(1).map(|sample| (sample.epoch, sample.view));
-        let pairs = self.samples.iter().zip(next.chain([(place.epoch, place.view)]));
-        let count = pairs.filter(|(sample, (epoch, view))| sample.was_left_for(*epoch, *view));
-        u32::try_from(count.count()).unwrap_or(u32::MAX)
+    /// How many view changes there were from the block at an index on, that to this view included.
+    fn view_changes(&self, from: usize, place: Place) -> usize {
+        let views = self.samples.range(from..).map(|sample| (sample.epoch, sample.view));
+        let next = views.skip(1).chain([(place.epoch, place.view)]);
+        let pairs = self.samples.range(from..).zip(next);
+        pairs.filter(|(sample, (epoch, view))| sample.was_left_for(*epoch, *view)).count()
     }
 
-    /// M3.
+    /// M3, by M2: the view changes in the window.
     fn calm_needed(&self, place: Place) -> u64 {
-        (self.calm_needed)(self.escalations(place))
+        let escalations = self.view_changes(0, place);
+        (self.calm_needed)(u32::try_from(escalations).unwrap_or(u32::MAX))
     }
 }

@@ -7,7 +7,6 @@ use chain::types::Digest;
 use chain::validator::{Validator, ValidatorSet};
 
 use super::*;
-use crate::footprint::Certified;
 use crate::hybrid::rules::{Chapter, Rules};
 
 const FAST: Mode = Mode::Fast;
@@ -70,9 +69,8 @@ impl Chain {
         let ballot = Ballot { kind: VoteKind::Prepare, position, block: Digest::ZERO };
         let signed = self.signers.iter().map(|at| (ValidatorIndex::new(*at), Signature([0; 64])));
         let signatures = Signatures::new(self.set.len(), &signed.collect::<Vec<_>>());
-        let signers = Signers::of(&Certificate { ballot, signatures });
-        let certified = Some(Certified { kind: VoteKind::Prepare, signers });
-        self.history.push(&Footprint { header, certified, accusations });
+        let signers = Some(Signers::of(&Certificate { ballot, signatures }));
+        self.history.push(&Footprint { header, signers, accusations });
     }
 
     fn blocks(&mut self, count: u64, view: u64, mode: Mode) -> &mut Self {

@@ -1,13 +1,12 @@
 //! Whether a client may read what it asks for.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use chain::codec;
 use chain::crypto::Ed25519;
 use chain::reading::{self, ReadRefusal, ReadToken};
 use chain::state::State;
 use node_api::{ApiError, ErrorCode, HexBytes};
 
+use crate::clock;
 use crate::rpc::{Context, errors};
 
 /// The token in a parameter, checked.
@@ -23,7 +22,9 @@ pub(in crate::rpc) fn token(
     };
     let token: ReadToken = codec::decode(&bytes.0)
         .map_err(|error| errors::invalid(format!("auth is no read token: {error}")))?;
-    token.check(&context.identity.chain_id, now_ms(), &Ed25519).map_err(|error| refused(&error))?;
+    token
+        .check(&context.identity.chain_id, clock::unix_ms(), &Ed25519)
+        .map_err(|error| refused(&error))?;
     Ok(Some(token))
 }
 
@@ -45,16 +46,13 @@ pub(in crate::rpc) fn may_read(
 /// [`ApiError`] where it has expired.
 pub(super) fn still_holds(token: Option<&ReadToken>) -> Result<(), ApiError> {
     match token {
-        Some(token) if token.claim.expires_ms <= now_ms() => Err(refused(&ReadRefusal::Expired)),
+        Some(token) if token.claim.expires_ms <= clock::unix_ms() => {
+            Err(refused(&ReadRefusal::Expired))
+        }
         _ => Ok(()),
     }
 }
 
 fn refused(refusal: &ReadRefusal) -> ApiError {
     ApiError::new(ErrorCode::Forbidden, refusal.to_string())
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,21 +5,10 @@ import { toggleAlone } from "../views/layout.js";
 import { orderButton } from "./button.js";
 import { commandOf } from "./orders.js";
 
-const BEHAVIOURS = [
-  "equivocate",
-  "withhold",
-  "silent",
-  "delay",
-  "invalid-block",
-  "double-vote",
-  "lying-view-change",
-  "censor",
-  "flood",
-];
 const MAX_DELAY = 1000;
 
-/** `selected()` is the node's number, `select(id)` chooses another. */
-export function nodePanel({ orders, selected, select }) {
+/** `selected()` is the node's number, `select(id)` chooses another, `names()` are the ways to lie. */
+export function nodePanel({ orders, selected, select, names }) {
   let state = null;
   const node = () => state?.nodes[selected()];
   const when = (test, make) => () => (node() && test(node()) ? make(node().id) : null);
@@ -37,7 +26,7 @@ export function nodePanel({ orders, selected, select }) {
   ].map((about) => ({ ...about, ...orderButton({ ...about, orders }) }));
 
   const choice = h("div", { class: "choice", role: "group", "aria-label": "selected node" });
-  const lies = behaviours(orders, node);
+  const lies = behaviours(orders, node, names);
   const late = delay(orders, node);
   const heading = h("h2", {}, "Node");
   const host = h("section", { class: "panel node-panel" },
@@ -77,25 +66,26 @@ function cutTitle(node, state) {
   return alone ? "Reconnect" : "Cut off";
 }
 
-function behaviours(orders, node) {
-  const buttons = BEHAVIOURS.map((behaviour) => {
+function behaviours(orders, node, names) {
+  const make = (behaviour) => {
     const button = h("button", { type: "button", class: "small", "aria-pressed": "false", "data-behaviour": behaviour }, behaviour);
     button.addEventListener("click", () => {
       const it = node();
       if (it) orders.give({ do: "byzantine", node: it.id, behaviour: it.byzantine === behaviour ? "off" : behaviour });
     });
     return button;
-  });
+  };
+  const chips = h("div", { class: "chips" });
   const command = h("code", { class: "hint" });
-  const host = h("fieldset", {}, h("legend", {}, "Lie"), h("div", { class: "chips" }, buttons), command);
+  const host = h("fieldset", {}, h("legend", {}, "Lie"), chips, command);
   return {
     host,
     update(it, enabled) {
-      buttons.forEach((button, index) => {
-        const pressed = it?.byzantine === BEHAVIOURS[index];
+      keep(chips, names(), make, (button, behaviour) => {
+        const pressed = it?.byzantine === behaviour;
         mark(button, "aria-pressed", String(pressed));
         if (button.disabled === Boolean(enabled && it?.alive)) button.disabled = !(enabled && it?.alive);
-        mark(button, "title", it && commandOf({ do: "byzantine", node: it.id, behaviour: pressed ? "off" : BEHAVIOURS[index] }));
+        mark(button, "title", it && commandOf({ do: "byzantine", node: it.id, behaviour: pressed ? "off" : behaviour }));
       });
       say(command, it ? `testnet byzantine ${it.id} ${it.byzantine ? "off" : "…"}` : "");
     },

@@ -20,6 +20,8 @@ export class Laboratory extends EventTarget {
     /** Where playing stops by itself. */
     this.until = Infinity;
     this.running = null;
+    /** When a frame was drawn last. */
+    this.drawn = performance.now();
   }
 
   get end() {
@@ -116,7 +118,10 @@ export class Laboratory extends EventTarget {
   }
 
   /** So much real time went by, in milliseconds. */
-  pass(real) {
+  pass() {
+    const now = performance.now();
+    const real = now - this.drawn;
+    this.drawn = now;
     if (!this.playing) return;
     const stop = Math.min(this.end, this.until);
     this.seek(Math.min(stop, this.at + (Math.min(real, 100) / 1000) * this.speed));

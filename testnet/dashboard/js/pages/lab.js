@@ -39,7 +39,7 @@ export function labPage(app) {
     h("section", { class: "card" }, h("h2", {}, "State machine"), automaton.host, classes),
     h("section", { class: "wide" }, h("h2", { class: "unseen" }, "Charts"), graphs));
 
-  let [last, again] = [performance.now(), true];
+  let again = true;
   lab.addEventListener("change", () => {
     again = true;
     empty.hidden = lab.tracks.length > 0 || Boolean(lab.running);
@@ -61,9 +61,7 @@ export function labPage(app) {
     },
     leave: () => lab.pause(),
     frame() {
-      const now = performance.now();
-      lab.pass(now - last);
-      last = now;
+      lab.pass();
       if (!lab.tracks.length) return;
       stage.frame();
       if (!again) return;

@@ -17,7 +17,6 @@ export function learnPage(app) {
   const host = h("div", { class: "learn" },
     h("h1", { class: "unseen" }, "Learn"), guide.host,
     h("div", { class: "shown" }, stage.host, bar.host, h("section", { class: "card" }, h("h2", { class: "unseen" }, "Messages"), classes.host)));
-  let last = performance.now();
   return {
     host,
     lab,
@@ -26,9 +25,7 @@ export function learnPage(app) {
     },
     leave: () => lab.pause(),
     frame() {
-      const now = performance.now();
-      lab.pass(now - last);
-      last = now;
+      lab.pass();
       if (!lab.tracks.length) return;
       stage.frame();
       classes.update(lab.tracks[0].state);

@@ -55,7 +55,8 @@ export function livePage(app) {
     timeline: timeline(),
     legend: legend(),
   };
-  const parts = [story(orders), nodePanel({ orders, selected: () => chosen, select }), networkPanel(orders)];
+  const names = () => live.about.behaviours ?? [];
+  const parts = [story(orders), nodePanel({ orders, selected: () => chosen, select, names }), networkPanel(orders)];
   const automaton = machine();
   const host = layout({ ring, views, parts, automaton, log, control: () => live.stage.control });
 

@@ -168,9 +168,8 @@ impl Control {
 
     /// Cuts the network. Who is named in no group is alone with the other such ones.
     fn split(&self, groups: &[Vec<usize>]) -> anyhow::Result<String> {
-        let text = order::text_of(groups);
         let nodes = self.cluster.manifest()?.nodes.len();
-        let groups = faults::parse_groups(&text, nodes)?;
+        let groups = faults::complete_groups(groups, nodes)?;
         partition::split(&self.cluster, &groups)?;
         let groups: Vec<Vec<usize>> =
             groups.into_iter().map(|group| group.into_iter().collect()).collect();

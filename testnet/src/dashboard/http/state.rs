@@ -8,6 +8,7 @@ use serde::ser::SerializeSeq as _;
 use serde::{Serialize, Serializer};
 
 use super::Server;
+use crate::byzantine::control::Behaviour;
 use crate::dashboard::event::NodeStatus;
 use crate::dashboard::live::Shown;
 use crate::dashboard::stream::Entry;
@@ -22,6 +23,8 @@ pub(super) struct Answer {
     engine: Option<String>,
     chain_id: Option<Digest>,
     dir: Option<PathBuf>,
+    /// Ways in which a validator may be told to lie.
+    behaviours: Vec<Behaviour>,
     nodes: Vec<Node>,
     #[serde(flatten)]
     shown: Shown,
@@ -61,6 +64,7 @@ pub(super) fn of(server: &Server) -> Answer {
         engine: network.as_ref().map(|network| network.engine.clone()),
         chain_id: network.map(|network| network.chain_id),
         dir: server.live.stage.dir().map(PathBuf::from),
+        behaviours: Behaviour::ALL.into_iter().filter(|it| *it != Behaviour::Off).collect(),
         nodes: members
             .into_iter()
             .map(|member| Node {
