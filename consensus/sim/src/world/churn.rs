@@ -108,7 +108,8 @@ impl<E: Engine> World<E> {
     }
 
     /// Final blocks for those that no member would talk to, as a real node pulls them from anybody:
-    /// who joins, who has left, who missed so many changes that it knows nobody any more.
+    /// who joins, who has left, who has not heard yet that it joined, who missed so many changes that
+    /// it knows nobody any more.
     pub(super) fn feed(&mut self) {
         for node in 0..self.nodes.len() {
             if self.nodes[node].driver.is_some()
@@ -126,7 +127,7 @@ impl<E: Engine> World<E> {
             .filter(|other| {
                 self.nodes[*other].driver.is_some()
                     && self.nodes[*other].final_height() > height
-                    && !self.talk(*other, node)
+                    && !self.can_ask(node, *other)
                     && !self.network.is_blocked(*other, node)
                     && !self.network.is_blocked(node, *other)
             })
@@ -134,10 +135,13 @@ impl<E: Engine> World<E> {
         (!servers.is_empty()).then(|| *self.churn_dice.pick(&servers))
     }
 
-    /// Whether the engines of two nodes know each other.
-    fn talk(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.nodes[one], &self.nodes[other]);
-        one.seating.index_of(&other.key).is_some() && other.seating.index_of(&one.key).is_some()
+    /// Whether the engine of a node that is behind can ask the other's: it has a seat as far as it
+    /// knows, and they know each other.
+    fn can_ask(&self, behind: usize, server: usize) -> bool {
+        let (behind, server) = (&self.nodes[behind], &self.nodes[server]);
+        behind.status().is_some_and(|status| status.me.is_some())
+            && behind.seating.index_of(&server.key).is_some()
+            && server.seating.index_of(&behind.key).is_some()
     }
 
     fn serve(&mut self, server: usize, node: usize) {
