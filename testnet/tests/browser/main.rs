@@ -3,6 +3,7 @@
 //! Chromium and its driver are the distribution's, axe-core is npm's; `make deps` installs them.
 
 mod driver;
+mod endurance;
 mod explorer;
 mod laboratory;
 mod live;

@@ -158,6 +158,13 @@ impl Page {
         dragged.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
+    /// What the developer tools answer to a command without parameters.
+    #[track_caller]
+    pub(crate) fn devtools(&self, command: &'static str) -> Value {
+        let answer = self.runtime.block_on(self.client.issue_cmd(DevTools(command)));
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
     /// A picture of the page, for whoever looks into a failure.
     pub(crate) fn picture(&self) -> PathBuf {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard.png");
@@ -226,5 +233,23 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// A command of the developer tools' protocol.
+#[derive(Debug)]
+struct DevTools(&'static str);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(
+        &self,
+        base_url: &url::Url,
+        session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": {} }).to_string()))
     }
 }

@@ -1,0 +1,111 @@
+//! Ten nodes under full load, and a page that looks on: what it keeps in memory, what it costs.
+//!
+//! `DASHBOARD_MINUTES` says for how long, for a soak; a test takes seconds, and has no opinion on
+//! throughput.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::live::dashboard;
+use crate::page::Page;
+use crate::testnet::Testnet;
+
+const NODES: &str = "10";
+/// Least share of throughput that is left with a page, in a soak.
+const KEPT: f64 = 0.95;
+/// Pairs of a run with a page and one without, in a soak.
+const PAIRS: usize = 5;
+/// How much larger than after a quarter of the time the heap may be at the end.
+const GROWTH_MIB: f64 = 4.0;
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// What the page holds, rubbish taken away.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    heap_mib: f64,
+    elements: f64,
+}
+
+fn held(page: &Page) -> Held {
+    page.devtools("Performance.enable");
+    page.devtools("HeapProfiler.collectGarbage");
+    let metrics = page.devtools("Performance.getMetrics");
+    let of = |name: &str| {
+        let all = metrics["metrics"].as_array().expect("a list");
+        let one = all.iter().find(|metric| metric["name"] == name);
+        one.and_then(|metric| metric["value"].as_f64()).unwrap_or_else(|| panic!("no {name}"))
+    };
+    Held { heap_mib: of("JSHeapUsedSize") / MIB, elements: of("Nodes") }
+}
+
+/// Final transactions per second at the highest rate that the network bears.
+fn full_load(testnet: &Testnet, seconds: u64) -> f64 {
+    let seconds = seconds.to_string();
+    let run = testnet.run(&["load", "--rate", "max", "--duration", &seconds, "--json"]);
+    let report = run.assert_succeeds().json();
+    report["tps"].as_f64().expect("a rate")
+}
+
+/// Ends the server of the page, as a crash would.
+fn kill_server(testnet: &Testnet) {
+    let text = std::fs::read_to_string(testnet.dir().join("testnet.json")).expect("a manifest");
+    let manifest: Value = serde_json::from_str(&text).expect("JSON");
+    let pid = manifest["dashboard"]["process"]["pid"].as_i64().expect("a process");
+    let pid = nix::unistd::Pid::from_raw(pid.try_into().expect("a process"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("it runs");
+    testnet.wait_for("an end of the server", |status| status["dashboard"].is_null());
+}
+
+/// The share of throughput that is left with a server and a page, in one pair of runs; no server
+/// runs before and after.
+fn kept(testnet: &Testnet, seconds: u64) -> f64 {
+    let without = full_load(testnet, seconds);
+    let mut server = testnet.spawn(&["dashboard"]);
+    testnet.wait_for("a server", |status| status["dashboard"].is_string());
+    let page = Page::open(&dashboard(testnet));
+    page.wait_for("the network", "document.querySelectorAll('.live .node').length === 10");
+    let with = full_load(testnet, seconds);
+    page.assert_silent();
+    drop(page);
+    kill_server(testnet);
+    server.wait().expect("it ended");
+    println!("{with:.0} transactions a second with a page, {without:.0} without");
+    with / without
+}
+
+#[test]
+fn a_page_that_looks_at_ten_busy_nodes_stays_small() {
+    let minutes: Option<u64> = std::env::var("DASHBOARD_MINUTES")
+        .ok()
+        .map(|text| text.parse().expect("DASHBOARD_MINUTES: whole minutes"));
+    let testnet = Testnet::new();
+    testnet.run(&["up", "--detach", "--validators", NODES]).assert_succeeds();
+    let (slices, seconds) = minutes.map_or((4, 4), |minutes| (minutes * 2, 25));
+
+    let page = Page::open(&dashboard(&testnet));
+    page.wait_for("the network", "document.querySelectorAll('.live .node').length === 10");
+    let since = Instant::now();
+    let looks: Vec<Held> = (0..slices)
+        .map(|_| {
+            let tps = full_load(&testnet, seconds);
+            let held = held(&page);
+            println!("{:.0?}: {tps:.0} transactions a second, {held:.1?}", since.elapsed());
+            held
+        })
+        .collect();
+    page.assert_silent();
+    drop(page);
+    let settled = looks[looks.len() / 4];
+    let last = looks[looks.len() - 1];
+    assert!(last.heap_mib < settled.heap_mib + GROWTH_MIB, "{looks:#?}");
+    assert!(last.elements < settled.elements * 1.5, "{looks:#?}");
+    if let Some(minutes) = minutes {
+        assert!(since.elapsed() >= Duration::from_secs(minutes * 60), "{:?}", since.elapsed());
+        kill_server(&testnet);
+        let mut all: Vec<f64> = (0..PAIRS).map(|_| kept(&testnet, 20)).collect();
+        all.sort_by(f64::total_cmp);
+        println!("throughput kept with a page, of {PAIRS} pairs: {all:.3?}");
+        assert!(all[PAIRS / 2] >= KEPT, "{all:.3?}");
+    }
+}
