@@ -16,7 +16,7 @@ struct Second<'a>(&'a Identity);
 
 impl Rewrite for Second<'_> {
     fn block(&mut self, block: &SealedBlock) -> SealedBlock {
-        if self.0.proposed(block) { self.0.twin(block) } else { block.clone() }
+        if self.0.proposed(block) { self.0.twin(block, block.header.parent) } else { block.clone() }
     }
 
     fn vote(&mut self, vote: &Vote) -> Vote {

@@ -73,9 +73,10 @@ impl Identity {
         SealedBlock::new(block)
     }
 
-    /// Another block in the place of one: the same but a millisecond later.
-    fn twin(&self, block: &SealedBlock) -> SealedBlock {
+    /// Another block in the place of one, on this parent: the same but a millisecond later.
+    fn twin(&self, block: &SealedBlock, parent: Digest) -> SealedBlock {
         let mut twin: Block = (**block).clone();
+        twin.header.parent = parent;
         twin.header.timestamp_ms += 1;
         self.propose(twin)
     }

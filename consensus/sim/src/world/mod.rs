@@ -31,7 +31,7 @@ use crate::disk::Disk;
 use crate::genesis::Genesis;
 use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
-use crate::plan::{Fault, Plan};
+use crate::plan::{Fault, Plan, Timed};
 use crate::signatures::SignatureCounts;
 use crate::trace::{Happening, Trace};
 use clients::Clients;
@@ -302,6 +302,14 @@ impl<E: Engine> World<E> {
     /// Whether a node runs one unchanged engine with a key of its own.
     pub fn is_honest(&self, node: usize) -> bool {
         self.invariants.facts().honest[self.nodes[node].number()]
+    }
+
+    /// Whether clients may believe a node: it is honest, or does not lie yet.
+    pub(crate) fn is_truthful(&self, node: usize) -> bool {
+        let will_lie =
+            |timed: &Timed| matches!(timed.fault, Fault::Lie { node: liar, .. } if liar == node);
+        self.is_honest(node)
+            || (self.nodes[node].liar.is_none() && self.plan.faults.iter().any(will_lie))
     }
 
     /// The nodes that must agree.

@@ -217,24 +217,31 @@ impl<E: Engine> World<E> {
             if let Some(times) = self.record.blocks.get_mut(&sealed.hash()) {
                 times.finals.entry(node).or_insert(self.now);
             }
+            if self.is_truthful(node) {
+                self.acknowledge(sealed);
+            }
             if !honest {
                 continue;
             }
             let is_first = !self.record.heights.contains_key(&sealed.header.height);
             self.record.heights.entry(sealed.header.height).or_insert(self.now);
             self.invariants.observe(self.now, &Observation::Finalized { node, block });
-            for hash in sealed.transaction_hashes() {
-                if let Some(since) = self.clients.close(hash) {
-                    self.record.ordered(self.now, hash);
-                    self.record.acknowledged.insert(*hash);
-                    self.record.latencies.push(self.now.since(since));
-                }
-            }
             if is_first && let Some(ledger) = &block.ledger {
                 self.hear_of(ledger);
             }
             if is_first {
                 self.record.grew(self.now, self.open_transactions() > 0);
+            }
+        }
+    }
+
+    /// Clients are told that transactions are final.
+    fn acknowledge(&mut self, block: &SealedBlock) {
+        for hash in block.transaction_hashes() {
+            if let Some(since) = self.clients.close(hash) {
+                self.record.ordered(self.now, hash);
+                self.record.acknowledged.insert(*hash);
+                self.record.latencies.push(self.now.since(since));
             }
         }
     }
