@@ -53,7 +53,7 @@ soak: build
 	$(BIN)/testnet soak --kills 100
 	$(BIN)/testnet linearize --histories 50 --operations 2000
 	$(BIN)/testnet churn --changes 20
-	DASHBOARD_MINUTES=10 $(CARGO) test --workspace --test browser ten_busy -- --nocapture
+	DASHBOARD_MINUTES=10 $(CARGO) test --workspace --test browser endurance -- --nocapture
 
 report: build
 	$(BIN)/report all $(if $(QUICK),--quick)

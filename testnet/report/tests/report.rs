@@ -15,14 +15,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/report")
 }
 
-/// The data of the report; nothing where no report was made yet.
-fn data() -> Option<Data> {
-    let data = folder().join("data");
-    if !data.exists() {
-        println!("there is no report yet: `make report` makes it");
-        return None;
-    }
-    Some(Data::read(&data).expect("the data of the report"))
+/// The data of the report.
+fn data() -> Data {
+    Data::read(&folder().join("data")).expect("the data of the report: `make report` makes it")
 }
 
 fn text(path: &Path) -> String {
@@ -33,7 +28,7 @@ const STALE: &str = "the report is not what its data says: run `report draw`";
 
 #[test]
 fn the_page_says_what_the_data_says() {
-    let Some(data) = data() else { return };
+    let data = data();
     let facts = page::Facts::of(&data);
     let written = page::render(&facts).expect("a page");
     assert!(written == text(&folder().join("README.md")), "{STALE}");
@@ -44,7 +39,7 @@ fn the_page_says_what_the_data_says() {
 
 #[test]
 fn every_figure_is_drawn_from_the_data_and_shown_on_the_page() {
-    let Some(data) = data() else { return };
+    let data = data();
     let page = text(&folder().join("README.md"));
     for (name, draw) in figures::ALL {
         let path = folder().join("figures").join(name);
