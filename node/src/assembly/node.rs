@@ -98,7 +98,7 @@ impl<E: Engine> Node<E> {
         let me = own_place(&validators, &keys)?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
-        let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
+        let rpc_listener = RpcListener::bind(&config.rpc, home.directory()).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
         let access = Arc::new(ChainAccess::new(ledger.state().clone()));
@@ -175,7 +175,6 @@ impl<E: Engine> Node<E> {
             peers: Arc::clone(&peers),
             execution,
         });
-        let admin = AdminSocket::start(admin_listener, network.handle.clone(), status);
         let context = rpc::Context {
             identity,
             view: view.clone(),
@@ -188,6 +187,13 @@ impl<E: Engine> Node<E> {
         };
         let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
+        let reporter = rpc.reporter();
+        let report = move || {
+            let report = reporter.report()?;
+            serde_json::to_value(report).map_err(|error| error.to_string())
+        };
+        let admin =
+            AdminSocket::start(admin_listener, network.handle.clone(), status, Box::new(report));
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
         let node =

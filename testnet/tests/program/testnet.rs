@@ -69,6 +69,17 @@ impl Testnet {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     }
 
+    /// Another program of this workspace.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.command(program, arguments))
+    }
+
+    /// Starts another program that goes on meanwhile, and says nothing.
+    pub(crate) fn spawn_program(&self, program: &str, arguments: &[&str]) -> Child {
+        let mut command = self.command(program, arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
+    }
+
     /// The wallet, as the owner of the funded account with this number.
     pub(crate) fn wallet(&self, account: usize, arguments: &[&str]) -> Run {
         let key = self.dir().join(format!("accounts/account{account}.json"));

@@ -1,5 +1,7 @@
 //! Proof files: what they say, and that no byte of them can be changed.
 
+use fuzz::corpus::Form;
+
 use super::maker::{Maker, certify};
 use crate::block::{BlockKind, Header};
 use crate::certificate::VoteKind;
@@ -292,4 +294,18 @@ fn parts_of_other_proofs_do_not_fit() {
         (*value, *path) = (None, absent_path);
     }
     assert_eq!(new.verify(&maker.trust, &Ed25519), Err(ProofError::StatePath));
+}
+
+/// Files get a verdict, and none that was changed is a proof.
+#[test]
+fn fuzz_files() {
+    let maker = chain();
+    let files: Vec<Vec<u8>> =
+        proofs(&maker).into_iter().map(|(proof, _)| proof.to_json().into_bytes()).collect();
+    let target = fuzz::Target::new("proof-file", Form::Json, files.clone(), |bytes| {
+        let holds = maker.check(bytes).is_ok();
+        assert_eq!(holds, files.iter().any(|file| file == bytes), "a forged proof holds");
+        holds
+    });
+    target.check();
 }
