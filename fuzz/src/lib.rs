@@ -21,7 +21,7 @@ use rand_chacha::ChaCha20Rng;
 use corpus::Form;
 
 /// Inputs of a target where nothing else is said.
-const INPUTS: u64 = 4_000;
+const INPUTS: u64 = 20_000;
 /// Most inputs that were accepted and are mutated further.
 const KEPT: usize = 256;
 
