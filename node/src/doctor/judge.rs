@@ -376,3 +376,6 @@ fn strangers(report: &NodeReport, config: &NodeConfig) -> Vec<Finding> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod linearize;
 mod membership;
+mod protected;
 mod secrets;
 mod soak;
 mod story;

@@ -49,7 +49,7 @@ impl Testnet {
     }
 
     /// A program of this workspace: all lie beside each other.
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let path = Path::new(env!("CARGO_BIN_EXE_testnet")).with_file_name(program);
         assert!(path.exists(), "{} is not built: run `make build`", path.display());
         // Kills what hangs, and ends by a signal itself.

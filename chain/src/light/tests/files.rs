@@ -221,8 +221,7 @@ fn fewer_signers_than_a_quorum_make_nothing_final() {
     });
     assert_eq!(ordered, ProofError::NotFinal(PathError::NotFinal));
     let forged = with_finality(&maker, |header, keys| {
-        let mut mixed: Vec<Keypair> =
-            keys.iter().map(|key| Keypair::from_seed(&key.seed())).collect();
+        let mut mixed: Vec<Keypair> = keys.iter().map(|key| key.duplicate()).collect();
         mixed[1] = keypair(77);
         direct(certify(header, VoteKind::Commit, &mixed, 4))
     });
