@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chain::certificate::{Position, VoteKind};
 use chain::crypto::PublicKey;
-use chain::types::{Digest, ValidatorIndex};
+use chain::types::{Digest, Epoch, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::{Promised, Recipients};
@@ -23,8 +23,8 @@ pub(super) struct Guard<M> {
     next: Box<dyn Outbox<M> + Send>,
     chain_id: Digest,
     key: PublicKey,
-    /// Where the key sits.
-    me: Option<ValidatorIndex>,
+    /// Where the key sits, and in which epoch.
+    seat: Option<(ValidatorIndex, Epoch)>,
     said: BTreeMap<Slot, Digest>,
     /// The slots of `said`, oldest first.
     order: VecDeque<Slot>,
@@ -39,7 +39,7 @@ impl<M> Guard<M> {
         promised: Option<&Promised>,
     ) -> Self {
         let (said, order) = (BTreeMap::new(), VecDeque::new());
-        let mut guard = Self { next, chain_id, key, me: None, said, order };
+        let mut guard = Self { next, chain_id, key, seat: None, said, order };
         if let Some(Promised { epoch, voted: Some(voted), .. }) = promised {
             let position = Position { epoch: *epoch, view: voted.view, height: voted.height };
             guard.note(Slot::Vote(VoteKind::Prepare, position), voted.block);
@@ -71,10 +71,12 @@ impl<M> Guard<M> {
 
 impl<M: EngineMessage> Outbox<M> for Guard<M> {
     fn send(&mut self, to: Recipients, message: &M) {
-        if let Some(me) = self.me {
+        if let Some((me, epoch)) = self.seat {
             let mut statements = Vec::new();
             message.statements(me, &self.chain_id, &mut |slot, what| statements.push((slot, what)));
-            for (slot, what) in statements {
+            // In another epoch the seat is another's, whose two words this node may pass on.
+            let own = |slot: &Slot| epoch_of(slot).is_none_or(|of| of == epoch);
+            for (slot, what) in statements.into_iter().filter(|(slot, _)| own(slot)) {
                 self.note(slot, what);
             }
         }
@@ -82,8 +84,20 @@ impl<M: EngineMessage> Outbox<M> for Guard<M> {
     }
 
     fn seat(&mut self, sets: &[ValidatorSet]) {
-        self.me = sets.first().and_then(|set| set.index_of(&self.key));
+        let set = sets.first();
+        self.seat = set.and_then(|set| Some((set.index_of(&self.key)?, set.epoch)));
         self.next.seat(sets);
+    }
+}
+
+/// The epoch in which a slot is; terms of Raft go on across epochs.
+const fn epoch_of(slot: &Slot) -> Option<Epoch> {
+    match slot {
+        Slot::Proposal(position) | Slot::Vote(_, position) => Some(position.epoch),
+        Slot::ViewChange(epoch, _) | Slot::NewView(epoch, _) | Slot::ViewAck(epoch, _) => {
+            Some(*epoch)
+        }
+        Slot::Election(..) => None,
     }
 }
 
@@ -93,7 +107,7 @@ mod tests {
 
     use chain::certificate::{Ballot, Vote};
     use chain::crypto::{Keypair, Signer as _};
-    use chain::types::{Epoch, Height, View};
+    use chain::types::{Height, View};
     use chain::validator::Validator;
     use consensus::engine::Voted;
     use consensus::hybrid::Message;
