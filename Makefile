@@ -42,6 +42,8 @@ lint:
 	@./.config/deps.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else \
+	    echo "cargo-deny is not installed: advisories and licences are not checked"; fi
 
 bench: build
 	./testnet/run.sh bench
@@ -50,6 +52,8 @@ soak: build
 	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test membership --test behaviours --test twins --test planted_bugs -- --nocapture
 	EXPLORE=full $(CARGO) test --workspace --test explore -- --nocapture
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
+	FUZZ_INPUTS=$${FUZZ_INPUTS:-1000000} $(CARGO) test --workspace fuzz -- --nocapture
+	$(BIN)/testnet abuse --requests 1000000 --sockets 5000 --identities 1000 --megabytes 1024
 	$(BIN)/testnet soak --kills 100
 	$(BIN)/testnet linearize --histories 50 --operations 2000
 	$(BIN)/testnet churn --changes 20

@@ -141,6 +141,14 @@ impl Keypair {
         Self(ed25519_dalek::SigningKey::from_bytes(seed))
     }
 
+    /// The same key once more, for another part of a node that signs. Both are wiped when they are
+    /// dropped; a way over the [seed](Self::seed) would leave a copy behind. Not `Clone`: a copy of a key
+    /// is never made by the way.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// The secret bytes, for a key store to encrypt or write.
     pub fn seed(&self) -> [u8; 32] {
         self.0.to_bytes()

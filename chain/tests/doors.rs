@@ -8,16 +8,17 @@ use serde_json::Value;
 
 use self::workspace::{files_with, packages, read};
 
-/// Every package of the workspace, and the packages of the workspace that it uses.
-const DOORS: [(&str, &[&str]); 9] = [
-    ("chain", &[]),
+/// Every package of the workspace, and the packages of the workspace that it uses. `fuzz` is for tests.
+const DOORS: [(&str, &[&str]); 10] = [
+    ("chain", &["fuzz"]),
     ("consensus", &["chain"]),
-    ("consensus-sim", &["chain", "consensus"]),
-    ("genesis", &["chain", "consensus"]),
+    ("consensus-sim", &["chain", "consensus", "fuzz"]),
+    ("fuzz", &[]),
+    ("genesis", &["chain", "consensus", "fuzz"]),
     ("node-api", &["chain"]),
-    ("node", &["chain", "consensus", "genesis", "node-api"]),
-    ("wallet-cli", &["chain", "genesis", "node-api"]),
-    ("testnet", &["chain", "consensus", "consensus-sim", "genesis", "node", "node-api"]),
+    ("node", &["chain", "consensus", "fuzz", "genesis", "node-api"]),
+    ("wallet-cli", &["chain", "fuzz", "genesis", "node-api"]),
+    ("testnet", &["chain", "consensus", "consensus-sim", "fuzz", "genesis", "node", "node-api"]),
     ("report", &["chain", "consensus", "consensus-sim", "testnet"]),
 ];
 

@@ -75,6 +75,11 @@ pub struct RpcConfig {
     pub allowed_hosts: Vec<String>,
     /// Most connections at one time.
     pub max_connections: u32,
+    /// PEM files of a certificate chain and its key, from the home on; empty: no TLS.
+    pub tls_certificate: String,
+    pub tls_key: String,
+    /// File with a token a line, one of which every request must show; empty: none.
+    pub token_file: String,
 }
 
 impl Default for RpcConfig {
@@ -84,6 +89,9 @@ impl Default for RpcConfig {
             allow_remote: false,
             allowed_hosts: Vec::new(),
             max_connections: 256,
+            tls_certificate: String::new(),
+            tls_key: String::new(),
+            token_file: String::new(),
         }
     }
 }
@@ -256,7 +264,7 @@ impl NodeConfig {
         page.section("rpc", "JSON-RPC over HTTP and WebSocket, /health and /metrics.");
         page.setting("Address to listen on.", "listen", &rpc.listen);
         page.setting(
-            "true: lets `listen` be an address that other machines can reach.",
+            "true: lets `listen` be an address that other machines can reach. Needs TLS and tokens.",
             "allow_remote",
             &rpc.allow_remote,
         );
@@ -266,6 +274,17 @@ impl NodeConfig {
             &rpc.allowed_hosts,
         );
         page.setting("Most connections at one time.", "max_connections", &rpc.max_connections);
+        page.setting(
+            "PEM file of the certificate chain, like \"tls/rpc.pem\" in the home; empty: no TLS.",
+            "tls_certificate",
+            &rpc.tls_certificate,
+        );
+        page.setting("PEM file of its key, mode 0600.", "tls_key", &rpc.tls_key);
+        page.setting(
+            "File with one token a line, mode 0600: requests show one as a bearer token.",
+            "token_file",
+            &rpc.token_file,
+        );
 
         page.section("log", "What the node says on stderr.");
         page.setting(

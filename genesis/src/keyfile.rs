@@ -104,9 +104,12 @@ fn save(path: &Path, key: &Keypair, note: Option<&str>) -> Result<(), KeyFileErr
 /// [`KeyFileError`] where others may read the file, or it is missing, damaged or another kind of
 /// file.
 pub fn read(path: &Path) -> Result<Keypair, KeyFileError> {
-    let text = files::read_private(path, MAX_BYTES)?;
+    parse(&files::read_private(path, MAX_BYTES)?, path)
+}
+
+fn parse(text: &[u8], path: &Path) -> Result<Keypair, KeyFileError> {
     let file: KeyFile =
-        serde_json::from_slice(&text).map_err(|error| malformed(path, &error.to_string()))?;
+        serde_json::from_slice(text).map_err(|error| malformed(path, &error.to_string()))?;
     let mut seed = Zeroizing::new([0; 32]);
     hex::decode_to_slice(&file.secret, seed.as_mut())
         .map_err(|_| malformed(path, "the secret is not 32 bytes in hexadecimal"))?;

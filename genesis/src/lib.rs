@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod build;
 pub mod config;
+pub mod deploy;
 pub mod files;
 pub mod keyfile;
 pub mod network;

@@ -9,6 +9,7 @@ use chain::access::AccessMode;
 use chain::types::Amount;
 use clap::{Args, Parser, Subcommand};
 use consensus::registry::EngineName;
+use genesis::deploy;
 use genesis::network::{self, DerivedAccounts, Network, Plan};
 use genesis::spec::{ConsensusParameters, Genesis, Limits};
 use genesis::tolerance::Tolerance;
@@ -29,6 +30,7 @@ Examples:
   genesis new --validators 4 --out net     homes and a genesis for four validators
   genesis check net/genesis.json           every fault by name, and what the chain tolerates
   genesis hash net/genesis.json            the id of the chain, to compare with the others
+  genesis deploy net/genesis.json --hosts 10.0.0.1,10.0.0.2,10.0.0.3,10.0.0.4 --out deploy
 
 Exit codes: 0 done, 1 it failed or the file cannot start a chain, 2 wrong arguments.";
 
@@ -40,6 +42,18 @@ enum Command {
     Check {
         /// The genesis file
         file: PathBuf,
+    },
+    /// Write what runs the validators on several machines: systemd units, a container file with compose
+    /// files, a Kubernetes manifest. No keys are in it.
+    Deploy {
+        /// The genesis file
+        file: PathBuf,
+        /// Address or DNS name of each validator's machine, in the order of the genesis.
+        #[arg(long, value_delimiter = ',', required = true, value_name = "HOST,…")]
+        hosts: Vec<String>,
+        /// Directory to write to.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Print the hash of a genesis: the id of its chain.
     Hash {
@@ -97,6 +111,7 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::New(new) => make(new, arguments.json),
         Command::Check { file } => check(file, arguments.json),
+        Command::Deploy { file, hosts, out } => deploy(file, hosts, out, arguments.json),
         Command::Hash { file } => hash(file, arguments.json),
     };
     match result {
@@ -205,6 +220,23 @@ fn check(file: &Path, json: bool) -> Result<()> {
     for sentence in tolerance.explanation {
         println!("{sentence}");
     }
+    Ok(())
+}
+
+fn deploy(file: &Path, hosts: &[String], out: &Path, json: bool) -> Result<()> {
+    let genesis = valid(file)?;
+    let machines = deploy::machines(&genesis, hosts)?;
+    let files = deploy::files(&genesis, &machines);
+    deploy::write(&files, out)?;
+    if json {
+        let paths: Vec<_> = files.iter().map(|(path, _)| path).collect();
+        println!("{}", serde_json::json!({ "machines": machines, "files": paths }));
+        return Ok(());
+    }
+    for (path, _) in &files {
+        println!("{}", out.join(path).display());
+    }
+    println!("Read {} first. The keys stay where they are.", out.join("README.md").display());
     Ok(())
 }
 

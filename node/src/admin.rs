@@ -7,6 +7,7 @@
 //! {"method":"unblock_peers","peers":["12D3KooW…"]}   no longer these; without peers: nobody
 //! {"method":"peers"}
 //! {"method":"status"}
+//! {"method":"report"}                                all that `node doctor` asks
 //! ```
 //!
 //! Answers: `{"ok":true,…}` or `{"ok":false,"error":"…"}`.
@@ -57,6 +58,9 @@ pub enum AdminError {
     },
 }
 
+/// Asks the node how it is, as a JSON object.
+pub type Report = Box<dyn Fn() -> Result<Value, String> + Send + Sync>;
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "method", deny_unknown_fields)]
 enum Request {
@@ -69,6 +73,7 @@ enum Request {
     },
     Peers {},
     Status {},
+    Report {},
 }
 
 #[derive(Debug, Serialize)]
@@ -137,10 +142,11 @@ impl AdminSocket {
         listener: AdminListener,
         network: NetworkHandle,
         status: watch::Receiver<Status>,
+        report: Report,
     ) -> Self {
         let AdminListener { listener, file } = listener;
         let mut task = JoinSet::new();
-        task.spawn(accept_forever(listener, Arc::new(Operator { network, status })));
+        task.spawn(accept_forever(listener, Arc::new(Operator { network, status, report })));
         Self { _file: file, task }
     }
 
@@ -179,6 +185,7 @@ async fn accept_forever(listener: UnixListener, operator: Arc<Operator>) {
 struct Operator {
     network: NetworkHandle,
     status: watch::Receiver<Status>,
+    report: Report,
 }
 
 impl Operator {
@@ -227,6 +234,10 @@ impl Operator {
                 self.block(&self.network.blocked() - &peers)
             }
             Request::Peers {} => json!({ "peers": self.network.peers() }),
+            Request::Report {} => match (self.report)() {
+                Ok(report) => json!({ "report": report }),
+                Err(error) => return refusal(error),
+            },
             Request::Status {} => json!({ "status": shown(&self.status.borrow()) }),
         };
         Reply { ok: true, error: None, result }

@@ -229,6 +229,18 @@ fn check_rpc(rpc: &RpcConfig) -> Result<(), ConfigError> {
             ),
         );
     }
+    if rpc.tls_certificate.is_empty() != rpc.tls_key.is_empty() {
+        return invalid("rpc.tls_key", "give both tls_certificate and tls_key, or neither".into());
+    }
+    let protected = !rpc.tls_certificate.is_empty() && !rpc.token_file.is_empty();
+    if !rpc.listen.ip().is_loopback() && !protected {
+        return invalid(
+            "rpc.allow_remote",
+            "a port that other machines can reach needs TLS and tokens: set tls_certificate, tls_key \
+             and token_file in [rpc] (docs/security.md says how)"
+                .into(),
+        );
+    }
     if !(1..=MAX_CONNECTIONS).contains(&rpc.max_connections) {
         let problem = format!("{} is not 1 to {MAX_CONNECTIONS}", rpc.max_connections);
         return invalid("rpc.max_connections", problem);

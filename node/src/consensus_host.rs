@@ -4,6 +4,7 @@
 //! thread through the bounded [`Inbox`] and the bounded line of reads alone, and hear of it
 //! through channels.
 
+mod guard;
 mod reads;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Ti
 use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
 
+use guard::Guard;
 pub use reads::{MAX_READS, ReadError};
 use reads::{PendingReads, ReadLine};
 
@@ -201,7 +203,10 @@ where
 {
     fn start(parts: Parts<E, A, S>) -> Result<(Self, ConsensusHandle), HostError> {
         let Parts { config, recovered, signer, application, storage, .. } = parts;
-        let (mut outbox, epoch) = (parts.outbox, Instant::now());
+        let promised = recovered.record.as_ref().and_then(E::promised);
+        let guard = Guard::new(parts.outbox, config.chain_id, config.me, promised.as_ref());
+        let mut outbox: Box<dyn Outbox<E::Message> + Send> = Box::new(guard);
+        let epoch = Instant::now();
         let final_height = recovered.final_height;
         let driver = Driver::start(
             config,

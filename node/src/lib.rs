@@ -13,6 +13,7 @@ pub mod chain_view;
 pub mod clock;
 pub mod config;
 pub mod consensus_host;
+pub mod doctor;
 pub mod home;
 mod joining;
 pub mod logging;

@@ -283,6 +283,36 @@ Example:
         #[arg(long)]
         json: bool,
     },
+    /// Do what strangers may do to the ports of running nodes, and check that honest clients go on
+    #[command(after_help = "\
+A network of its own gets malformed requests, slow sockets, identities of no member and of another chain,
+and garbage at its ports, one after the other, under load. No node may crash or grow by more than 64 MiB;
+every honest transaction becomes final, no honest call fails, and slow sockets at most double the p99 of
+honest calls.")]
+    Abuse {
+        /// Requests that are nearly right
+        #[arg(long, default_value_t = 20_000)]
+        requests: u64,
+        /// Connections that say a byte a second
+        #[arg(long, default_value_t = 500)]
+        sockets: usize,
+        /// Identities that dial a validator
+        #[arg(long, default_value_t = 100)]
+        identities: usize,
+        /// Mebibytes of garbage at each port
+        #[arg(long, default_value_t = 64)]
+        megabytes: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Check that clients see one history, whatever happens to the nodes
     #[command(after_help = "\
 Clients read, write and compare-and-swap a few keys through different nodes, while nodes are killed,

@@ -15,7 +15,7 @@ use crate::cluster::{Cluster, Spec};
 use crate::dashboard::{self, Dashboard, Port};
 use crate::membership::{self, Changed};
 use crate::{
-    churn, demo, faults, linearize, live, load, partition, signals, simulate, soak, status,
+    abuse, churn, demo, faults, linearize, live, load, partition, signals, simulate, soak, status,
 };
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
@@ -89,6 +89,12 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Soak { kills, seed, engine, dir, json } => {
             let options = soak::Options { engine: engine.get(), kills, seed, dir };
             return endure(options, json).await;
+        }
+        Command::Abuse { requests, sockets, identities, megabytes, seed, engine, dir, json } => {
+            let engine = engine.get();
+            let options =
+                abuse::Options { engine, requests, sockets, identities, megabytes, seed, dir };
+            return misuse(options, json).await;
         }
         Command::Linearize(arguments) => return linearize(arguments).await,
         Command::Simulate(arguments) => return simulate::run(&arguments),
@@ -251,6 +257,22 @@ async fn endure(options: soak::Options, json: bool) -> anyhow::Result<ExitCode> 
             report.recovery_ms.p99,
             report.recovery_ms.max
         );
+    }
+    for problem in report.problems() {
+        eprintln!("did not hold: {problem}");
+    }
+    Ok(exit_code(report.ok))
+}
+
+async fn misuse(options: abuse::Options, json: bool) -> anyhow::Result<ExitCode> {
+    let report = tokio::select! {
+        report = abuse::run(options, |text| eprintln!("{text}")) => report?,
+        signal = signals::ended() => bail!("ended by {}", signal?),
+    };
+    if json {
+        print_json(&report)?;
+    } else {
+        println!("{}", report.summary());
     }
     for problem in report.problems() {
         eprintln!("did not hold: {problem}");

@@ -3,6 +3,7 @@
 //! Every validator of a testnet is a process of the `testnet-validator` program: the node library
 //! with a layer around its outbox that passes everything through until it is told to misbehave.
 
+pub mod abuse;
 pub mod audit;
 pub mod byzantine;
 pub mod churn;

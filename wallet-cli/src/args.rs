@@ -44,6 +44,9 @@ pub(crate) struct Global {
     /// Node to talk to [default: one of the testnet started last, else http://127.0.0.1:26657].
     #[arg(long, global = true, env = "WALLET_RPC", value_name = "URL", value_parser = rpc_url)]
     pub(crate) rpc: Option<String>,
+    /// File whose first line is the token that the node wants to see.
+    #[arg(long, global = true, env = "WALLET_RPC_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) rpc_token_file: Option<PathBuf>,
     /// One JSON object on stdout instead of text; one per line for streams.
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -10,7 +10,7 @@ use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest};
 use jsonrpsee::core::ClientError;
 use jsonrpsee::core::client::Subscription;
-use jsonrpsee::http_client::{HttpClient, HttpClientBuilder};
+use jsonrpsee::http_client::{HeaderMap, HeaderValue, HttpClient, HttpClientBuilder};
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use node_api::account::Account;
 use node_api::block::{Block, BlockEvent, BlockRef, BlockStatus, Detail};
@@ -27,8 +27,11 @@ use node_api::{
     KvApiClient, ProofApiClient, TxApiClient,
 };
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
+use crate::args::Global;
 use crate::failure::{Failure, Kind, Outcome};
+use crate::passwords;
 
 /// Where a node listens that was started by hand.
 const DEFAULT_URL: &str = "http://127.0.0.1:26657";
@@ -44,25 +47,29 @@ pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Node {
     pub(crate) url: String,
     client: HttpClient,
+    /// What opens the node's port, where that wants a token.
+    headers: HeaderMap,
     /// Opens namespaces that are not open to everybody.
     token: Option<HexBytes>,
 }
 
 impl Node {
     /// The node of `--rpc`, or the default one. Does not call it yet.
-    pub(crate) fn choose(rpc: Option<&str>) -> Outcome<Self> {
-        let url = match rpc {
-            Some(url) => url.to_owned(),
+    pub(crate) fn choose(global: &Global) -> Outcome<Self> {
+        let url = match &global.rpc {
+            Some(url) => url.clone(),
             None => last_testnet().unwrap_or_else(|| DEFAULT_URL.to_owned()),
         };
+        let headers = authorization(global.rpc_token_file.as_deref(), &url)?;
         let client = HttpClientBuilder::default()
+            .set_headers(headers.clone())
             .max_request_size(MAX_REQUEST_BYTES)
             .max_response_size(MAX_RESPONSE_BYTES)
             .connect_timeout(CONNECT_TIMEOUT)
             .request_timeout(CALL_TIMEOUT)
             .build(&url)
             .map_err(|error| Failure::bad_arguments(format!("{url}: {error}")))?;
-        Ok(Self { url, client, token: None })
+        Ok(Self { url, client, headers, token: None })
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, ClientError>>) -> Outcome<T> {
@@ -166,6 +173,7 @@ impl Node {
     async fn connect(&self) -> Outcome<WsClient> {
         let url = self.url.replacen("http", "ws", 1);
         let connect = WsClientBuilder::default()
+            .set_headers(self.headers.clone())
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(CALL_TIMEOUT)
             .build(&url);
@@ -187,6 +195,25 @@ impl Node {
     pub(crate) fn lost(&self) -> Failure {
         Failure::new(Kind::Unreachable, format!("the node at {} closed the connection", self.url))
     }
+}
+
+/// The header that shows the token in a file. A token never travels in the clear to another machine.
+fn authorization(file: Option<&Path>, url: &str) -> Outcome<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    let Some(file) = file else { return Ok(headers) };
+    let local = ["http://127.", "http://localhost", "http://[::1]"];
+    if !url.starts_with("https://") && !local.iter().any(|start| url.starts_with(start)) {
+        return Err(Failure::bad_arguments(format!(
+            "{url}: a token is shown over https:// only, or on this machine"
+        )));
+    }
+    let token = passwords::from_file(file, "token file")?;
+    let text = Zeroizing::new(format!("Bearer {}", token.trim()));
+    let mut value = HeaderValue::from_str(&text)
+        .map_err(|_| Failure::bad_arguments(format!("{}: not a token", file.display())))?;
+    value.set_sensitive(true);
+    headers.insert("authorization", value);
+    Ok(headers)
 }
 
 /// As much of `testnet.json` as is needed to find a node.

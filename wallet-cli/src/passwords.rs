@@ -41,7 +41,7 @@ pub(crate) fn new(file: Option<&Path>, key: &str) -> Outcome<Zeroizing<String>> 
 
 fn given(file: Option<&Path>) -> Outcome<Option<Zeroizing<String>>> {
     if let Some(path) = file {
-        return from_file(path).map(Some);
+        return from_file(path, "password file").map(Some);
     }
     match std::env::var(VARIABLE) {
         Ok(password) => Ok(Some(Zeroizing::new(password))),
@@ -52,10 +52,10 @@ fn given(file: Option<&Path>) -> Outcome<Option<Zeroizing<String>>> {
     }
 }
 
-/// The first line of a file, or of a pipe.
-fn from_file(path: &Path) -> Outcome<Zeroizing<String>> {
+/// The first line of a file, or of a pipe, which holds a secret.
+pub(crate) fn from_file(path: &Path, what: &str) -> Outcome<Zeroizing<String>> {
     let at = |error: std::io::Error| {
-        Failure::bad_arguments(format!("password file {}: {error}", path.display()))
+        Failure::bad_arguments(format!("{what} {}: {error}", path.display()))
     };
     let file = std::fs::File::open(path).map_err(at)?;
     let metadata = file.metadata().map_err(at)?;

@@ -140,10 +140,7 @@ pub(crate) async fn send(
 
 impl Pursuit {
     pub(crate) fn new(global: &Global) -> Outcome<Self> {
-        Ok(Self {
-            verification: Verification::from(global)?,
-            node: Node::choose(global.rpc.as_deref())?,
-        })
+        Ok(Self { verification: Verification::from(global)?, node: Node::choose(global)? })
     }
 
     /// Refuses to sign for another chain than that of the genesis.

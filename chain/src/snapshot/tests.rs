@@ -1,3 +1,5 @@
+use fuzz::corpus::Form;
+
 use super::*;
 use crate::block::{Block, proposal_digest};
 use crate::certificate::{Ballot, Certificate, Signatures, VoteKind};
@@ -302,4 +304,23 @@ fn checkpoints_are_written_as_they_are_read() {
     for wrong in ["", "50", "50:", ":ab", "-1:ab", "x:".to_owned().as_str(), "50:abcd"] {
         assert!(wrong.parse::<Checkpoint>().is_err(), "{wrong:?}");
     }
+}
+
+/// Manifests get a verdict; what is accepted although it was changed names the same snapshot: other
+/// votes for the same block.
+#[test]
+fn fuzz_manifests() {
+    let chain = Cutting::new().grow(3).change().grow(4);
+    let terms = chain.terms();
+    let offer = chain.manifest().offer();
+    let samples = [chain.manifest(), chain.reported()].map(|manifest| codec::encode(&manifest));
+    let target = fuzz::Target::new("snapshot-manifest", Form::Codec, samples, |bytes| {
+        let Ok(manifest) = codec::decode::<Manifest>(bytes) else { return false };
+        assert_eq!(codec::encode(&manifest), bytes, "two encodings of one manifest");
+        if manifest.verify(&terms).is_ok() {
+            assert_eq!(manifest.offer(), offer, "another snapshot");
+        }
+        true
+    });
+    target.slow(2).check();
 }

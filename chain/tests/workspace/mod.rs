@@ -47,14 +47,20 @@ pub(crate) fn read(path: &Path) -> String {
 
 /// What `cargo metadata` says of the packages of the workspace.
 pub(crate) fn packages() -> Vec<Value> {
+    let output = cargo(&["metadata", "--no-deps", "--offline", "--format-version=1"]);
+    let metadata: Value = serde_json::from_str(&output).expect("JSON");
+    metadata["packages"].as_array().expect("a list").clone()
+}
+
+/// What cargo prints.
+pub(crate) fn cargo(arguments: &[&str]) -> String {
     let output = Command::new("timeout")
         .args(["--signal=KILL", "60"])
         .arg(std::env::var_os("CARGO").expect("cargo runs this"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .args(arguments)
         .current_dir(root())
         .output()
         .expect("it starts");
     assert!(output.status.success(), "{output:?}");
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    metadata["packages"].as_array().expect("a list").clone()
+    String::from_utf8(output.stdout).expect("text")
 }

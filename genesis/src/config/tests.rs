@@ -53,3 +53,20 @@ fn wrong_files_are_refused() {
         assert!(error.contains(expected), "{expected}: {error}");
     }
 }
+
+/// Any text is refused, or is settings that are written as they are read.
+#[test]
+fn fuzz_config() {
+    let mut full = NodeConfig::new("alice");
+    full.p2p.peers = vec!["/ip4/10.0.0.2/tcp/26656/p2p/12D3KooW".into()];
+    full.rpc.allowed_hosts = vec!["node.example".into()];
+    let samples = [NodeConfig::new("bob"), full].map(|it| it.to_commented_toml().into_bytes());
+    let target = fuzz::Target::new("config", fuzz::corpus::Form::Toml, samples, |bytes| {
+        let Ok(text) = std::str::from_utf8(bytes) else { return false };
+        let Ok(config) = NodeConfig::from_toml(text) else { return false };
+        let again = NodeConfig::from_toml(&config.to_commented_toml()).expect("what it wrote");
+        assert_eq!(again, config);
+        true
+    });
+    target.check();
+}

@@ -82,3 +82,19 @@ fn files_that_others_may_read_are_refused() {
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     assert!(matches!(read(&path), Err(KeyFileError::File(FileError::WideMode { .. }))));
 }
+
+/// What is not a key file is refused, and no other key than that of a good file ever comes out.
+#[test]
+fn fuzz_key_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key.json");
+    let key = Keypair::from_seed(&[7; 32]);
+    write_unsafe_account(&path, &key).unwrap();
+    let text = fs::read(&path).unwrap();
+    let target = fuzz::Target::new("key-file", fuzz::corpus::Form::Json, [text], |bytes| {
+        let Ok(read) = parse(bytes, &path) else { return false };
+        assert_eq!(read.public(), key.public());
+        true
+    });
+    target.check();
+}

@@ -141,3 +141,20 @@ fn max_faulty_follows_the_number_of_validators() {
         assert_eq!(example(n).max_faulty(), f, "{n} validators");
     }
 }
+
+/// Any text is refused, or is a genesis that is written as it is read, with one hash; checking it
+/// never fails to end.
+#[test]
+fn fuzz_genesis() {
+    let samples = [1, 4].map(|validators| example(validators).to_json().into_bytes());
+    let target = fuzz::Target::new("genesis", fuzz::corpus::Form::Json, samples, |bytes| {
+        let Ok(genesis) = Genesis::from_json(bytes) else { return false };
+        let again = Genesis::from_json(genesis.to_json().as_bytes()).expect("what it wrote");
+        assert_eq!(again.hash(), genesis.hash());
+        if genesis.validate().is_ok() {
+            genesis.validator_set().check().expect("a valid genesis has a possible set");
+        }
+        true
+    });
+    target.check();
+}

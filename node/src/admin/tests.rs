@@ -68,7 +68,12 @@ impl World {
         // A socket that a dead process left behind.
         drop(std::os::unix::net::UnixListener::bind(directory.path().join(SOCKET)).unwrap());
         let listener = AdminListener::bind(directory.path()).unwrap();
-        let socket = AdminSocket::start(listener, network.handle.clone(), status);
+        let socket = AdminSocket::start(
+            listener,
+            network.handle.clone(),
+            status,
+            Box::new(|| Ok(json!({ "height": 7 }))),
+        );
         Self { directory, network, _socket: socket }
     }
 

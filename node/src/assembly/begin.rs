@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chain::crypto::{Ed25519, Keypair, Verifier};
+use chain::crypto::{Ed25519, Verifier};
 use chain::types::Address;
 use consensus::engine::Engine;
 use genesis::Genesis;
@@ -42,7 +42,7 @@ pub(super) async fn begin<E: Engine>(
     // Validators of the genesis may be gone by now: whoever the operator named is asked as well.
     let (network, _transactions) = Network::<E::Message>::start(NetworkConfig {
         chain_id: state.chain_id,
-        key: Keypair::from_seed(&keys.network.seed()),
+        key: keys.network.duplicate(),
         listen: parse_address("/ip4/127.0.0.1/tcp/0")?,
         peers: parse_addresses(&config.p2p.peers)?,
         announce: Vec::new(),

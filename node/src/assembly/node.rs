@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::crypto::{Ed25519, Keypair, Verifier};
+use chain::crypto::{Ed25519, Verifier};
 use chain::ledger::Ledger;
 use chain::mempool::{MempoolLimits, VerifiedTransaction};
 use chain::types::{Digest, Height, ValidatorIndex};
@@ -98,7 +98,7 @@ impl<E: Engine> Node<E> {
         let me = own_place(&validators, &keys)?;
         let view = ChainView::new(store.clone(), ledger.state().clone())?;
         // What others may have taken is found out before anything is promised to anybody.
-        let rpc_listener = RpcListener::bind(config.rpc.listen).await?;
+        let rpc_listener = RpcListener::bind(&config.rpc, home.directory()).await?;
         let admin_listener = AdminListener::bind(home.directory())?;
 
         let access = Arc::new(ChainAccess::new(ledger.state().clone()));
@@ -122,7 +122,7 @@ impl<E: Engine> Node<E> {
         let traffic = Traffic::default();
         let outbox = NetworkOutbox::new(network.handle.clone(), roster.clone(), traffic.clone());
         let outbox = Box::new(outbox);
-        let key = Keypair::from_seed(&keys.validator.seed());
+        let key = keys.validator.duplicate();
         let runtime = tokio::runtime::Handle::current();
         let chooser = layer.chooser();
         let outbox = layer.wrap(outbox, LayerContext { chain_id, key, validators, me, runtime });
@@ -138,7 +138,7 @@ impl<E: Engine> Node<E> {
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
             config: engine_config(&genesis, config.consensus.policy, &keys, verifier),
             recovered,
-            signer: Box::new(Keypair::from_seed(&keys.validator.seed())),
+            signer: Box::new(keys.validator.duplicate()),
             application,
             storage: metrics.timed(store.clone()),
             outbox,
@@ -175,7 +175,6 @@ impl<E: Engine> Node<E> {
             peers: Arc::clone(&peers),
             execution,
         });
-        let admin = AdminSocket::start(admin_listener, network.handle.clone(), status);
         let context = rpc::Context {
             identity,
             view: view.clone(),
@@ -188,6 +187,13 @@ impl<E: Engine> Node<E> {
         };
         let attendant = attendant(&home, &config, &keys, &context);
         let rpc = RpcServer::start(rpc_listener, &config.rpc, context);
+        let reporter = rpc.reporter();
+        let report = move || {
+            let report = reporter.report()?;
+            serde_json::to_value(report).map_err(|error| error.to_string())
+        };
+        let admin =
+            AdminSocket::start(admin_listener, network.handle.clone(), status, Box::new(report));
         let mut joining = JoinSet::new();
         joining.spawn(attendant.run());
         let node =
@@ -274,7 +280,7 @@ fn attendant(home: &Home, config: &NodeConfig, keys: &Keys, context: &rpc::Conte
         pool: context.pool.clone(),
         at_tip: Box::new(move |height| rpc::is_synced(&sync, peers.as_ref(), height)),
         home: home.clone(),
-        signer: ReadySigner::new(Keypair::from_seed(&keys.validator.seed())),
+        signer: ReadySigner::new(keys.validator.duplicate()),
         on_retire: config.on_retire,
     }
 }
@@ -314,7 +320,7 @@ async fn start_network<M: EngineMessage>(
 ) -> Result<(Network<M>, mpsc::Receiver<PeerTransactions>), NodeError> {
     let network = NetworkConfig {
         chain_id,
-        key: Keypair::from_seed(&keys.network.seed()),
+        key: keys.network.duplicate(),
         listen: parse_address(&config.p2p.listen)?,
         peers: parse_addresses(&config.p2p.peers)?,
         announce: parse_addresses(&config.p2p.announce)?,

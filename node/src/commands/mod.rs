@@ -1,5 +1,6 @@
 //! The commands of the program.
 
+mod doctor;
 mod init;
 mod inspect;
 mod keys;
@@ -44,6 +45,8 @@ enum Command {
     Reset(reset::Reset),
     /// Look into the store of a node that does not run
     Inspect(inspect::Inspect),
+    /// Explain why the node, or its chain, stands still
+    Doctor(doctor::Doctor),
     /// Copy the chain at its final height to a file, or begin a node with such a file
     Snapshot(snapshot::SnapshotCommand),
 }
@@ -86,13 +89,19 @@ impl Failure {
 struct Report {
     json: serde_json::Value,
     text: String,
+    exit: ExitCode,
 }
 
 impl Report {
     fn new(object: &impl Serialize, text: impl Into<String>) -> Self {
         let json = serde_json::to_value(object)
             .unwrap_or_else(|error| unreachable!("reports have text keys only: {error}"));
-        Self { json, text: text.into() }
+        Self { json, text: text.into(), exit: ExitCode::SUCCESS }
+    }
+
+    /// The same, and the program ends with the exit code of what failed.
+    fn of_a_failure(self) -> Self {
+        Self { exit: ExitCode::FAILURE, ..self }
     }
 }
 
@@ -103,6 +112,7 @@ impl Cli {
             Command::Keys(command) => (command.json(), command.execute()),
             Command::Reset(command) => (command.json, command.execute()),
             Command::Inspect(command) => (command.json, command.execute()),
+            Command::Doctor(command) => (command.json, command.execute()),
             Command::Snapshot(command) => (command.json(), command.execute()),
             Command::Run(command) => {
                 return match command.execute() {
@@ -112,11 +122,16 @@ impl Cli {
             }
         };
         match result {
-            Ok(Report { json, .. }) if as_json => println!("{json}"),
-            Ok(Report { text, .. }) => println!("{}", text.trim_end()),
-            Err(failure) => return fail(as_json, failure),
+            Ok(Report { json, exit, .. }) if as_json => {
+                println!("{json}");
+                exit
+            }
+            Ok(Report { text, exit, .. }) => {
+                println!("{}", text.trim_end());
+                exit
+            }
+            Err(failure) => fail(as_json, failure),
         }
-        ExitCode::SUCCESS
     }
 }
 

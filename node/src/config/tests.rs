@@ -72,7 +72,7 @@ type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'
 
 #[test]
 fn errors_name_the_setting_and_the_fix() {
-    let table: [Case; 13] = [
+    let table: [Case; 15] = [
         ("moniker = 3", &[], &["config.toml", "moniker"]),
         ("moniker = \"a\"\n[rpc]\nlisen = \"127.0.0.1:1\"", &[], &["line 3", "lisen", "listen"]),
         ("", &[], &["moniker"]),
@@ -81,6 +81,16 @@ fn errors_name_the_setting_and_the_fix() {
             "moniker = \"a\"\n[rpc]\nlisten = \"0.0.0.0:1\"",
             &[],
             &["rpc.listen", "0.0.0.0:1", "allow_remote = true"],
+        ),
+        (
+            "moniker = \"a\"\n[rpc]\nlisten = \"0.0.0.0:1\"\nallow_remote = true",
+            &[],
+            &["rpc.allow_remote", "TLS and tokens", "token_file"],
+        ),
+        (
+            "moniker = \"a\"\n[rpc]\ntls_certificate = \"tls/rpc.pem\"",
+            &[],
+            &["rpc.tls_key", "both"],
         ),
         ("moniker = \"a\"\n[p2p]\nlisten = \"nowhere\"", &[], &["p2p.listen", "/ip4/"]),
         (

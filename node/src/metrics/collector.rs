@@ -139,7 +139,12 @@ impl Page<'_> {
         let round_trips = peers
             .iter()
             .filter_map(|peer| Some((peer.id.as_str(), peer.round_trip_us? as f64 / 1e6)));
-        self.gauges("p2p_round_trip_seconds", "Newest round trip", "peer", round_trips)
+        self.gauges("p2p_round_trip_seconds", "Newest round trip", "peer", round_trips)?;
+        let clocks = peers
+            .iter()
+            .filter_map(|peer| Some((peer.id.as_str(), peer.word?.clock_ahead_ms as f64 / 1e3)));
+        let help = "How far the clock of a peer is ahead, as it says";
+        self.gauges("p2p_clock_ahead_seconds", help, "peer", clocks)
     }
 
     fn execution(&mut self, counters: &ExecutionCounters) -> fmt::Result {

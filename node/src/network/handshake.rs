@@ -12,7 +12,7 @@ use super::access::Refusal;
 
 /// Version of what travels on direct streams and on topics. Nodes of different versions do not
 /// talk to each other.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 const MAGIC: [u8; 4] = *b"CTMN";
 

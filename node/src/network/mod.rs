@@ -81,7 +81,7 @@ pub use inbox::{Inbox, Waited};
 pub use judge::PeerTransactions;
 pub use libp2p::{Multiaddr, PeerId};
 pub use outbox::NetworkOutbox;
-pub use peer::PeerInfo;
+pub use peer::{BanCause, PeerInfo, Word};
 pub use requests::{AskError, MAX_ANSWER, MAX_QUESTION, Question, Reachable};
 pub use roster::{Roster, SharedRoster};
 pub use traffic::{Traffic, Watching};
@@ -360,6 +360,13 @@ impl NetworkHandle {
         self.book.infos()
     }
 
+    /// Notes what a peer said of itself.
+    pub(crate) fn note_word(&self, peer: &PeerId, word: Word) {
+        if let Some(peer) = self.book.get(peer) {
+            peer.set_word(word);
+        }
+    }
+
     /// Notes that the consensus engine refused a message of this peer.
     pub fn report_refused(&self, peer: &PeerId, why: &str) {
         self.book.fault(peer, Misbehaviour::Refused, why);
@@ -378,5 +385,7 @@ impl NetworkHandle {
     }
 }
 
+#[cfg(test)]
+mod fuzz_targets;
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chain::types::{Epoch, Height, View};
 use libp2p::{Multiaddr, PeerId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::handshake::Mismatch;
@@ -39,6 +40,7 @@ struct State {
     address: Option<Multiaddr>,
     version: Option<String>,
     round_trip: Option<Duration>,
+    word: Option<(Word, Instant)>,
     score: Score,
     ban: Option<Ban>,
     /// The mismatch last written to the log: one line, not one per attempt.
@@ -49,11 +51,36 @@ struct State {
 #[derive(Clone, Debug)]
 struct Ban {
     until: Instant,
+    cause: BanCause,
     reason: String,
 }
 
+/// Why this node does not talk to a peer for the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BanCause {
+    Misbehaved,
+    OtherChain,
+    /// Another protocol, or another version of it.
+    OtherVersion,
+    /// The peer does not want this node.
+    RefusesUs,
+}
+
+/// What a peer said of itself when it was asked last. Its own word: for people, not for decisions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Its last final block.
+    pub height: Height,
+    /// Where its engine is.
+    pub epoch: Epoch,
+    pub view: View,
+    /// How far its clock is ahead of this node's, give or take a round trip.
+    pub clock_ahead_ms: i64,
+}
+
 /// What is known of a peer, for people and for metrics.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeerInfo {
     /// The peer id, like `12D3KooW…`.
     pub id: String,
@@ -67,6 +94,11 @@ pub struct PeerInfo {
     pub blocked: bool,
     /// Why this node does not talk to it for the moment.
     pub banned: Option<String>,
+    /// The same for programs.
+    pub banned_for: Option<BanCause>,
+    /// What it said of itself last, and how long ago.
+    pub word: Option<Word>,
+    pub word_ms_ago: Option<u64>,
     /// Its software.
     pub version: Option<String>,
     /// Newest round trip, in microseconds.
@@ -95,6 +127,7 @@ impl Peer {
                 address: None,
                 version: None,
                 round_trip: None,
+                word: None,
                 score: Score::new(now),
                 ban: None,
                 reported: None,
@@ -113,6 +146,10 @@ impl Peer {
 
     pub(super) fn set_round_trip(&self, round_trip: Duration) {
         self.state().round_trip = Some(round_trip);
+    }
+
+    pub(super) fn set_word(&self, word: Word) {
+        self.state().word = Some((word, Instant::now()));
     }
 
     /// Until when this node does not talk to it.
@@ -135,7 +172,7 @@ impl Peer {
         }
         let reason = format!("misbehaved repeatedly, at last: {detail}");
         tracing::warn!(peer = %self.id, reason, seconds = score::BAN.as_secs(), "peer shut out");
-        state.ban = Some(Ban { until: now + score::BAN, reason });
+        state.ban = Some(Ban { until: now + score::BAN, cause: BanCause::Misbehaved, reason });
         true
     }
 
@@ -146,13 +183,15 @@ impl Peer {
             tracing::warn!(peer = %self.id, "not talking to peer: {mismatch}");
             state.reported = Some(mismatch);
         }
-        let pause = match mismatch {
-            Mismatch::Refused(_) => REFUSED_PAUSE,
-            Mismatch::Stranger | Mismatch::OtherVersion(_) | Mismatch::OtherChain(_) => {
-                MISMATCH_PAUSE
+        let (pause, cause) = match mismatch {
+            Mismatch::Refused(_) => (REFUSED_PAUSE, BanCause::RefusesUs),
+            Mismatch::Stranger | Mismatch::OtherVersion(_) => {
+                (MISMATCH_PAUSE, BanCause::OtherVersion)
             }
+            Mismatch::OtherChain(_) => (MISMATCH_PAUSE, BanCause::OtherChain),
         };
-        state.ban = Some(Ban { until: Instant::now() + pause, reason: mismatch.to_string() });
+        state.ban =
+            Some(Ban { until: Instant::now() + pause, cause, reason: mismatch.to_string() });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -161,13 +200,18 @@ impl Peer {
 
     pub(super) fn info(&self, member: bool, blocked: bool, now: Instant) -> PeerInfo {
         let state = self.state();
+        let ban = state.ban.as_ref().filter(|ban| now < ban.until);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         PeerInfo {
             id: self.id.to_string(),
             member,
             address: state.address.as_ref().map(ToString::to_string),
             connected: self.queue.is_connected(),
             blocked,
-            banned: state.ban.as_ref().filter(|ban| now < ban.until).map(|ban| ban.reason.clone()),
+            banned: ban.map(|ban| ban.reason.clone()),
+            banned_for: ban.map(|ban| ban.cause),
+            word: state.word.map(|(word, _)| word),
+            word_ms_ago: state.word.map(|(_, at)| millis(now.saturating_duration_since(at))),
             version: state.version.clone(),
             round_trip_us: state
                 .round_trip

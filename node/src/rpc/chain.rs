@@ -37,37 +37,7 @@ impl ChainRpc {
 #[async_trait]
 impl ChainApiServer for ChainRpc {
     async fn status(&self) -> RpcResult<ChainStatus> {
-        let Context { identity, view, pool, consensus, peers, .. } = self.context.as_ref();
-        let head = view.head();
-        let status = consensus.status().borrow().clone();
-        Ok(ChainStatus {
-            chain_id: identity.chain_id,
-            name: identity.chain.clone(),
-            engine: identity.engine.clone(),
-            finality: identity.finality,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            moniker: identity.moniker.clone(),
-            peer_id: identity.peer_id.clone(),
-            validator: status.me,
-            height_final: head.height,
-            height_lowest: view.lowest(),
-            hash: head.hash,
-            state_root: head.state.root(),
-            timestamp_ms: head
-                .header
-                .as_ref()
-                .map_or(identity.genesis_time_ms, |header| header.timestamp_ms),
-            height_ordered: view.ordered_tip().0,
-            epoch: status.epoch,
-            view: status.view,
-            mode: self.context.mode(&status),
-            leader: status.leader,
-            validators: head.state.validators().len() as u32,
-            peers: peers.peers().iter().filter(|peer| peer.connected).count() as u32,
-            pending: pool.size().0 as u64,
-            synced: self.context.is_synced(head.height),
-            sync: self.context.sync_status(),
-        })
+        Ok(self.context.chain_status())
     }
 
     async fn block(&self, block: BlockRef, detail: Option<Detail>) -> RpcResult<Block> {
@@ -118,6 +88,43 @@ impl ChainApiServer for ChainRpc {
                 Err(RecvError::Closed) => return Ok(()),
             };
             sink.send(message).await?;
+        }
+    }
+}
+
+impl Context {
+    /// Where the chain stands, seen from this node.
+    pub(super) fn chain_status(&self) -> ChainStatus {
+        let Context { identity, view, pool, consensus, peers, .. } = self;
+        let head = view.head();
+        let status = consensus.status().borrow().clone();
+        ChainStatus {
+            chain_id: identity.chain_id,
+            name: identity.chain.clone(),
+            engine: identity.engine.clone(),
+            finality: identity.finality,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            moniker: identity.moniker.clone(),
+            peer_id: identity.peer_id.clone(),
+            validator: status.me,
+            height_final: head.height,
+            height_lowest: view.lowest(),
+            hash: head.hash,
+            state_root: head.state.root(),
+            timestamp_ms: head
+                .header
+                .as_ref()
+                .map_or(identity.genesis_time_ms, |header| header.timestamp_ms),
+            height_ordered: view.ordered_tip().0,
+            epoch: status.epoch,
+            view: status.view,
+            mode: self.mode(&status),
+            leader: status.leader,
+            validators: head.state.validators().len() as u32,
+            peers: peers.peers().iter().filter(|peer| peer.connected).count() as u32,
+            pending: pool.size().0 as u64,
+            synced: self.is_synced(head.height),
+            sync: self.sync_status(),
         }
     }
 }
@@ -232,7 +239,10 @@ fn content(state: &State, transaction: &Transaction) -> TxContent {
     content
 }
 
-fn validators(context: &Context, epoch: Option<Epoch>) -> Result<ValidatorList, ApiError> {
+pub(super) fn validators(
+    context: &Context,
+    epoch: Option<Epoch>,
+) -> Result<ValidatorList, ApiError> {
     let state = context.view.head().state.clone();
     let current = state.validators();
     let set = match epoch {

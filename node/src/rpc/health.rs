@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chain::types::Height;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Context;
 use crate::chain_view::ChainView;
@@ -33,17 +33,19 @@ struct Moments {
 }
 
 /// Body of `GET /health`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Health {
-    pub(super) ok: bool,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    pub ok: bool,
     /// Why not, one sentence each.
-    pub(super) problems: Vec<String>,
-    pub(super) height_final: Height,
-    pub(super) validators_reachable: usize,
-    pub(super) quorum: usize,
-    pub(super) pending: usize,
-    pub(super) since_final_ms: u64,
-    pub(super) synced: bool,
+    pub problems: Vec<String>,
+    pub height_final: Height,
+    pub validators_reachable: usize,
+    pub quorum: usize,
+    pub pending: usize,
+    pub since_final_ms: u64,
+    /// Transactions that could be executed wait, and nothing became final for far too long.
+    pub stalled: bool,
+    pub synced: bool,
 }
 
 impl Progress {
@@ -103,7 +105,8 @@ impl Context {
                 set.len()
             ));
         }
-        if stuck > STUCK_MIN.max(status.timeout * STUCK_TIMEOUTS) {
+        let stalled = stuck > STUCK_MIN.max(status.timeout * STUCK_TIMEOUTS);
+        if stalled {
             problems.push(format!(
                 "transactions wait, but no block became final for {} s",
                 stuck.as_secs()
@@ -126,6 +129,7 @@ impl Context {
             quorum,
             pending: self.pool.size().0,
             since_final_ms: u64::try_from(since_final.as_millis()).unwrap_or(u64::MAX),
+            stalled,
             synced,
         }
     }

@@ -22,6 +22,7 @@ use super::dispatch::{Answer, Dispatcher};
 use super::health::Progress;
 use super::hosts::Hosts;
 use super::listen::Slot;
+use super::tls::Tokens;
 use super::{Context, websocket};
 
 /// Longest time for a client to send its request.
@@ -36,6 +37,7 @@ pub(super) struct Door {
     pub(super) dispatcher: Dispatcher,
     pub(super) progress: Progress,
     pub(super) hosts: Arc<Hosts>,
+    pub(super) tokens: Option<Tokens>,
     pub(super) connections: Arc<AtomicUsize>,
     pub(super) stop: CancellationToken,
 }
@@ -47,13 +49,19 @@ pub(super) fn router(door: Door) -> Router {
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(|| async { (StatusCode::NOT_FOUND, "no such page; GET / lists them\n") })
-        .layer(from_fn_with_state(Arc::clone(&door.hosts), check_host))
+        .layer(from_fn_with_state(door.clone(), check_caller))
         .with_state(door)
 }
 
-async fn check_host(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
-    let mut response = match hosts.check(request.headers(), request.uri()) {
-        Ok(()) => next.run(request).await,
+async fn check_caller(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let known = door.tokens.as_ref().is_none_or(|tokens| tokens.admit(request.headers()));
+    let mut response = match door.hosts.check(request.headers(), request.uri()) {
+        Ok(()) if known => next.run(request).await,
+        Ok(()) => {
+            let problem = "show a token of this node: Authorization: Bearer TOKEN\n";
+            let scheme = [(header::WWW_AUTHENTICATE, "Bearer")];
+            (StatusCode::UNAUTHORIZED, scheme, problem).into_response()
+        }
         Err(problem) => (StatusCode::FORBIDDEN, problem + "\n").into_response(),
     };
     let headers = response.headers_mut();

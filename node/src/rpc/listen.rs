@@ -9,9 +9,10 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -23,6 +24,8 @@ use crate::metrics::{CountGuard, RpcMetrics};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest time in which a client takes nothing worth mentioning of what is written to it.
 pub(super) const WRITE_PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time from the connection to the end of the TLS handshake.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest head of a request, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// Time for open connections to finish when the node stops.
@@ -47,6 +50,7 @@ pub(super) struct Limits {
 /// Accepts until told to stop, then gives open connections a moment.
 pub(super) async fn run(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     limits: Limits,
     metrics: RpcMetrics,
@@ -77,8 +81,20 @@ pub(super) async fn run(
         let slot = Slot { _place: Arc::new(place), _count: Arc::new(metrics.connection()) };
         // Answers are short and clients wait for them.
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, limits.write_patience);
-        connections.spawn(serve(stream, address, router.clone(), slot, stop.clone()));
+        let (router, stop, tls) = (router.clone(), stop.clone(), tls.clone());
+        connections.spawn(async move {
+            let patience = limits.write_patience;
+            match tls {
+                None => serve(Patient::new(stream, patience), address, router, slot, stop).await,
+                Some(tls) => match tokio::time::timeout(TLS_TIMEOUT, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        serve(Patient::new(stream, patience), address, router, slot, stop).await;
+                    }
+                    Ok(Err(error)) => tracing::debug!(%address, %error, "no TLS"),
+                    Err(_) => tracing::debug!(%address, "a TLS handshake took too long"),
+                },
+            }
+        });
     }
     drop(listener);
     let all = async { while connections.join_next().await.is_some() {} };
@@ -93,8 +109,8 @@ async fn refuse(mut stream: TcpStream) {
     let _ = tokio::time::timeout(ACCEPT_PAUSE, stream.write_all(answer)).await;
 }
 
-async fn serve(
-    stream: Patient<TcpStream>,
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: Patient<S>,
     address: SocketAddr,
     router: Router,
     slot: Slot,
@@ -142,7 +158,7 @@ mod tests {
         let router = Router::new().route("/", get(|| async { vec![0u8; LARGE] }));
         let limits = Limits { connections: 1, write_patience: Duration::from_millis(200) };
         let (metrics, stop) = (Metrics::default().rpc(), CancellationToken::new());
-        let serving = tokio::spawn(run(listener, router, limits, metrics, stop.clone()));
+        let serving = tokio::spawn(run(listener, None, router, limits, metrics, stop.clone()));
 
         let mut silent = TcpStream::connect(address).await.unwrap();
         silent.write_all(REQUEST).await.unwrap();

@@ -11,6 +11,7 @@
 //!
 //! | what | bound | when full |
 //! | --- | --- | --- |
+//! | a TLS handshake | 10 s, in the place of its connection | closed |
 //! | connections | `rpc.max_connections`, of one client half of them | 503 |
 //! | an answer that is not read | 64 KiB in 20 s, or the rest | closed |
 //! | a request | 1 MiB, 15 s; head 16 KiB, 60 s | 413, 408, closed |
@@ -44,13 +45,16 @@ mod patience;
 mod places;
 mod proof;
 mod relay;
+mod report;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod tx;
 mod websocket;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use ::chain::block::Mode;
@@ -77,12 +81,17 @@ use crate::network::{NetworkHandle, PeerInfo, Traffic};
 use crate::pool::TransactionPool;
 use crate::sync::SyncProgress;
 
+pub use health::Health;
+pub use report::{NodeReport, Reporter};
+
 use dispatch::Dispatcher;
 use event_log::EventLog;
 use health::Progress;
 use hosts::Hosts;
 use http::Door;
 use relay::Relay;
+use tls::Protection;
+pub use tls::ProtectionError;
 
 /// Most calls that wait for a transaction at one time.
 const MAX_WAITERS: usize = 1024;
@@ -213,6 +222,8 @@ pub enum RpcError {
         #[source]
         source: std::io::Error,
     },
+    #[error("[rpc]: {0}")]
+    Protection(#[from] ProtectionError),
 }
 
 /// The port of a server that does not answer yet: clients wait.
@@ -220,18 +231,22 @@ pub enum RpcError {
 pub struct RpcListener {
     listener: TcpListener,
     address: SocketAddr,
+    protection: Protection,
 }
 
 impl RpcListener {
-    /// Takes the port.
+    /// Takes the port, and reads what it is protected with from files of the home.
     ///
     /// # Errors
-    /// [`RpcError::Listen`] where the address is taken.
-    pub async fn bind(address: SocketAddr) -> Result<Self, RpcError> {
+    /// [`RpcError::Listen`] where the address is taken, [`RpcError::Protection`] where a certificate,
+    /// key or token cannot be used.
+    pub async fn bind(config: &RpcConfig, home: &Path) -> Result<Self, RpcError> {
+        let protection = Protection::load(config, home)?;
+        let address = config.listen;
         let failed = |source| RpcError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, protection })
     }
 }
 
@@ -244,12 +259,13 @@ pub struct RpcServer {
     serving: tokio::task::JoinHandle<()>,
     /// Follow the chain for subscribers and for health; end when dropped.
     followers: JoinSet<()>,
+    reporter: Reporter,
 }
 
 impl RpcServer {
     /// Serves until [stopped](Self::stop).
     pub fn start(listener: RpcListener, config: &RpcConfig, context: Context) -> Self {
-        let RpcListener { listener, address } = listener;
+        let RpcListener { listener, address, protection } = listener;
         let context = Arc::new(context);
         let relay = Relay::new();
         let progress = Progress::new(context.view.head().height);
@@ -261,12 +277,14 @@ impl RpcServer {
         followers.spawn(log.clone().run(events, chain_id));
 
         let stop = CancellationToken::new();
+        let reporter = Reporter::new(&context, progress.clone());
         let metrics = context.metrics.rpc();
         let door = Door {
             dispatcher: Dispatcher::new(methods(&context, &relay, &log).into(), metrics.clone()),
             context,
             progress,
             hosts: Arc::new(Hosts::new(&config.allowed_hosts)),
+            tokens: protection.tokens,
             connections: Arc::default(),
             stop: stop.clone(),
         };
@@ -275,8 +293,15 @@ impl RpcServer {
             connections: config.max_connections,
             write_patience: listen::WRITE_PATIENCE,
         };
-        let serving = tokio::spawn(listen::run(listener, router, limits, metrics, stop.clone()));
-        Self { address, stop, serving, followers }
+        let tls = protection.tls;
+        let serving =
+            tokio::spawn(listen::run(listener, tls, router, limits, metrics, stop.clone()));
+        Self { address, stop, serving, followers, reporter }
+    }
+
+    /// Says how the node is, to whoever asks on another way than this port.
+    pub fn reporter(&self) -> Reporter {
+        self.reporter.clone()
     }
 
     /// Waits until clients are served no more or no longer properly: only ever by a panic.

@@ -7,6 +7,7 @@ mod levels;
 mod malformed;
 mod pages;
 mod proofs;
+mod protected;
 mod subscriptions;
 mod tokens;
 mod waiting;

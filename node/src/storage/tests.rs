@@ -2,6 +2,7 @@
 
 mod damage;
 mod fixture;
+mod fuzz_targets;
 mod log;
 mod offline;
 mod opening;

@@ -119,13 +119,14 @@ impl SyncService {
         if let Some(checkpoint) = checkpoint {
             tasks.spawn(watch_checkpoint(checkpoint, view.clone(), status.clone()));
         }
+        let engine = status.clone();
         let world = Arc::new(NodeWorld::<E>::new(view, network, inbox, status));
         tasks.spawn(async move {
             let WrongChain { found } = Fetcher::new(world, rules, counters, sender).run().await;
             checkpoint.map(|checkpoint| CheckpointError { checkpoint, found })
         });
         let reads = serve::reads();
-        let serving = serve::serve_forever(questions, store, snapshots, Arc::clone(&reads));
+        let serving = serve::serve_forever(questions, store, snapshots, engine, Arc::clone(&reads));
         tasks.spawn(async move {
             serving.await;
             None

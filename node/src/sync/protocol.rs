@@ -4,7 +4,7 @@ use bincode::{Decode, Encode};
 use chain::codec::Bounded;
 use chain::snapshot::{Manifest, Offer};
 use chain::state::Chunk;
-use chain::types::{Digest, Height};
+use chain::types::{Digest, Epoch, Height, View};
 use consensus::application::Finals;
 
 use crate::network::{MAX_ANSWER, MAX_QUESTION};
@@ -69,4 +69,9 @@ pub(super) struct Status {
     pub(super) lowest: Height,
     /// The snapshots that it can serve, newest first.
     pub(super) offers: Vec<Offer>,
+    /// Where its engine is.
+    pub(super) epoch: Epoch,
+    pub(super) view: View,
+    /// Its clock as it answered, Unix milliseconds: for people, nothing depends on it.
+    pub(super) clock_ms: u64,
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use chain::codec;
-use tokio::sync::{Semaphore, mpsc};
+use consensus::engine::Status as EngineStatus;
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::protocol::{Request, Response, Status};
+use crate::clock::unix_ms;
 use crate::network::Question;
 use crate::snapshot::SnapshotSource;
 use crate::storage::{Store, StoreError};
@@ -32,6 +34,7 @@ pub(super) async fn serve_forever(
     mut questions: mpsc::Receiver<Question>,
     store: Store,
     snapshots: SnapshotSource,
+    engine: watch::Receiver<EngineStatus>,
     reads: Arc<Semaphore>,
 ) {
     while let Some(question) = questions.recv().await {
@@ -41,10 +44,11 @@ pub(super) async fn serve_forever(
         let permit = Arc::clone(&reads).acquire_owned().await;
         let permit = permit.expect("nobody closes this semaphore");
         let (store, snapshots) = (store.clone(), snapshots.clone());
+        let engine = engine.clone();
         // The answer is on its own; reading ends by itself.
         drop(tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            match answer(&store, &snapshots, request) {
+            match answer(&store, &snapshots, &engine, request) {
                 Ok(response) => question.answer(codec::encode(&response)),
                 Err(error) => tracing::error!(%error, "cannot answer a peer"),
             }
@@ -55,13 +59,16 @@ pub(super) async fn serve_forever(
 fn answer(
     store: &Store,
     snapshots: &SnapshotSource,
+    engine: &watch::Receiver<EngineStatus>,
     request: Request,
 ) -> Result<Response, StoreError> {
     Ok(match request {
         Request::Status => {
             let (height, hash) = store.final_tip();
             let (lowest, offers) = (store.base(), snapshots.offers());
-            Response::Status(Status { height, hash, lowest, offers })
+            let EngineStatus { epoch, view, .. } = *engine.borrow();
+            let clock_ms = unix_ms();
+            Response::Status(Status { height, hash, lowest, offers, epoch, view, clock_ms })
         }
         Request::Finals { from, until } => {
             match store.final_run_until(from, until, RUN_BYTES) {

@@ -6,11 +6,13 @@ use chain::block::{Block, BlockKind, SealedBlock};
 use chain::codec;
 use chain::crypto::{Ed25519, Keypair};
 use chain::finality::FinalityProof;
+use chain::snapshot::Offer;
 use chain::types::{Amount, Height, View};
 use chain::validator::ValidatorSet;
 use consensus::application::Finals;
 use consensus::engine::FaultModel;
 use consensus::registry::EngineName;
+use fuzz::corpus::Form;
 use genesis::Genesis;
 use genesis::spec::{GenesisBalance, GenesisValidator};
 use tokio::sync::Notify;
@@ -131,7 +133,15 @@ impl Manner {
             Self::Boasting => Height::new(u64::MAX - 1),
             _ => tip.block.header.height,
         };
-        PeerStatus { height, hash: tip.block.hash(), lowest: Height::new(1), offers: Vec::new() }
+        PeerStatus {
+            height,
+            hash: tip.block.hash(),
+            lowest: Height::new(1),
+            offers: Vec::new(),
+            epoch: tip.block.header.epoch,
+            view: tip.block.header.view,
+            clock_ms: 0,
+        }
     }
 
     fn finals(self, from: Height, until: Height) -> Response {
@@ -475,4 +485,48 @@ fn runs_come_out_in_order_and_what_a_liar_gave_is_wanted_again() {
     // What the engine has by now is wanted no more.
     window.slide(Height::new(60), Height::new(200));
     assert_eq!(window.wanted(now)[0].0.from, Height::new(61));
+}
+
+/// What peers ask and answer, mutated. A run of blocks that was changed is found out.
+#[test]
+fn fuzz_questions_and_answers() {
+    let offer = Offer { height: Height::new(7), id: Digest([7; 32]) };
+    let questions = [
+        Request::Status,
+        Request::Finals { from: Height::new(1), until: Height::new(9) },
+        Request::Manifest(offer),
+        Request::Chunk { offer, index: 3 },
+    ];
+    let samples = questions.iter().map(codec::encode);
+    let target = fuzz::Target::new("sync-request", Form::Codec, samples, |bytes| {
+        let Ok(request) = codec::decode::<Request>(bytes) else { return false };
+        assert_eq!(codec::encode(&request), bytes);
+        assert!(request.max_answer() <= crate::network::MAX_ANSWER);
+        true
+    });
+    target.check();
+
+    let run = true_run(Height::new(1), Height::new(9)).unwrap();
+    let answers = [
+        Response::Status(Manner::Honest.status()),
+        Response::Finals(Some(run)),
+        Response::Finals(None),
+        Response::Manifest(Some(vec![7; 40])),
+        Response::Chunk(None),
+    ];
+    let samples: Vec<Vec<u8>> = answers.iter().map(codec::encode).collect();
+    let (chain_id, set) = (truth().chain.chain_id, &truth().sets[0]);
+    let target = fuzz::Target::new("sync-reply", Form::Codec, samples, |bytes| {
+        let Ok(response) = codec::decode::<Response>(bytes) else { return false };
+        assert_eq!(codec::encode(&response), bytes);
+        if let Response::Finals(Some(finals)) = response
+            && check::form(&finals, Height::new(1), &chain_id).is_ok()
+            && check::proof(&finals, &chain_id, set, &Ed25519).is_ok()
+        {
+            let true_blocks = truth().chain.blocks.iter().map(|item| &item.block);
+            assert!(finals.blocks.iter().eq(true_blocks.take(finals.blocks.len())), "a lie passes");
+        }
+        true
+    });
+    target.slow(2).check();
 }

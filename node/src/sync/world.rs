@@ -1,7 +1,7 @@
 //! What catching up needs of the node around it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chain::codec;
 use chain::types::{Digest, Height};
@@ -10,9 +10,10 @@ use consensus::application::Finals;
 use consensus::engine::{Engine, Status};
 use tokio::sync::{Mutex, watch};
 
-use super::protocol::{Request, Response};
+use super::protocol::{Request, Response, Status as PeerStatus};
 use crate::chain_view::ChainView;
-use crate::network::{AskError, Inbox, NetworkHandle, PeerId, Reachable};
+use crate::clock::unix_ms;
+use crate::network::{AskError, Inbox, NetworkHandle, PeerId, Reachable, Word};
 
 /// Where this node stands.
 #[derive(Clone, Debug)]
@@ -116,7 +117,17 @@ impl<E: Engine> Others for NodeWorld<E> {
         request: Request,
         patience: Duration,
     ) -> Result<(Response, usize), Failed> {
-        Others::ask(&self.network, peer, request, patience).await
+        let asked = Instant::now();
+        let answer = Others::ask(&self.network, peer, request, patience).await;
+        if let Ok((Response::Status(PeerStatus { height, epoch, view, clock_ms, .. }), _)) = &answer
+        {
+            // It looked at its clock about half way.
+            let half_way = asked.elapsed().as_millis() as i64 / 2;
+            let clock_ahead_ms = clock_ms.cast_signed().saturating_sub(unix_ms() as i64 - half_way);
+            let word = Word { height: *height, epoch: *epoch, view: *view, clock_ahead_ms };
+            self.network.note_word(&peer, word);
+        }
+        answer
     }
 
     fn blame(&self, peer: &PeerId, why: &str) {

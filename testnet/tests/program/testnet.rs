@@ -49,7 +49,7 @@ impl Testnet {
     }
 
     /// A program of this workspace: all lie beside each other.
-    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let path = Path::new(env!("CARGO_BIN_EXE_testnet")).with_file_name(program);
         assert!(path.exists(), "{} is not built: run `make build`", path.display());
         // Kills what hangs, and ends by a signal itself.
@@ -67,6 +67,17 @@ impl Testnet {
     pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = self.command("testnet", arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
+    }
+
+    /// Another program of this workspace.
+    pub(crate) fn program(&self, program: &str, arguments: &[&str]) -> Run {
+        finish(&mut self.command(program, arguments))
+    }
+
+    /// Starts another program that goes on meanwhile, and says nothing.
+    pub(crate) fn spawn_program(&self, program: &str, arguments: &[&str]) -> Child {
+        let mut command = self.command(program, arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts")
     }
 
     /// The wallet, as the owner of the funded account with this number.

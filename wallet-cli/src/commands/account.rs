@@ -43,7 +43,7 @@ pub(super) async fn balance(global: &Global, address: Option<Address>) -> Outcom
         None => Selected::from(global)?.account(global),
     };
     let verification = Verification::from(global)?;
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let mut balance = Balance { account: node.account(address).await?, proven: None };
     if let Some(verification) = &verification {
         let (account, block) = verification.account(&node, address, balance.account).await?;
@@ -58,7 +58,7 @@ pub(super) async fn show(global: &Global, address: Option<Address>) -> Outcome<(
         Some(address) => address,
         None => Selected::from(global)?.account(global),
     };
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (mut account, list) = tokio::try_join!(node.account(address), node.validators())?;
     let mut proven = None;
     if let Some(verification) = Verification::from(global)? {

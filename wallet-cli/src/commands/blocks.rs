@@ -13,7 +13,7 @@ use crate::verification::warn_unproven;
 
 pub(super) async fn show(global: &Global, block: BlockRef) -> Outcome<()> {
     warn_unproven(global, "the block is what the node says");
-    let block = Node::choose(global.rpc.as_deref())?.block(block).await?;
+    let block = Node::choose(global)?.block(block).await?;
     Output { json: global.json }.result(&block, || describe(&block));
     Ok(())
 }
@@ -98,7 +98,7 @@ fn governance(action: &GovernanceAction) -> String {
 pub(super) async fn watch(global: &Global, watch: &Watch) -> Outcome<()> {
     warn_unproven(global, "the blocks are what the node says");
     let output = Output { json: global.json };
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (_client, mut blocks) = node.watch(watch.status.into()).await?;
     let mut left = watch.count.unwrap_or(u64::MAX);
     while left > 0 {

@@ -41,7 +41,7 @@ struct ValidatorsReport {
 
 pub(super) async fn status(global: &Global) -> Outcome<()> {
     warn_unproven(global, "all of this is what the node says");
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (chain, consensus, list) =
         tokio::try_join!(node.status(), node.consensus(), node.validators())?;
     let ConsensusState { role, mode_reason, timeout_ms, pacing, .. } = consensus;
@@ -92,7 +92,7 @@ fn describe_status(report: &StatusReport) -> String {
 }
 
 pub(super) async fn validators(global: &Global) -> Outcome<()> {
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let verification = Verification::from(global)?;
     let (chain, list) = tokio::try_join!(node.status(), node.validators())?;
     let proven = match &verification {

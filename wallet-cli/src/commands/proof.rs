@@ -53,7 +53,7 @@ async fn get(global: &Global, subject: ProofSubject) -> Outcome<()> {
         }
         ProofSubject::Evidence { hash, target } => (Subject::Evidence(hash), target),
     };
-    let file = Node::choose(global.rpc.as_deref())?.proof(subject).await?;
+    let file = Node::choose(global)?.proof(subject).await?;
     let statement = if global.verify {
         check(&trust(global)?, file.as_bytes())?.1.statement
     } else {

@@ -1,5 +1,7 @@
 //! Proof files: what they say, and that no byte of them can be changed.
 
+use fuzz::corpus::Form;
+
 use super::maker::{Maker, certify};
 use crate::block::{BlockKind, Header};
 use crate::certificate::VoteKind;
@@ -219,8 +221,7 @@ fn fewer_signers_than_a_quorum_make_nothing_final() {
     });
     assert_eq!(ordered, ProofError::NotFinal(PathError::NotFinal));
     let forged = with_finality(&maker, |header, keys| {
-        let mut mixed: Vec<Keypair> =
-            keys.iter().map(|key| Keypair::from_seed(&key.seed())).collect();
+        let mut mixed: Vec<Keypair> = keys.iter().map(|key| key.duplicate()).collect();
         mixed[1] = keypair(77);
         direct(certify(header, VoteKind::Commit, &mixed, 4))
     });
@@ -292,4 +293,18 @@ fn parts_of_other_proofs_do_not_fit() {
         (*value, *path) = (None, absent_path);
     }
     assert_eq!(new.verify(&maker.trust, &Ed25519), Err(ProofError::StatePath));
+}
+
+/// Files get a verdict, and none that was changed is a proof.
+#[test]
+fn fuzz_files() {
+    let maker = chain();
+    let files: Vec<Vec<u8>> =
+        proofs(&maker).into_iter().map(|(proof, _)| proof.to_json().into_bytes()).collect();
+    let target = fuzz::Target::new("proof-file", Form::Json, files.clone(), |bytes| {
+        let holds = maker.check(bytes).is_ok();
+        assert_eq!(holds, files.iter().any(|file| file == bytes), "a forged proof holds");
+        holds
+    });
+    target.check();
 }

@@ -7,6 +7,7 @@
 //!
 //! What a search can and cannot show: docs/simulator-model-checking.md.
 
+mod crowd;
 pub mod hybrid;
 mod ledger;
 mod liar;
@@ -18,6 +19,7 @@ pub mod scope;
 pub mod search;
 pub mod soup;
 
+pub use crowd::Crowd;
 pub use scope::{Case, Scope};
 pub use search::{Found, Violation, explore};
 pub use soup::{Fact, Letter, Said};

@@ -1,3 +1,4 @@
+use fuzz::corpus::Form;
 use jsonrpsee::RpcModule;
 use serde_json::{Value, json};
 
@@ -92,4 +93,57 @@ async fn an_answer_is_bounded_and_gives_its_memory_back() {
     assert!(answer.text.contains("too large"), "{}", answer.text);
     drop(answer);
     assert_eq!(dispatcher.budget.free_kib(), all);
+}
+
+/// Whatever is posted gets an answer of the specification, or none where it only notifies.
+#[test]
+fn fuzz_requests() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let dispatcher = dispatcher();
+    let call = r#"{"jsonrpc":"2.0","method":"add","params":[42,23],"id":1}"#;
+    let samples = [call.to_owned(), format!("[{call},{call}]")].map(String::into_bytes);
+    let target = fuzz::Target::new("rpc-request", Form::Json, samples, |bytes| {
+        // One that never ends would be waited for.
+        if bytes.windows(5).any(|word| word == b"never") {
+            return false;
+        }
+        let Some(answer) = runtime.block_on(dispatcher.answer(bytes, None)) else { return true };
+        let answer: Value = serde_json::from_str(&answer.text).expect("an answer is JSON");
+        let answers = answer.as_array().cloned().unwrap_or_else(|| vec![answer.clone()]);
+        assert!(!answers.is_empty() && answers.len() <= 10, "{answer}");
+        for answer in &answers {
+            assert_eq!(answer["jsonrpc"], "2.0");
+            let known = |code: i64| {
+                [-32700, -32600, -32601, -32602].contains(&code)
+                    || (-32099..=-32000).contains(&code)
+            };
+            let fault = answer.get("error").map(|error| error["code"].as_i64());
+            assert!(fault.is_none_or(|code| code.is_some_and(known)), "{answer}");
+        }
+        answers.iter().all(|answer| answer.get("result").is_some())
+    });
+    target.check();
+}
+
+/// What parameters of calls are read as.
+#[test]
+fn fuzz_parameters() {
+    use node_api::HexBytes;
+    use node_api::block::BlockRef;
+    use node_api::kv::{Cursor, ReadLevel};
+    use node_api::proof::Subject;
+
+    let samples =
+        [r#""latest""#, "7", r#""0x00ff""#, r#""00ff""#].map(|text| text.as_bytes().to_vec());
+    let target = fuzz::Target::new("rpc-parameters", Form::Json, samples, |bytes| {
+        let block = serde_json::from_slice::<BlockRef>(bytes).is_ok();
+        let hex = serde_json::from_slice::<HexBytes>(bytes).is_ok();
+        let address = serde_json::from_slice::<::chain::types::Address>(bytes).is_ok();
+        let amount = serde_json::from_slice::<::chain::types::Amount>(bytes).is_ok();
+        let cursor = serde_json::from_slice::<Cursor>(bytes).is_ok();
+        let level = serde_json::from_slice::<ReadLevel>(bytes).is_ok();
+        let subject = serde_json::from_slice::<Subject>(bytes).is_ok();
+        block || hex || address || amount || cursor || level || subject
+    });
+    target.check();
 }

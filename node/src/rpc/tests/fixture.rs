@@ -1,6 +1,7 @@
 //! A chain of one validator with the real application, store and pool, served on a free port.
 //! Consensus and the network are the test's own.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -113,6 +114,22 @@ impl Fixture {
     }
 
     pub(super) async fn of(engine: EngineName, change: impl FnOnce(&mut RpcConfig)) -> Self {
+        Self::made(engine, change, |_| {}).await
+    }
+
+    /// With files in the home that the settings name.
+    pub(super) async fn with_files(
+        change: impl FnOnce(&mut RpcConfig),
+        write: impl FnOnce(&Path),
+    ) -> Self {
+        Self::made(EngineName::Hybrid, change, write).await
+    }
+
+    async fn made(
+        engine: EngineName,
+        change: impl FnOnce(&mut RpcConfig),
+        write: impl FnOnce(&Path),
+    ) -> Self {
         let validator = Keypair::from_seed(&[101; 32]);
         let genesis = genesis_of(&validator, engine);
         genesis.validate().unwrap();
@@ -175,7 +192,8 @@ impl Fixture {
         let mut config =
             RpcConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..RpcConfig::default() };
         change(&mut config);
-        let listener = RpcListener::bind(config.listen).await.unwrap();
+        write(directory.path());
+        let listener = RpcListener::bind(&config, directory.path()).await.unwrap();
         let server = RpcServer::start(listener, &config, context);
         Self {
             tip: (Height::new(0), start.chain_id),

@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, command: GovernCommand) -> Outcome<()> 
 }
 
 async fn approve(global: &Global, id: ProposalId, sending: &Sending) -> Outcome<()> {
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (info, list) = tokio::try_join!(node.proposal(id), node.validators())?;
     let validators = Validators(&list);
     let missing = info.quorum.saturating_sub(info.counted + 1);
@@ -46,7 +46,7 @@ async fn approve(global: &Global, id: ProposalId, sending: &Sending) -> Outcome<
 }
 
 async fn withdraw(global: &Global, id: ProposalId, sending: &Sending) -> Outcome<()> {
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (info, list) = tokio::try_join!(node.proposal(id), node.validators())?;
     let change = describe::change(&info.change, &Validators(&list));
     let summary = format!("withdraw proposal {id}: {change}.");
@@ -118,7 +118,7 @@ fn sentence(text: &str) -> String {
 
 async fn list(global: &Global, all: bool) -> Outcome<()> {
     warn_unproven(global, UNPROVEN);
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let filter = if all { ProposalFilter::All } else { ProposalFilter::Pending };
     let (found, list) = tokio::try_join!(node.proposals(Some(filter)), node.validators())?;
     let validators = Validators(&list);
@@ -147,7 +147,7 @@ async fn list(global: &Global, all: bool) -> Outcome<()> {
 
 async fn show(global: &Global, id: ProposalId) -> Outcome<()> {
     warn_unproven(global, UNPROVEN);
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (info, list) = tokio::try_join!(node.proposal(id), node.validators())?;
     Output { json: global.json }.result(&info, || describe::proposal(&info, &Validators(&list)));
     Ok(())
@@ -155,7 +155,7 @@ async fn show(global: &Global, id: ProposalId) -> Outcome<()> {
 
 async fn parameters(global: &Global) -> Outcome<()> {
     warn_unproven(global, UNPROVEN);
-    let found = Node::choose(global.rpc.as_deref())?.parameters().await?;
+    let found = Node::choose(global)?.parameters().await?;
     let rules = &found.parameters;
     Output { json: global.json }.result(&json!(found), || {
         facts([

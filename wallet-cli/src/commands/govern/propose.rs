@@ -21,7 +21,7 @@ struct CandidateFile {
 }
 
 pub(super) async fn run(global: &Global, command: ProposeCommand) -> Outcome<()> {
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (list, rules) = tokio::try_join!(node.validators(), node.parameters())?;
     let validators = Validators(&list);
     let (change, sending) = change(command, &validators)?;

@@ -52,7 +52,7 @@ pub(super) async fn run(global: &Global, arguments: Rotate) -> Outcome<()> {
     };
     // From now on there may be two keys, and this one was meant.
     let global = &Global { key: old.clone().or_else(|| global.key.clone()), ..global.clone() };
-    let node = Node::choose(global.rpc.as_deref())?;
+    let node = Node::choose(global)?;
     let (chain, known) = tokio::try_join!(node.status(), node.account(account))?;
     let keys = keystore(global)?;
     let next = match left_behind(global, &keys, &name, account)? {

@@ -20,7 +20,7 @@ pub(super) async fn run(global: &Global, command: NamespaceCommand) -> Outcome<(
         }
         NamespaceCommand::Show { name } => show(global, &name).await,
         NamespaceCommand::SetRules { name, writers, readers, sending } => {
-            let now = Node::choose(global.rpc.as_deref())?.kv_namespace(&name).await?;
+            let now = Node::choose(global)?.kv_namespace(&name).await?;
             let or = |rule: Option<AccessRule>, now| rule.map_or(now, |AccessRule(rule)| rule);
             let rules = NamespaceRules {
                 writers: or(writers, now.writers),
@@ -57,7 +57,7 @@ async fn send(
 }
 
 async fn show(global: &Global, name: &str) -> Outcome<()> {
-    let shown = Node::choose(global.rpc.as_deref())?.kv_namespace(name).await?;
+    let shown = Node::choose(global)?.kv_namespace(name).await?;
     Output { json: global.json }.result(&shown, || {
         facts([
             ("namespace", printable(name)),

@@ -99,7 +99,7 @@ pub(super) async fn get(
     form: Form,
 ) -> Outcome<()> {
     let verification = verification(global, level)?;
-    let mut node = Node::choose(global.rpc.as_deref())?;
+    let mut node = Node::choose(global)?;
     let mut answer =
         authorized(global, &mut node, &key, async |node| node.kv_get(&key, level).await).await?;
     let mut proven = None;
@@ -147,7 +147,7 @@ pub(super) async fn list(
     level: ReadLevel,
 ) -> Outcome<()> {
     let verification = verification(global, level)?;
-    let mut node = Node::choose(global.rpc.as_deref())?;
+    let mut node = Node::choose(global)?;
     let mut entries: Vec<KvEntry> = Vec::new();
     let mut next = start.map(HexBytes);
     let (height, status) = loop {

@@ -19,7 +19,7 @@ const TOKEN_PAUSE: Duration = Duration::from_secs(60);
 /// on with a new one.
 pub(super) async fn watch(global: &Global, watch: &KvWatch) -> Outcome<()> {
     let prefix = bytes(&watch.prefix, watch.form)?;
-    let mut node = Node::choose(global.rpc.as_deref())?;
+    let mut node = Node::choose(global)?;
     let mut position = Position { cursor: watch.from, left: watch.count.unwrap_or(u64::MAX) };
     let mut renewed: Option<(Instant, Option<Cursor>)> = None;
     loop {

@@ -123,3 +123,19 @@ fn what_is_no_sealed_key_is_refused_in_one_line() {
         assert_eq!(error.lines().count(), 1, "{error}");
     }
 }
+
+/// Any text is refused before the password is asked for, or costs no more than is accepted.
+#[test]
+fn fuzz_keystore() {
+    let samples =
+        [include_bytes!("golden.json").to_vec(), seal("password").unwrap().to_json().into_bytes()];
+    let target = fuzz::Target::new("keystore", fuzz::corpus::Form::Json, samples, |bytes| {
+        let Ok(envelope) = Envelope::from_json(bytes) else { return false };
+        let Cost { memory_kib, passes, lanes } = envelope.header.kdf.cost;
+        assert!(memory_kib <= 256 * 1024 && passes <= 10 && lanes <= 4);
+        let again = Envelope::from_json(envelope.to_json().as_bytes()).expect("what it wrote");
+        assert_eq!(again, envelope);
+        true
+    });
+    target.check();
+}
