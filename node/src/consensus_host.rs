@@ -5,13 +5,14 @@
 //! through channels.
 
 mod reads;
+mod rollback;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chain::crypto::Signer;
-use chain::types::Height;
+use chain::crypto::{Signer, Verifier};
+use chain::types::{Digest, Height};
 use consensus::application::{Application, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Time};
@@ -20,6 +21,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 
 pub use reads::{MAX_READS, ReadError};
 use reads::{PendingReads, ReadLine};
+pub use rollback::Rollback;
 
 use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
 
@@ -62,6 +64,8 @@ pub trait Observer: Send {
 pub enum HostError {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Rollback(#[from] Rollback),
     #[error("the consensus thread broke an invariant; see the message above")]
     Panicked,
     #[error("the system starts no thread: {0}")]
@@ -180,6 +184,8 @@ impl<M: EngineMessage> ConsensusHost<M> {
 /// What the thread owns.
 struct Host<E: Engine, A, S> {
     driver: Driver<E, A, S>,
+    chain_id: Digest,
+    verifier: Arc<dyn Verifier>,
     outbox: Box<dyn Outbox<E::Message> + Send>,
     inbox: Arc<Inbox<E::Message>>,
     network: NetworkHandle,
@@ -203,6 +209,7 @@ where
         let Parts { config, recovered, signer, application, storage, .. } = parts;
         let (mut outbox, epoch) = (parts.outbox, Instant::now());
         let final_height = recovered.final_height;
+        let (chain_id, verifier) = (config.chain_id, Arc::clone(&config.verifier));
         let driver = Driver::start(
             config,
             recovered,
@@ -223,6 +230,8 @@ where
         };
         let mut host = Self {
             driver,
+            chain_id,
+            verifier,
             outbox,
             inbox: parts.inbox,
             network: parts.network,
@@ -247,6 +256,13 @@ where
             };
             let began = Instant::now();
             let count = messages.len();
+            rollback::check(
+                self.driver.engine(),
+                self.driver.status().final_height,
+                &self.chain_id,
+                self.verifier.as_ref(),
+                messages.iter().flat_map(|(_, message)| message.certificates()),
+            )?;
             // A message may change who sits where, so every sender is looked up in its turn.
             let (roster, own) = (self.roster.clone(), self.network.me());
             let incoming = messages.into_iter().filter_map(|(peer, message)| {
