@@ -18,7 +18,7 @@ use consensus::application::{
     StorageError,
 };
 
-use crate::assembly::Chooser;
+use crate::assembly::{Chooser, Moment, Watcher};
 use crate::chain_view::ChainView;
 use crate::clock;
 use crate::pool::TransactionPool;
@@ -57,6 +57,7 @@ pub struct NodeApplication {
     view: ChainView,
     upkeep: UpkeepHandle,
     chooser: Chooser,
+    watcher: Watcher,
     counters: Arc<ExecutionCounters>,
     /// Executed blocks above the last committed one: parent and number of transactions.
     above: BTreeMap<Digest, (Digest, usize)>,
@@ -79,11 +80,12 @@ impl NodeApplication {
         view: ChainView,
         upkeep: UpkeepHandle,
         chooser: Chooser,
+        watcher: Watcher,
     ) -> Self {
         let newest = ledger.tip().hash;
         let counters = Arc::default();
         let above = BTreeMap::new();
-        Self { ledger, store, pool, view, upkeep, chooser, counters, above, newest }
+        Self { ledger, store, pool, view, upkeep, chooser, watcher, counters, above, newest }
     }
 
     /// What execution did so far; goes on counting.
@@ -210,7 +212,9 @@ impl Application for NodeApplication {
         let start = Instant::now();
         let (before, wanted) = (self.ledger.tip().height, self.wanted_state(commits));
         let blocks = self.commit_to_ledger(commits, last);
+        (self.watcher)(Moment::Commit(commits));
         self.store.commit_blocks(&blocks).map_err(|error| error.fatal("committing blocks"))?;
+        (self.watcher)(Moment::Committed(commits));
         self.upkeep.committed(before, last.block.header.height, wanted);
         let ledger = &self.ledger;
         self.above.retain(|hash, _| ledger.executed(hash).is_some());

@@ -13,6 +13,7 @@ mod gossip;
 mod layer;
 mod node;
 mod observer;
+mod watched;
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use genesis::Genesis;
 use genesis::config::NodeConfig;
 use tokio_util::sync::CancellationToken;
 
-pub use layer::{Chooser, EngineLayer, LayerContext, MessageOutbox, Untouched};
+pub use layer::{Chooser, EngineLayer, LayerContext, MessageOutbox, Moment, Untouched, Watcher};
 pub(crate) use node::Ended;
 pub use node::Node;
 

@@ -6,13 +6,14 @@
 
 mod guard;
 mod reads;
+mod rollback;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use chain::crypto::Signer;
-use chain::types::Height;
+use chain::crypto::{Signer, Verifier};
+use chain::types::{Digest, Height};
 use consensus::application::{Application, Storage, StorageError};
 use consensus::driver::{Driver, Incoming, Outbox};
 use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Time};
@@ -22,6 +23,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use guard::Guard;
 pub use reads::{MAX_READS, ReadError};
 use reads::{PendingReads, ReadLine};
+pub use rollback::Rollback;
 
 use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
 
@@ -64,6 +66,8 @@ pub trait Observer: Send {
 pub enum HostError {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    #[error(transparent)]
+    Rollback(#[from] Rollback),
     #[error("the consensus thread broke an invariant; see the message above")]
     Panicked,
     #[error("the system starts no thread: {0}")]
@@ -182,6 +186,8 @@ impl<M: EngineMessage> ConsensusHost<M> {
 /// What the thread owns.
 struct Host<E: Engine, A, S> {
     driver: Driver<E, A, S>,
+    chain_id: Digest,
+    verifier: Arc<dyn Verifier>,
     outbox: Box<dyn Outbox<E::Message> + Send>,
     inbox: Arc<Inbox<E::Message>>,
     network: NetworkHandle,
@@ -208,6 +214,7 @@ where
         let mut outbox: Box<dyn Outbox<E::Message> + Send> = Box::new(guard);
         let epoch = Instant::now();
         let final_height = recovered.final_height;
+        let (chain_id, verifier) = (config.chain_id, Arc::clone(&config.verifier));
         let driver = Driver::start(
             config,
             recovered,
@@ -228,6 +235,8 @@ where
         };
         let mut host = Self {
             driver,
+            chain_id,
+            verifier,
             outbox,
             inbox: parts.inbox,
             network: parts.network,
@@ -252,6 +261,13 @@ where
             };
             let began = Instant::now();
             let count = messages.len();
+            rollback::check(
+                self.driver.engine(),
+                self.driver.status().final_height,
+                &self.chain_id,
+                self.verifier.as_ref(),
+                messages.iter().flat_map(|(_, message)| message.certificates()),
+            )?;
             // A message may change who sits where, so every sender is looked up in its turn.
             let (roster, own) = (self.roster.clone(), self.network.me());
             let incoming = messages.into_iter().filter_map(|(peer, message)| {

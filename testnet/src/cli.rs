@@ -11,6 +11,7 @@ use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
 use crate::linearize::Fault;
 use crate::load::Rate;
 use crate::simulate::args;
+use crate::soak::Rounds;
 
 /// Runs a Catamaran network of real node processes on this machine, breaks it on purpose and
 /// measures it.
@@ -260,29 +261,17 @@ to pbft and back; validators die and return; nothing final is lost. Exit code 0 
         #[arg(long)]
         json: bool,
     },
-    /// Kill validators under load, again and again, and check that nothing final is lost
+    /// Break validators, disks and clocks under load, and check that nothing final is lost
     #[command(after_help = "\
-Each round kills one random validator under load and starts it again; then, a tenth as often, all of
-them at once. The same seed kills the same validators.
+Each round breaks one thing under load and mends it again; in the end every promise that any
+validator ever made is compared, and every final block. Rounds of different kinds come one kind
+after the other; the same seed plans the same rounds. docs/faults.md says what each kind does.
 
-Example:
-  testnet soak --kills 100 --seed 7 --json")]
-    Soak {
-        /// Rounds with one victim
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        kills: u32,
-        /// Which validators are killed, and when
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
-    },
+Examples:
+  testnet soak --kills 100 --seed 7 --json
+  testnet soak --crashes 26 --pauses 10
+  testnet soak --power-cuts 50 --sync-errors 10 --clock-changes 6")]
+    Soak(Soak),
     /// Do what strangers may do to the ports of running nodes, and check that honest clients go on
     #[command(after_help = "\
 A network of its own gets malformed requests, slow sockets, identities of no member and of another chain,
@@ -407,6 +396,78 @@ pub struct Load {
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Soak {
+    /// Kills of one validator; a tenth as often, all are killed at once [default: 20 where no other
+    /// rounds are asked for]
+    #[arg(long, value_parser = rounds())]
+    pub kills: Option<u32>,
+    /// Kills of one validator at named points, each in its turn
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub crashes: u32,
+    /// Pauses of the leader's process
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub pauses: u32,
+    /// Losses of power: what was not synced is gone or torn; every tenth time at all validators
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub power_cuts: u32,
+    /// Syncs that fail
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub sync_errors: u32,
+    /// Wall clocks that are wrong by up to an hour for a while
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub clock_changes: u32,
+    /// Bits that flip on the disk of a validator that does not run
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub bit_flips: u32,
+    /// Old copies of a validator's disk that are put back
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub old_disks: u32,
+    /// Second processes on a validator's home, and with its keys
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub twins: u32,
+    /// Plant disks that report syncs as done and do nothing: power cuts must then be noticed
+    #[arg(long, requires = "power_cuts")]
+    pub lying_disks: bool,
+    /// Who is broken, how and when
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// How leaders choose their mode, in an engine that has two
+    #[arg(long)]
+    pub policy: Option<Policy>,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn rounds() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(..=100_000)
+}
+
+impl Soak {
+    /// The rounds that are asked for.
+    pub fn rounds(&self) -> Rounds {
+        let rounds = Rounds {
+            kills: self.kills.unwrap_or_default(),
+            crashes: self.crashes,
+            pauses: self.pauses,
+            power_cuts: self.power_cuts,
+            sync_errors: self.sync_errors,
+            clock_changes: self.clock_changes,
+            bit_flips: self.bit_flips,
+            old_disks: self.old_disks,
+            twins: self.twins,
+        };
+        let none = self.kills.is_none() && rounds.sum() == 0;
+        if none { Rounds { kills: 20, ..rounds } } else { rounds }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::byzantine::control::{Behaviour, Request};
-use crate::cli::{self, Command, Linearize, Load, OnNode, Target, Up};
+use crate::cli::{self, Command, Linearize, Load, OnNode, Soak, Target, Up};
 use crate::cluster::manifest::{Manifest, last};
 use crate::cluster::{Cluster, Spec};
 use crate::dashboard::{self, Dashboard, Port};
@@ -86,10 +86,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             return Ok(exit_code(report.ok));
         }
-        Command::Soak { kills, seed, engine, dir, json } => {
-            let options = soak::Options { engine: engine.get(), kills, seed, dir };
-            return endure(options, json).await;
-        }
+        Command::Soak(arguments) => return endure(arguments).await,
         Command::Abuse { requests, sockets, identities, megabytes, seed, engine, dir, json } => {
             let engine = engine.get();
             let options =
@@ -238,25 +235,25 @@ async fn measure(arguments: Load) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn endure(options: soak::Options, json: bool) -> anyhow::Result<ExitCode> {
+async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
+    let (engine, rounds) = (arguments.engine.get(), arguments.rounds());
+    arguments.policy.map_or(Ok(()), |policy| policy.check(engine))?;
+    let options = soak::Options {
+        engine,
+        policy: arguments.policy.unwrap_or_default(),
+        rounds,
+        lying_disks: arguments.lying_disks,
+        seed: arguments.seed,
+        dir: arguments.dir,
+    };
     let report = tokio::select! {
         report = soak::run(options, |text| eprintln!("{text}")) => report?,
         signal = signals::ended() => bail!("ended by {}", signal?),
     };
-    if json {
+    if arguments.json {
         print_json(&report)?;
     } else {
-        println!(
-            "{} kills and {} of everyone at once: {} transactions final, {} lost; recovery p50 {} ms, \
-             p99 {} ms, at most {} ms",
-            report.kills,
-            report.all_at_once,
-            report.finalized,
-            report.lost_final,
-            report.recovery_ms.p50,
-            report.recovery_ms.p99,
-            report.recovery_ms.max
-        );
+        println!("{}", report.summary());
     }
     for problem in report.problems() {
         eprintln!("did not hold: {problem}");

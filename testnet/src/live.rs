@@ -55,10 +55,19 @@ where
 /// Where it cannot be made, or does not come to life.
 pub async fn fresh(dir: &Path, spec: Spec) -> anyhow::Result<Cluster> {
     let cluster = Cluster::create(dir, spec)?.attach(true);
-    cluster.start_all()?;
-    all_answer(&cluster).await?;
-    make_block(&cluster, &cluster.node(0)?, START_PATIENCE).await?;
+    begin(&cluster).await?;
     Ok(cluster)
+}
+
+/// Starts a new network and has it make a block.
+///
+/// # Errors
+/// Where it does not come to life.
+pub async fn begin(cluster: &Cluster) -> anyhow::Result<()> {
+    cluster.start_all()?;
+    all_answer(cluster).await?;
+    make_block(cluster, &cluster.node(0)?, START_PATIENCE).await?;
+    Ok(())
 }
 
 /// Where a node stands; `None` while it does not answer.
@@ -126,7 +135,8 @@ pub async fn view_timeout(cluster: &Cluster) -> anyhow::Result<Duration> {
     Ok(longest)
 }
 
-fn last_line(log: &std::path::Path) -> String {
+/// The last thing that a process said.
+pub(crate) fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
     last.unwrap_or("it said nothing").trim().to_owned()

@@ -1,10 +1,11 @@
 //! A validator's process: the node library with a fault layer around its outbox.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use consensus::message::EngineMessage;
-use node::assembly::{self, Chooser, EngineLayer, LayerContext, MessageOutbox, Options};
+use node::assembly::{self, Chooser, EngineLayer, LayerContext, MessageOutbox, Options, Watcher};
 use node::config::Overrides;
 use node::home::Home;
 use node::logging;
@@ -12,6 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::byzantine::control::{self, Control};
 use crate::byzantine::{Censor, FaultLayer};
+use crate::crash_point::Points;
+use crate::said::SaidLog;
 use crate::signals;
 
 /// Runs until a signal comes; with `lifeline` also until stdin is closed.
@@ -23,7 +26,8 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
     let config = home.config(&Overrides::default())?;
     logging::init(&config.log)?;
     let control = Control::default();
-    let layer = Faulty(control.clone());
+    let said = SaidLog::path(home.directory());
+    let layer = Faulty { control: control.clone(), said };
     let runtime = assembly::runtime().context("the system starts no thread")?;
     runtime.block_on(async {
         let _socket = control::serve(home.directory(), control)?;
@@ -35,11 +39,15 @@ pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
 
 /// Puts the fault layer around a validator's engine.
 #[derive(Clone)]
-struct Faulty(Control);
+struct Faulty {
+    control: Control,
+    /// Where it is written down what the validator said.
+    said: PathBuf,
+}
 
 impl EngineLayer for Faulty {
     fn chooser(&self) -> Chooser {
-        let censor = Censor::new(self.0.clone());
+        let censor = Censor::new(self.control.clone());
         Box::new(move |transaction| censor.lets_through(transaction))
     }
 
@@ -49,9 +57,15 @@ impl EngineLayer for Faulty {
         context: LayerContext,
     ) -> MessageOutbox<M> {
         let LayerContext { chain_id, key, validators, .. } = context;
-        let layer = FaultLayer::new(inner, chain_id, key, &validators, self.0)
+        let said = SaidLog::open(&self.said).expect("a home that can be used holds one more file");
+        let layer = FaultLayer::new(inner, chain_id, key, &validators, self.control, said)
             .expect("a process that starts can start one more thread");
         Box::new(layer)
+    }
+
+    fn watcher(&self) -> Watcher {
+        let (control, points) = (self.control.clone(), Points::default());
+        Arc::new(move |moment| points.of(moment).into_iter().for_each(|point| control.pass(point)))
     }
 }
 

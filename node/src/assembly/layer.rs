@@ -1,9 +1,13 @@
-//! What may be put around an engine: around what leaves it, and around what it proposes.
+//! What may be put around an engine: around what leaves it, what it proposes, and what it does to the
+//! disk.
+
+use std::sync::Arc;
 
 use chain::crypto::Keypair;
 use chain::transaction::SignedTransaction;
-use chain::types::{Digest, ValidatorIndex};
+use chain::types::{Digest, Height, ValidatorIndex};
 use chain::validator::ValidatorSet;
+use consensus::application::Commit;
 use consensus::driver::Outbox;
 use consensus::message::EngineMessage;
 
@@ -12,6 +16,23 @@ pub type MessageOutbox<M> = Box<dyn Outbox<M> + Send>;
 
 /// Whether this node, where it leads, takes a transaction into its blocks.
 pub type Chooser = Box<dyn Fn(&SignedTransaction) -> bool + Send>;
+
+/// A moment right before or after something lasting is done.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment<'a> {
+    /// The safety record is about to be synced, with the blocks it rests on.
+    Persist,
+    Persisted,
+    /// Final blocks are about to be written.
+    Commit(&'a [Commit]),
+    Committed(&'a [Commit]),
+    /// A snapshot is about to be taken, after the block at this height.
+    Snapshot(Height),
+    SnapshotTaken(Height),
+}
+
+/// Told of every [`Moment`], on the thread that does it.
+pub type Watcher = Arc<dyn Fn(Moment<'_>) + Send + Sync>;
 
 /// Stands around the engine of a node, whichever it is.
 /// A node that begins anew, with other keys, wraps its new outbox with a clone.
@@ -24,6 +45,10 @@ pub trait EngineLayer: Clone + Send {
 
     fn chooser(&self) -> Chooser {
         Box::new(|_| true)
+    }
+
+    fn watcher(&self) -> Watcher {
+        Arc::new(|_| {})
     }
 }
 

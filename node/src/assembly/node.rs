@@ -22,6 +22,7 @@ use super::begin;
 use super::gossip;
 use super::layer::{EngineLayer, LayerContext};
 use super::observer::ChainObserver;
+use super::watched::WatchedStorage;
 use super::{NodeError, Options};
 use crate::admin::{AdminListener, AdminSocket};
 use crate::application::NodeApplication;
@@ -113,8 +114,10 @@ impl<E: Engine> Node<E> {
         )
         .await?;
         let policy = UpkeepPolicy::from(&config.storage);
-        let upkeep = Upkeep::start(store.clone(), policy, ledger.state().clone())
-            .map_err(NodeError::Thread)?;
+        let watcher = layer.watcher();
+        let (state, watched) = (ledger.state().clone(), Arc::clone(&watcher));
+        let upkeep =
+            Upkeep::start(store.clone(), policy, state, watched).map_err(NodeError::Thread)?;
         let (own, own_transactions) = mpsc::channel(GOSSIP_GROUPS);
         let pool = start_pool(&config.mempool, &ledger, &network, Arc::clone(&verifier), own)?;
 
@@ -133,6 +136,7 @@ impl<E: Engine> Node<E> {
             view.clone(),
             upkeep.handle.clone(),
             chooser,
+            Arc::clone(&watcher),
         );
         let execution = application.counters();
         let consensus = ConsensusHost::start::<E, _, _>(Parts {
@@ -140,7 +144,7 @@ impl<E: Engine> Node<E> {
             recovered,
             signer: Box::new(keys.validator.duplicate()),
             application,
-            storage: metrics.timed(store.clone()),
+            storage: WatchedStorage { inner: metrics.timed(store.clone()), watcher },
             outbox,
             inbox: Arc::clone(&network.inbox),
             network: network.handle.clone(),

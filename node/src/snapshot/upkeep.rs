@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Snapshot, SnapshotSource};
+use crate::assembly::{Moment, Watcher};
 use crate::storage::{Store, StoreError};
 
 /// Work that may wait. A snapshot that waits holds its state.
@@ -105,11 +106,16 @@ impl Upkeep {
     ///
     /// # Errors
     /// Where the system starts no thread.
-    pub fn start(store: Store, policy: UpkeepPolicy, state: State) -> std::io::Result<Self> {
+    pub fn start(
+        store: Store,
+        policy: UpkeepPolicy,
+        state: State,
+        watcher: Watcher,
+    ) -> std::io::Result<Self> {
         let (work, queue) = sync_channel(QUEUE);
         let (source, stop) = (SnapshotSource::default(), CancellationToken::new());
         let (end, ended) = oneshot::channel();
-        let worker = Worker { store, policy, source: source.clone(), stop: stop.clone() };
+        let worker = Worker { store, policy, source: source.clone(), stop: stop.clone(), watcher };
         let first = (policy.snapshot_interval > 0).then_some(state);
         let thread = std::thread::Builder::new().name("upkeep".into()).spawn(move || {
             if let Err(error) = worker.run(first, &queue) {
@@ -146,6 +152,7 @@ struct Worker {
     policy: UpkeepPolicy,
     source: SnapshotSource,
     stop: CancellationToken,
+    watcher: Watcher,
 }
 
 impl Worker {
@@ -167,11 +174,13 @@ impl Worker {
 
     fn take(&self, height: Height, state: State) -> Result<(), StoreError> {
         let begun = Instant::now();
+        (self.watcher)(Moment::Snapshot(height));
         if let Some(snapshot) = Snapshot::take(&self.store, height, state)? {
             let (chunks, ms) = (snapshot.len(), begun.elapsed().as_millis());
             tracing::info!(%height, chunks, ms, "took a snapshot");
             self.source.add(snapshot);
         }
+        (self.watcher)(Moment::SnapshotTaken(height));
         Ok(())
     }
 

@@ -10,8 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::crash_point::CrashPoint;
 use crate::line_socket::MAX_LINE;
 
 /// The socket's name in a validator's home.
@@ -108,6 +111,11 @@ pub enum Request {
     Delay {
         ms: u64,
     },
+    /// Has the process end at a point, the `passes`th time it comes there; 0: it goes on.
+    Crash {
+        point: CrashPoint,
+        passes: u32,
+    },
 }
 
 /// What a validator's fault layer does.
@@ -118,6 +126,8 @@ pub struct Faults {
     pub delay_ms: u64,
     /// How many messages were changed, added or held back since the behaviour was chosen.
     pub acts: u64,
+    /// Where the process is to end, and how often it comes there until then.
+    pub crash: Option<(CrashPoint, u32)>,
 }
 
 /// The answer to a [`Request`].
@@ -149,6 +159,19 @@ impl Control {
         self.lock().acts += 1;
     }
 
+    /// Notes that the process comes to a point, and ends it where it is told to.
+    pub fn pass(&self, point: CrashPoint) {
+        let mut faults = self.lock();
+        let Some((_, passes)) = faults.crash.as_mut().filter(|(at, _)| *at == point) else {
+            return;
+        };
+        *passes = passes.saturating_sub(1);
+        if *passes == 0 {
+            // Nothing of this process runs after it.
+            let _ = signal::kill(Pid::this(), Signal::SIGKILL);
+        }
+    }
+
     pub fn handle(&self, request: Request) -> Reply {
         let mut faults = self.lock();
         match request {
@@ -161,6 +184,9 @@ impl Control {
                 return Reply::Refused(format!("at most {MAX_DELAY_MS} ms of delay are possible"));
             }
             Request::Delay { ms } => faults.delay_ms = ms,
+            Request::Crash { point, passes } => {
+                faults.crash = (passes > 0).then_some((point, passes));
+            }
         }
         Reply::Done(*faults)
     }

@@ -20,6 +20,8 @@ use super::invalid_block::InvalidBlock;
 use super::lying_view_change::LyingViewChange;
 use super::withhold::Withhold;
 use super::{Identity, Misbehaviour, Silent};
+use crate::crash_point::{self, CrashPoint};
+use crate::said::SaidLog;
 
 /// How late a validator with [`Behaviour::Delay`] sends.
 const BYZANTINE_DELAY: Duration = Duration::from_millis(500);
@@ -29,6 +31,7 @@ pub struct FaultLayer<M> {
     inner: Arc<Mutex<MessageOutbox<M>>>,
     delayed: DelayQueue<(Recipients, M)>,
     control: Control,
+    said: SaidLog,
     chain_id: Digest,
     key: Arc<Keypair>,
     /// Its place in the current set. An observer says nothing that could be twisted.
@@ -54,6 +57,7 @@ impl<M: EngineMessage> FaultLayer<M> {
         key: Keypair,
         validators: &ValidatorSet,
         control: Control,
+        said: SaidLog,
     ) -> std::io::Result<Self> {
         let key = Arc::new(key);
         let identity = Identity::new(chain_id, Arc::clone(&key), validators);
@@ -63,7 +67,20 @@ impl<M: EngineMessage> FaultLayer<M> {
             late.lock().unwrap_or_else(PoisonError::into_inner).send(to, &message);
         })?;
         let active = (Behaviour::Off, None);
-        Ok(Self { inner, delayed, control, chain_id, key, identity, active })
+        Ok(Self { inner, delayed, control, said, chain_id, key, identity, active })
+    }
+
+    /// Writes down what the engine promises with a message. Whether it does.
+    fn note(&mut self, message: &M) -> bool {
+        let Some(identity) = &self.identity else {
+            return false;
+        };
+        let mut promises = matches!(message.kind(), "append_reply" | "accepted");
+        message.statements(identity.me, &self.chain_id, &mut |slot, digest| {
+            promises = true;
+            self.said.note(slot, digest);
+        });
+        promises
     }
 
     fn forward(&self, delay: Duration, to: Recipients, message: &M) {
@@ -97,6 +114,22 @@ impl<M: EngineMessage> Outbox<M> for FaultLayer<M> {
     }
 
     fn send(&mut self, to: Recipients, message: &M) {
+        let promises = self.note(message);
+        if promises {
+            self.control.pass(CrashPoint::Release);
+        }
+        if crash_point::changes_view(message) {
+            self.control.pass(CrashPoint::ViewChange);
+        }
+        self.twist_and_forward(to, message);
+        if promises {
+            self.control.pass(CrashPoint::Released);
+        }
+    }
+}
+
+impl<M: EngineMessage> FaultLayer<M> {
+    fn twist_and_forward(&mut self, to: Recipients, message: &M) {
         let faults = self.control.faults();
         if self.active.0 != faults.behaviour {
             self.active = (faults.behaviour, start(faults.behaviour));

@@ -15,6 +15,7 @@ use consensus::tree::BlockRef;
 
 use super::control::{Behaviour, Control, Request};
 use super::*;
+use crate::said::SaidLog;
 
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Sent<Message>>>);
@@ -105,8 +106,10 @@ fn run(behaviour: Behaviour, messages: &[(Recipients, Message)]) -> (Sent<Messag
     let inner = Box::new(recorder.clone());
     // It joins after it started.
     let before = ValidatorSet::new(Epoch::new(0), View::new(0), 0, []);
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let said = SaidLog::open(&SaidLog::path(home.path())).expect("a file");
     let mut layer =
-        FaultLayer::new(inner, CHAIN, key(0), &before, control.clone()).expect("a thread");
+        FaultLayer::new(inner, CHAIN, key(0), &before, control.clone(), said).expect("a thread");
     control.handle(Request::Behave { behaviour });
     layer.seat(&[validators()]);
     for (to, message) in messages {

@@ -27,6 +27,8 @@ use node::home::Home;
 use manifest::{DashboardEntry, Manifest, NodeEntry};
 use process::{Launch, ProcessId, Started};
 
+use crate::disk;
+
 /// Funded accounts derived from [`DEV_SEED`], unless asked otherwise.
 pub const DEFAULT_ACCOUNTS: u32 = 2048;
 /// Funded accounts with a key file each, for wallets.
@@ -56,6 +58,8 @@ pub struct Cluster {
     binary: PathBuf,
     attached: bool,
     lifeline: bool,
+    /// Preloaded into validators whose disks are faulty.
+    disk: Option<PathBuf>,
     /// What keeps attached validators alive.
     lifelines: Mutex<Vec<Started>>,
 }
@@ -109,7 +113,14 @@ impl Cluster {
         Manifest::load(&dir)?;
         let program = std::env::current_exe().context("cannot tell where this program is")?;
         let binary = program.with_file_name("testnet-validator");
-        Ok(Self { dir, binary, attached: false, lifeline: false, lifelines: Mutex::default() })
+        Ok(Self {
+            dir,
+            binary,
+            attached: false,
+            lifeline: false,
+            disk: None,
+            lifelines: Mutex::default(),
+        })
     }
 
     /// From now on validators end with this value; with `lifeline` those started from now on also
@@ -121,9 +132,23 @@ impl Cluster {
         self
     }
 
+    /// Validators that are started from now on have disks and clocks that can be told to fail.
+    ///
+    /// # Errors
+    /// Where the library behind that cannot be written.
+    pub fn on_faulty_disks(mut self) -> anyhow::Result<Self> {
+        self.disk = Some(disk::install(&self.dir)?);
+        Ok(self)
+    }
+
     /// Leaves the validators running.
     pub fn detach(mut self) {
         self.attached = false;
+    }
+
+    /// The program of a validator.
+    pub fn binary(&self) -> &Path {
+        &self.binary
     }
 
     pub fn dir(&self) -> &Path {
@@ -235,14 +260,33 @@ impl Cluster {
         self.update(|manifest| manifest.policy = policy)
     }
 
-    /// Tells a node where all others are now, since nodes join and change their network keys, and
-    /// how it chooses its mode.
-    fn write_settings(&self, node: &NodeEntry) -> anyhow::Result<()> {
+    /// Changes the settings of every node for its next start.
+    ///
+    /// # Errors
+    /// Where they cannot be read or written.
+    pub fn configure(&self, change: impl Fn(&mut NodeConfig)) -> anyhow::Result<()> {
+        for node in self.manifest()?.nodes {
+            let (path, mut config) = self.settings(&node)?;
+            change(&mut config);
+            manifest::write_whole(&path, config.to_commented_toml().as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The settings of a node, and where they are.
+    fn settings(&self, node: &NodeEntry) -> anyhow::Result<(PathBuf, NodeConfig)> {
         let path = self.home(node).join("config.toml");
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        let mut config = NodeConfig::from_toml(&text)
+        let config = NodeConfig::from_toml(&text)
             .with_context(|| format!("{} is damaged", path.display()))?;
+        Ok((path, config))
+    }
+
+    /// Tells a node where all others are now, since nodes join and change their network keys, and
+    /// how it chooses its mode.
+    fn write_settings(&self, node: &NodeEntry) -> anyhow::Result<()> {
+        let (path, mut config) = self.settings(node)?;
         let manifest = self.manifest()?;
         let peers = self.multiaddresses(&manifest.nodes, node.id)?;
         if config.p2p.peers == peers && config.consensus.policy == manifest.policy {
@@ -297,11 +341,15 @@ impl Cluster {
             bail!("validator {id} runs already");
         }
         self.write_settings(&node)?;
+        if self.disk.is_some() {
+            disk::prepare(&self.home(&node))?;
+        }
         let started = Launch {
             binary: &self.binary,
             home: &self.home(&node),
             log: &self.log(&node),
             lifeline: self.lifeline,
+            disk: self.disk.as_deref(),
         }
         .start()?;
         let process = started.id;

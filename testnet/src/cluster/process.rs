@@ -14,6 +14,8 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::disk;
+
 /// Which process: its number, and when it started, because the kernel gives numbers out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
@@ -139,6 +141,8 @@ pub struct Launch<'a> {
     pub log: &'a Path,
     /// End with the process that starts it, however that ends.
     pub lifeline: bool,
+    /// The library that makes its disk faulty.
+    pub disk: Option<&'a Path>,
 }
 
 /// A started validator. Dropping it cuts the lifeline, if there is one.
@@ -162,6 +166,9 @@ impl Launch<'_> {
             if name.to_string_lossy().starts_with("NODE_") {
                 command.env_remove(name);
             }
+        }
+        if let Some(library) = self.disk {
+            command.env("LD_PRELOAD", library).env(disk::HOME_VARIABLE, self.home);
         }
         if self.lifeline {
             command.arg("--lifeline").stdin(Stdio::piped());

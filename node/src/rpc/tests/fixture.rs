@@ -162,6 +162,7 @@ impl Fixture {
             view.clone(),
             UpkeepHandle::idle(),
             Box::new(|_| true),
+            Arc::new(|_| {}),
         );
         let (status, status_receiver) = watch::channel(status_of(start.chain_id));
         let (events, _) = broadcast::channel(16);

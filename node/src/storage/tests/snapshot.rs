@@ -237,7 +237,8 @@ fn the_upkeep_takes_snapshots_and_deletes_what_is_old() {
     chain.grow(30);
     let policy = UpkeepPolicy { snapshot_interval: 256, retain_blocks: 260 };
     let state = chain.ledger().state().clone();
-    let upkeep = Upkeep::start(chain.store().clone(), policy, state).unwrap();
+    let untold = Arc::new(|_: crate::assembly::Moment<'_>| {});
+    let upkeep = Upkeep::start(chain.store().clone(), policy, state, untold).unwrap();
     let source = upkeep.source.clone();
     wait(&source, &[30]);
     for (to, heights) in [(256, [256, 30]), (512, [512, 256]), (768, [768, 512])] {
