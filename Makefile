@@ -4,6 +4,10 @@ CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 
+# What `make bench` measures, and where it writes what it found.
+BENCH ?= counts engines signed etcd budget delays recovery
+RESULTS ?= $(TARGET)/bench
+
 # Compiled C++ objects are cached where ccache is installed; nothing depends on it.
 ifneq ($(shell command -v ccache 2>/dev/null),)
 export CC := ccache gcc
@@ -17,7 +21,7 @@ help:
 	@echo "make demo     the scripted story: transfers, an equivocating validator, the fallback, calm again"
 	@echo "make test     every test"
 	@echo "make lint     formatting and lints"
-	@echo "make bench    measure throughput and latency of a local testnet"
+	@echo "make bench    measure the chain beside its peers: BENCH=signed for one, QUICK=1 in minutes, LOUD=1 on a busy machine"
 	@echo "make soak     the long randomized runs"
 	@echo "make report   run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
 	@echo "make deps     install what compiling and testing need (called by the others)"
@@ -45,8 +49,13 @@ lint:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else \
 	    echo "cargo-deny is not installed: advisories and licences are not checked"; fi
 
-bench: build
-	./testnet/run.sh bench
+bench:
+	@./.config/deps.sh bench
+	$(CARGO) build --release --manifest-path testnet/bench/Cargo.toml --target-dir $(TARGET)
+	@mkdir -p $(RESULTS)
+	for name in $(BENCH); do \
+		$(TARGET)/release/bench $$name --json $(RESULTS)/$$name.json $(if $(QUICK),--quick --pairs 1) $(if $(LOUD),--loud) || exit 1; \
+	done
 
 soak: build
 	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test membership --test behaviours --test twins --test planted_bugs -- --nocapture

@@ -2,7 +2,8 @@
 # Installs what is needed beyond Rust and gcc. Does nothing, quickly, where it is there.
 #
 #   deps.sh          what compiling needs: libclang, which RocksDB's bindings read C++ headers with
-#   deps.sh tests    that, and what the dashboard's tests need: Chromium, its driver, axe-core
+#   deps.sh bench    that, and protoc, which the client of etcd is made with
+#   deps.sh tests    the first, and what the dashboard's tests need: Chromium, its driver, axe-core
 set -euo pipefail
 
 AXE_VERSION=4.14.1
@@ -57,6 +58,9 @@ if ! has_libclang; then
     install "needed to compile RocksDB's bindings" \
         "or set LIBCLANG_PATH to the folder that holds libclang.so, and run make again." libclang-dev
     has_libclang || { echo "make deps: libclang-dev was installed but libclang was not found" >&2; exit 1; }
+fi
+if [ "${1:-}" = bench ] && ! command -v protoc >/dev/null; then
+    install "to build the benchmarks' client of etcd" "and run make again." protobuf-compiler
 fi
 [ "${1:-}" = tests ] || exit 0
 has_browser || install "needed by the dashboard's tests" "and run make again." chromium chromium-driver

@@ -12,6 +12,7 @@
 //!   every partition;
 //! * [`membership`] changes the validators again and again;
 //! * [`runner`] runs a plan in two phases, faults and recovery, and makes the [`report`].
+//! * [`direct`] has the same drivers and engines in one thread, to see what they cost.
 //!
 //! [`explore`] walks through every schedule of the same drivers and engines in a small scope.
 //! [`model`] is apart from this: a search of the selection rules without an engine.
@@ -20,6 +21,7 @@ pub mod application;
 pub mod byzantine;
 pub mod checked;
 pub mod dice;
+pub mod direct;
 pub mod disk;
 pub mod explore;
 pub mod genesis;
