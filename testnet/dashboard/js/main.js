@@ -1,6 +1,7 @@
 // The page: which view is shown, and the one loop that draws it.
 
 import { h, mark, say } from "./dom.js";
+import { Pace } from "./pace.js";
 import { Live } from "./stage/live.js";
 import { livePage } from "./pages/live.js";
 import { labPage } from "./pages/lab.js";
@@ -11,6 +12,7 @@ const main = document.getElementById("main");
 const live = new Live();
 const makers = { live: livePage, lab: labPage, explorer: explorerPage, learn: learnPage };
 const pages = {};
+const pace = new Pace();
 let shown = null;
 
 /** Says something to everybody, screen readers included. */
@@ -48,9 +50,10 @@ function theme() {
   dispatchEvent(new Event("theme"));
 }
 
-function frame() {
+/** Draws, and again when the pace says so. */
+function frame(now) {
   shown?.frame?.();
-  requestAnimationFrame(frame);
+  setTimeout(() => requestAnimationFrame(frame), pace.next(now));
 }
 
 /** What stands in the corner. */

@@ -26,7 +26,7 @@ const VALIDATORS: u16 = 4;
 const TPS: f64 = 100.0;
 const SENDERS: usize = 500;
 /// How long honest clients are measured alone.
-const CALM: Duration = Duration::from_secs(4);
+const CALM: Duration = Duration::from_secs(3);
 /// Memory of a node may grow by so much, in MiB: what its documented queues may hold.
 const MAX_GROWTH_MIB: u64 = 64;
 /// On a machine that both sides share, an honest call may take so much longer whatever the factor.

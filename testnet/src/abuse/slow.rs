@@ -11,7 +11,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::ATTACKER;
 
 /// How long they are held.
-const HELD: Duration = Duration::from_secs(5);
+const HELD: Duration = Duration::from_secs(4);
 /// Pause between two bytes of each.
 const PAUSE: Duration = Duration::from_secs(1);
 

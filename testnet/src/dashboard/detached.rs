@@ -54,7 +54,9 @@ pub async fn start_detached(cluster: &Cluster) -> anyhow::Result<String> {
     let log = cluster.dir().join("dashboard.log");
     let program = std::env::current_exe()?.with_file_name("testnet");
     let output = OpenOptions::new().create(true).append(true).open(&log)?;
-    let mut child = Command::new(&program)
+    // Whoever looks on lets the nodes go first.
+    let mut child = Command::new("nice")
+        .arg(&program)
         .args(["dashboard", "--detached", "--dir"])
         .arg(cluster.dir())
         .process_group(0)

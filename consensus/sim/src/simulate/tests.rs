@@ -236,9 +236,14 @@ fn a_liar_that_holds_back_is_as_good_as_an_honest_validator() {
     let later = format!(
         "{quiet}[[event]]\nat = \"200ms\"\nfault.hold_back = {{ node = 0, holds_back = false }}\n"
     );
-    let found = [report(""), report(quiet), report(&later)].map(|report| {
+    let reports = [report(""), report(quiet), report(&later)];
+    let found = reports.each_ref().map(|report| {
         assert_eq!(report.outcome, Outcome::Ok, "{}", report.verdict);
         report.evidence_found
     });
     assert!(found[0] > 0 && found[1] == 0 && found[2] > 0, "{found:?}");
+    // As the leader it is the first that knows what is final, and clients believe it.
+    let honest = request("calm").run().unwrap().latency_ms.p50;
+    let slower = reports.each_ref().map(|report| report.latency_ms.p50 / honest);
+    assert!(slower[1] < 1.1 && slower[0] > 1.1, "{slower:?}");
 }

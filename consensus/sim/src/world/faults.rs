@@ -48,7 +48,11 @@ impl<E: Engine> World<E> {
                 let all = u8::try_from(self.plan.validators).expect("at most 128 validators");
                 self.submit_change(&Change::First(all.saturating_sub(away)));
             }
-            Fault::HoldBack { node, holds_back } => self.nodes[node].holds_back = holds_back,
+            Fault::HoldBack { node, holds_back } => {
+                let liar = &mut self.nodes[node];
+                liar.holds_back = holds_back;
+                liar.has_lied |= !holds_back;
+            }
             Fault::Change => {
                 self.change();
             }

@@ -31,7 +31,7 @@ use crate::disk::Disk;
 use crate::genesis::Genesis;
 use crate::invariants::{Facts, Invariants, Observation, Violation};
 use crate::network::Network;
-use crate::plan::{Fault, Plan, Timed};
+use crate::plan::{Fault, Plan};
 use crate::signatures::SignatureCounts;
 use crate::trace::{Happening, Trace};
 use clients::Clients;
@@ -304,12 +304,10 @@ impl<E: Engine> World<E> {
         self.invariants.facts().honest[self.nodes[node].number()]
     }
 
-    /// Whether clients may believe a node: it is honest, or does not lie yet.
-    pub(crate) fn is_truthful(&self, node: usize) -> bool {
-        let will_lie =
-            |timed: &Timed| matches!(timed.fault, Fault::Lie { node: liar, .. } if liar == node);
-        self.is_honest(node)
-            || (self.nodes[node].liar.is_none() && self.plan.faults.iter().any(will_lie))
+    /// Whether clients may believe a node: it is honest, or a liar that only held back so far.
+    pub(crate) fn is_believed(&self, node: usize) -> bool {
+        let liar = &self.nodes[node];
+        self.is_honest(node) || (liar.holds_back && !liar.has_lied)
     }
 
     /// The nodes that must agree.
@@ -601,6 +599,7 @@ fn node_of<E: Engine>(
         driver: None,
         liar,
         holds_back: false,
+        has_lied: false,
         clock: Clock::new(
             Duration::from_millis(clocks.below(3_600_000)),
             i64::try_from(clocks.below(2 * WALL_ERROR_MS)).expect("small") - WALL_ERROR_MS as i64,

@@ -75,6 +75,8 @@ pub struct Node<E: Engine> {
     pub(super) liar: Option<Liar<E::Message>>,
     /// The liar says what its engine says, for now.
     pub(super) holds_back: bool,
+    /// It did not hold back at some time since it first did.
+    pub(super) has_lied: bool,
     pub(super) clock: Clock,
     /// How long a sync takes here, where it is not as everywhere.
     pub(super) slow_disk: Option<(Duration, Duration)>,

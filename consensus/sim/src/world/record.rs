@@ -217,7 +217,7 @@ impl<E: Engine> World<E> {
             if let Some(times) = self.record.blocks.get_mut(&sealed.hash()) {
                 times.finals.entry(node).or_insert(self.now);
             }
-            if self.is_truthful(node) {
+            if self.is_believed(node) {
                 self.acknowledge(sealed);
             }
             if !honest {

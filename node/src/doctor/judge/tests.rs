@@ -132,7 +132,7 @@ fn on(report: &NodeReport, topic: Topic) -> Finding {
 #[test]
 fn a_healthy_node_has_no_findings_and_a_table() {
     let healthy = report((1..4).map(|place| peer(place, 7, 20)).collect());
-    assert_eq!(found(&healthy), []);
+    assert_eq!(found(&healthy), [] as [Finding; 0]);
     let (table, _) = judge(&healthy, &BTreeMap::new(), &NodeConfig::new("node0"));
     let states: Vec<&str> = table.iter().map(|seen| seen.state.as_str()).collect();
     assert_eq!(states, ["this node", "connected", "connected", "connected"]);
@@ -174,7 +174,7 @@ fn views_matter_where_nothing_moves() {
     let peers: Vec<_> =
         [7, 7, 9].into_iter().zip(1..).map(|(view, it)| peer(it, view, 0)).collect();
     let mut stalled = report(peers);
-    assert_eq!(found(&stalled), [], "somebody is always the first in a new view");
+    assert_eq!(found(&stalled), [] as [Finding; 0], "somebody is always the first in a new view");
     stalled.health.stalled = true;
     let views = on(&stalled, Topic::Views).says;
     assert!(views.contains("view 7: node0 and node1 and node2"), "{views}");

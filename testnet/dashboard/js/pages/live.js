@@ -16,7 +16,7 @@ import { Orders } from "../controls/orders.js";
 import { story } from "../controls/story.js";
 
 /** Views of text are drawn this often, in milliseconds: faster than that nobody reads. */
-const EVERY = 120;
+const EVERY = 250;
 
 export function livePage(app) {
   const { live } = app;

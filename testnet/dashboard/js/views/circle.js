@@ -136,7 +136,7 @@ function drawMiddle(middle, state, leader) {
 function move(view) {
   const targets = places(view.state.nodes.length, view.state.partition);
   if (view.shown.length !== targets.length) view.shown = targets.map((target) => ({ ...target }));
-  const share = still.matches ? 1 : 0.16;
+  const share = still.matches ? 1 : 0.3;
   const discs = view.drawing.lastElementChild.children;
   targets.forEach((target, id) => {
     const at = view.shown[id];
