@@ -50,7 +50,11 @@ soak: build
 	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test membership --test behaviours --test twins --test planted_bugs -- --nocapture
 	EXPLORE=full $(CARGO) test --workspace --test explore -- --nocapture
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
-	$(BIN)/testnet soak --kills 100
+	$(BIN)/testnet soak --kills 1000 --crashes 260 --pauses 60 --twins 4
+	$(BIN)/testnet soak --kills 1000 --crashes 100 --pauses 40 --policy static-pbft
+	$(BIN)/testnet soak --power-cuts 500 --sync-errors 200 --full-disks 100 --clock-changes 60
+	$(BIN)/testnet soak --bit-flips 1000 --old-disks 10
+	! $(BIN)/testnet soak --power-cuts 20 --lying-disks
 	$(BIN)/testnet linearize --histories 50 --operations 2000
 	$(BIN)/testnet churn --changes 20
 

@@ -22,6 +22,7 @@ pub mod numbered;
 pub mod pool;
 pub mod rpc;
 pub mod snapshot;
+pub mod space;
 pub mod storage;
 pub mod sync;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod clock;
 mod crash;
 mod damage;
+mod full;
 mod pause;
 mod plan;
 mod player;

@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::crash_point::CrashPoint;
+use crate::disk::Room;
 
 /// How many rounds of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Rounds {
     pub power_cuts: u32,
     /// A sync that fails.
     pub sync_errors: u32,
+    /// A disk that is full, or about to be.
+    pub full_disks: u32,
     /// A wall clock that is wrong.
     pub clock_changes: u32,
     /// A bit that flips in a file of a validator that does not run.
@@ -34,14 +37,14 @@ pub struct Rounds {
 impl Rounds {
     pub const fn sum(&self) -> u32 {
         let Self { kills, crashes, pauses, power_cuts, sync_errors, clock_changes, .. } = *self;
-        let Self { bit_flips, old_disks, twins, .. } = *self;
-        let processes = kills + crashes + pauses + twins;
-        processes + power_cuts + sync_errors + clock_changes + bit_flips + old_disks
+        let Self { full_disks, bit_flips, old_disks, twins, .. } = *self;
+        let processes = kills + crashes + pauses + twins + clock_changes;
+        processes + power_cuts + sync_errors + full_disks + bit_flips + old_disks
     }
 
     /// Whether some of them need disks and clocks that can be told to fail.
     pub const fn need_faulty_disks(&self) -> bool {
-        self.power_cuts + self.sync_errors + self.clock_changes > 0
+        self.power_cuts + self.sync_errors + self.full_disks + self.clock_changes > 0
     }
 }
 
@@ -73,6 +76,10 @@ pub(super) enum Fault {
     SyncError {
         victim: usize,
         count: u64,
+    },
+    FullDisk {
+        victim: usize,
+        room: Room,
     },
     Clock {
         victim: usize,
@@ -112,6 +119,8 @@ impl Fault {
             Self::PowerCut { victims: Victims::One(_), .. } => "power cut".into(),
             Self::PowerCut { victims: Victims::All, .. } => "power cut of all".into(),
             Self::SyncError { .. } => "failed sync".into(),
+            Self::FullDisk { room: Room::None, .. } => "full disk".into(),
+            Self::FullDisk { .. } => "disk about to be full".into(),
             Self::Clock { .. } => "wrong clock".into(),
             Self::BitFlip { files: Files::Log, .. } => "flipped bit in the log".into(),
             Self::BitFlip { files: Files::Table, .. } => "flipped bit in a table".into(),
@@ -168,11 +177,9 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
         victim,
         count: *[1, 2, 1_000_000].choose(random).expect("there are some"),
     });
-    const MINUTE: i64 = 60_000;
-    let shifts = [10 * MINUTE, -10 * MINUTE, 60 * MINUTE, -60 * MINUTE, 1_000, -1_000];
-    add(rounds.clock_changes, &mut |_, number, victim| Fault::Clock {
+    add(rounds.full_disks, &mut |_, number, victim| Fault::FullDisk {
         victim,
-        shift_ms: shifts[number as usize % shifts.len()],
+        room: if number % 2 == 0 { Room::NoneReported } else { Room::None },
     });
     let files = [Files::Log, Files::Table, Files::Manifest, Files::Keys];
     add(rounds.bit_flips, &mut |_, number, victim| Fault::BitFlip {
@@ -181,6 +188,13 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
     });
     add(rounds.old_disks, &mut |_, _, victim| Fault::OldDisk { victim });
     add(rounds.twins, &mut |_, _, victim| Fault::Twin { victim });
+    // Last: the chain's time may run ahead for a while after them.
+    const MINUTE: i64 = 60_000;
+    let shifts = [10 * MINUTE, -10 * MINUTE, 60 * MINUTE, -60 * MINUTE, 1_000, -1_000];
+    add(rounds.clock_changes, &mut |_, number, victim| Fault::Clock {
+        victim,
+        shift_ms: shifts[number as usize % shifts.len()],
+    });
     plan
 }
 
@@ -196,6 +210,7 @@ mod tests {
         pauses: 20,
         power_cuts: 20,
         sync_errors: 5,
+        full_disks: 2,
         clock_changes: 6,
         bit_flips: 8,
         old_disks: 1,
