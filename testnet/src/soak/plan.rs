@@ -140,8 +140,13 @@ pub(super) enum Victims {
 }
 
 /// Every round of every kind, one kind after the other; rounds that hit everyone come last of
-/// theirs. `modes`: whether leaders change between two modes.
-pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -> Vec<Round> {
+/// theirs. `points`: where validators of the network may come to.
+pub(super) fn plan(
+    validators: usize,
+    rounds: &Rounds,
+    points: &[CrashPoint],
+    seed: u64,
+) -> Vec<Round> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut plan = Vec::new();
     let mut add = |count: u32, fault: &mut dyn FnMut(&mut ChaCha8Rng, u32, usize) -> Fault| {
@@ -154,8 +159,6 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
     };
     add(rounds.kills, &mut |_, _, victim| Fault::Kill(Victims::One(victim)));
     add(rounds.kills.div_ceil(10), &mut |_, _, _| Fault::Kill(Victims::All));
-    let points: Vec<CrashPoint> =
-        CrashPoint::ALL.into_iter().filter(|point| modes || !point.needs_modes()).collect();
     add(rounds.crashes, &mut |random, number, victim| {
         let point = points[number as usize % points.len()];
         let passes = if point.is_rare() { 1 } else { random.random_range(1..=20) };
@@ -219,36 +222,30 @@ mod tests {
 
     #[test]
     fn a_seed_decides_everything() {
-        assert_eq!(plan(4, &ROUNDS, true, 7), plan(4, &ROUNDS, true, 7));
-        assert_ne!(plan(4, &ROUNDS, true, 7), plan(4, &ROUNDS, true, 8));
+        assert_eq!(plan(4, &ROUNDS, &CrashPoint::ALL, 7), plan(4, &ROUNDS, &CrashPoint::ALL, 7));
+        assert_ne!(plan(4, &ROUNDS, &CrashPoint::ALL, 7), plan(4, &ROUNDS, &CrashPoint::ALL, 8));
     }
 
     #[test]
     fn everyone_dies_a_tenth_as_often_and_last() {
         for (kills, all) in [(1, 1), (10, 1), (11, 2), (100, 10)] {
-            let rounds = plan(4, &Rounds { kills, ..Rounds::default() }, true, 1);
+            let rounds = plan(4, &Rounds { kills, ..Rounds::default() }, &[], 1);
             assert_eq!(rounds.len() as u32, kills + all);
             let is_all = |round: &Round| round.fault == Fault::Kill(Victims::All);
             assert_eq!(rounds.iter().position(is_all), Some(kills as usize));
         }
-        let rounds = plan(4, &Rounds { kills: 100, ..Rounds::default() }, true, 1);
+        let rounds = plan(4, &Rounds { kills: 100, ..Rounds::default() }, &[], 1);
         let hit = |id| rounds.iter().any(|round| round.fault == Fault::Kill(Victims::One(id)));
         assert!((0..4).all(hit), "every validator is hit in 100 rounds");
     }
 
     #[test]
-    fn every_point_has_its_turn_and_those_of_modes_only_where_there_are_two() {
-        let points = |modes| {
-            let rounds = plan(4, &ROUNDS, modes, 1);
-            rounds
-                .into_iter()
-                .filter_map(|round| match round.fault {
-                    Fault::Crash { point, .. } => Some(point),
-                    _ => None,
-                })
-                .collect::<BTreeSet<_>>()
-        };
-        assert_eq!(points(true).len(), CrashPoint::ALL.len());
-        assert!(points(false).iter().all(|point| !point.needs_modes()));
+    fn every_point_has_its_turn() {
+        let rounds = plan(4, &ROUNDS, &CrashPoint::ALL, 1);
+        let points = rounds.into_iter().filter_map(|round| match round.fault {
+            Fault::Crash { point, .. } => Some(point),
+            _ => None,
+        });
+        assert_eq!(points.collect::<BTreeSet<_>>().len(), CrashPoint::ALL.len());
     }
 }

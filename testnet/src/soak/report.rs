@@ -15,7 +15,7 @@ use crate::load::sample::{Latencies, Percentiles};
 use crate::load::seen::FinalBlock;
 
 /// Recovery may take so many view timeouts.
-pub(super) const TIMEOUTS: u64 = 4;
+const TIMEOUTS: u64 = 4;
 
 /// What rounds showed.
 #[derive(Debug, Default)]

@@ -40,7 +40,11 @@ fn killed_validators_come_back_and_lose_nothing() {
 #[test]
 fn what_a_quorum_synced_survives_bad_disks_and_clocks() {
     let report = soak(&[
-        "--power-cuts=5", "--sync-errors=1", "--full-disks=2", "--clock-changes=1", "--seed=2",
+        "--power-cuts=5",
+        "--sync-errors=1",
+        "--full-disks=2",
+        "--clock-changes=1",
+        "--seed=2",
     ]);
     // Four of single validators and one of all four, and what the failed sync had not saved.
     assert_eq!(report["power"]["cuts"], json!(9));
