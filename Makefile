@@ -63,7 +63,11 @@ soak: build
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
 	FUZZ_INPUTS=$${FUZZ_INPUTS:-1000000} $(CARGO) test --workspace fuzz -- --nocapture
 	$(BIN)/testnet abuse --requests 1000000 --sockets 5000 --identities 1000 --megabytes 1024
-	$(BIN)/testnet soak --kills 100
+	$(BIN)/testnet soak --kills 1000 --crashes 260 --pauses 60 --twins 4
+	$(BIN)/testnet soak --kills 1000 --crashes 100 --pauses 40 --policy static-pbft
+	$(BIN)/testnet soak --power-cuts 500 --sync-errors 200 --full-disks 100 --clock-changes 60
+	$(BIN)/testnet soak --bit-flips 1000 --old-disks 10
+	! $(BIN)/testnet soak --power-cuts 20 --lying-disks
 	$(BIN)/testnet linearize --histories 50 --operations 2000
 	$(BIN)/testnet churn --changes 20
 	DASHBOARD_MINUTES=10 $(CARGO) test --workspace --test browser endurance -- --nocapture

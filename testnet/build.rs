@@ -11,7 +11,7 @@ fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it"));
     let compiler = cc::Build::new().opt_level(2).warnings(true).extra_warnings(true).get_compiler();
     let mut command = compiler.to_command();
-    command.args(["-shared", "-fPIC", "-o"]).arg(out.join("faultdisk.so")).arg(SOURCE);
+    command.args(["-shared", "-fPIC", "-o"]).arg(out.join("faultdisk.so")).args([SOURCE, "-ldl"]);
     let status = command.status().expect("the C compiler that RocksDB needs too can be started");
     assert!(status.success(), "{command:?} fails: see above");
 }

@@ -129,6 +129,11 @@ pub trait EngineMessage:
     /// The blocks that it carries and that are not final.
     fn proposals(&self) -> &[SealedBlock];
 
+    /// The final blocks that it carries to a peer that catches up.
+    fn finals(&self) -> Option<&Finals> {
+        None
+    }
+
     /// The signed votes that its sender casts with it.
     fn votes(&self) -> &[Vote] {
         &[]

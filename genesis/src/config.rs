@@ -129,11 +129,18 @@ pub struct StorageConfig {
     pub snapshot_interval: u64,
     /// Final blocks that stay; older ones are deleted. 0: all stay.
     pub retain_blocks: u64,
+    /// Below so much free space, in mebibytes, the node takes no part in consensus; 0: it always does.
+    pub min_free_mib: u64,
 }
 
 impl Default for StorageConfig {
     fn default() -> Self {
-        Self { checkpoint_blocks: 1024, snapshot_interval: 1000, retain_blocks: 0 }
+        Self {
+            checkpoint_blocks: 1024,
+            snapshot_interval: 1000,
+            retain_blocks: 0,
+            min_free_mib: 256,
+        }
     }
 }
 
@@ -309,6 +316,11 @@ impl NodeConfig {
             "Final blocks that stay, at least 1000; older ones are deleted. 0: all stay.",
             "retain_blocks",
             &storage.retain_blocks,
+        );
+        page.setting(
+            "Free MiB of the disk below which it takes no part in consensus, until there is more.",
+            "min_free_mib",
+            &storage.min_free_mib,
         );
 
         page.section("sync", "Catching up with the chain.");

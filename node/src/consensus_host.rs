@@ -26,6 +26,7 @@ use reads::{PendingReads, ReadLine};
 pub use rollback::Rollback;
 
 use crate::network::{Inbox, NetworkHandle, SharedRoster, Waited};
+use crate::space::FreeSpace;
 
 /// Events that a slow subscriber may lag behind before it misses some.
 const EVENTS: usize = 4096;
@@ -45,6 +46,8 @@ pub struct Parts<E: Engine, A, S> {
     pub inbox: Arc<Inbox<E::Message>>,
     pub network: NetworkHandle,
     pub roster: SharedRoster,
+    /// Where this is low, nothing is promised any more.
+    pub space: FreeSpace,
     /// Told of every turn, on the consensus thread: must be quick.
     pub observer: Box<dyn Observer>,
 }
@@ -192,6 +195,7 @@ struct Host<E: Engine, A, S> {
     inbox: Arc<Inbox<E::Message>>,
     network: NetworkHandle,
     roster: SharedRoster,
+    space: FreeSpace,
     observer: Box<dyn Observer>,
     status: watch::Sender<Status>,
     events: broadcast::Sender<Event>,
@@ -241,6 +245,7 @@ where
             inbox: parts.inbox,
             network: parts.network,
             roster: parts.roster,
+            space: parts.space,
             observer: parts.observer,
             status,
             events,
@@ -254,11 +259,19 @@ where
 
     fn run(mut self) -> Result<(), HostError> {
         loop {
-            let deadline = self.driver.next_timeout().map(|time| self.instant(time));
+            let deadline = if self.space.is_low() {
+                Some(self.space.next_look())
+            } else {
+                self.driver.next_timeout().map(|time| self.instant(time))
+            };
             let messages = match self.inbox.wait(deadline) {
                 Waited::Turn(messages) => messages,
                 Waited::Stopped => return Ok(()),
             };
+            if self.space.is_low() {
+                // As if they were lost on the way: the protocol offers again.
+                continue;
+            }
             let began = Instant::now();
             let count = messages.len();
             rollback::check(
@@ -266,7 +279,7 @@ where
                 self.driver.status().final_height,
                 &self.chain_id,
                 self.verifier.as_ref(),
-                messages.iter().flat_map(|(_, message)| message.certificates()),
+                messages.iter().map(|(_, message)| message),
             )?;
             // A message may change who sits where, so every sender is looked up in its turn.
             let (roster, own) = (self.roster.clone(), self.network.me());

@@ -23,6 +23,7 @@ pub mod numbered;
 pub mod pool;
 pub mod rpc;
 pub mod snapshot;
+pub mod space;
 pub mod storage;
 pub mod sync;
 #[cfg(test)]

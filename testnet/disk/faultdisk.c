@@ -16,6 +16,7 @@
 // $FAULTDISK/disk.knobs is shared memory with whoever breaks things: see struct knobs.
 
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -38,7 +40,7 @@
 struct knobs {
     _Atomic uint64_t lying;       // syncs report success and reach nothing
     _Atomic uint64_t failing;     // so many syncs fail
-    _Atomic uint64_t full;        // nothing can be written
+    _Atomic uint64_t full;        // 1: no room is reported; 2: and nothing can be written
     _Atomic uint64_t calls_left;  // the process ends before the call that makes this 0; 0: it goes on
     _Atomic int64_t clock_shift;  // added to the wall clock, in nanoseconds
     _Atomic uint64_t failed_at;   // when a sync of a log first failed, in nanoseconds since 1970
@@ -124,13 +126,13 @@ static void pass(void) {
 }
 
 static int is_full(void) {
-    if (!atomic_load(&knobs->full)) return 0;
+    if (atomic_load(&knobs->full) < 2) return 0;
     errno = ENOSPC;
     return 1;
 }
 
 static int armed(void) {
-    return atomic_load(&knobs->full) || atomic_load(&knobs->calls_left);
+    return atomic_load(&knobs->full) == 2 || atomic_load(&knobs->calls_left);
 }
 
 static int open_at(int directory, const char *path, int flags, mode_t mode) {
@@ -283,6 +285,20 @@ int unlinkat(int directory, const char *name, int flags) {
     strcat(path, "/");
     strncat(path, name, PATH - 1);
     return delete_file(directory, name, path, flags);
+}
+
+// How much room there is.
+static int room(const char *call, const char *path, struct statvfs *found) {
+    int (*real)(const char *, struct statvfs *);
+    *(void **)&real = dlsym(RTLD_NEXT, call);
+    int result = real(path, found);
+    if (result == 0 && root_len > 0 && atomic_load(&knobs->full) && strncmp(path, root, root_len - 1) == 0)
+        found->f_bavail = 0;
+    return result;
+}
+int statvfs(const char *path, struct statvfs *found) { return room("statvfs", path, found); }
+int statvfs64(const char *path, struct statvfs64 *found) {
+    return room("statvfs64", path, (struct statvfs *)found);
 }
 
 // The wall clock. What measures time passed is right.

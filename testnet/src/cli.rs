@@ -416,6 +416,9 @@ pub struct Soak {
     /// Syncs that fail
     #[arg(long, default_value_t = 0, value_parser = rounds())]
     pub sync_errors: u32,
+    /// Disks that are full, or about to be
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub full_disks: u32,
     /// Wall clocks that are wrong by up to an hour for a while
     #[arg(long, default_value_t = 0, value_parser = rounds())]
     pub clock_changes: u32,
@@ -460,6 +463,7 @@ impl Soak {
             pauses: self.pauses,
             power_cuts: self.power_cuts,
             sync_errors: self.sync_errors,
+            full_disks: self.full_disks,
             clock_changes: self.clock_changes,
             bit_flips: self.bit_flips,
             old_disks: self.old_disks,

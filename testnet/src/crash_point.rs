@@ -74,22 +74,21 @@ impl CrashPoint {
         }
     }
 
-    /// Whether only an engine that changes between two modes comes there.
+    /// Whether only leaders that change between two modes bring anybody there.
     pub const fn needs_modes(self) -> bool {
         matches!(self, Self::ModeChange | Self::ModeChanged)
+    }
+
+    /// Whether it lies at the end of an epoch.
+    pub const fn ends_epoch(self) -> bool {
+        matches!(self, Self::EpochEnd | Self::EpochEnded)
     }
 
     /// Whether something must happen for a validator to come there.
     pub const fn is_rare(self) -> bool {
         self.needs_modes()
-            || matches!(
-                self,
-                Self::ViewChange
-                    | Self::EpochEnd
-                    | Self::EpochEnded
-                    | Self::Snapshot
-                    | Self::SnapshotTaken
-            )
+            || self.ends_epoch()
+            || matches!(self, Self::ViewChange | Self::Snapshot | Self::SnapshotTaken)
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a validator said: every promise that its engine lets out, in a file of its own that no fault
-//! of the disk touches. Over all its lives an honest validator says one thing per slot.
+//! of the disk touches. Kept where [`SaidLog::begin`] asked for it. Over all its lives an honest validator says one thing per slot.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -14,10 +14,10 @@ const FILE: &str = "said.log";
 /// Promises that are not written again where they are repeated soon.
 const RECENT: usize = 256;
 
-/// Writes down promises.
+/// Writes down promises, where somebody wants to know them.
 #[derive(Debug)]
 pub struct SaidLog {
-    file: File,
+    file: Option<File>,
     recent: VecDeque<(Slot, Digest)>,
 }
 
@@ -27,12 +27,24 @@ impl SaidLog {
         home.join(FILE)
     }
 
-    /// Goes on with what an earlier life of the validator wrote.
+    /// Has the validator with this home write down what it promises from its next start on.
+    ///
+    /// # Errors
+    /// Where the file cannot be made.
+    pub fn begin(home: &Path) -> io::Result<()> {
+        File::create(Self::path(home)).map(drop)
+    }
+
+    /// Goes on with what an earlier life of the validator wrote, where the file was begun: a testnet
+    /// that runs for days would fill the disk.
     ///
     /// # Errors
     /// Where the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let file = match OpenOptions::new().append(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            opened => Some(opened?),
+        };
         Ok(Self { file, recent: VecDeque::with_capacity(RECENT) })
     }
 
@@ -41,6 +53,9 @@ impl SaidLog {
     /// # Panics
     /// Where the file cannot be written: what is said unheard proves nothing.
     pub fn note(&mut self, slot: Slot, digest: Digest) {
+        let Some(file) = &mut self.file else {
+            return;
+        };
         let said = (slot, digest);
         if self.recent.contains(&said) {
             return;
@@ -51,7 +66,7 @@ impl SaidLog {
         self.recent.push_back(said);
         // One write, so that a line is whole or missing, whenever the process ends.
         let line = format!("{slot:?}\t{digest}\n");
-        self.file.write_all(line.as_bytes()).expect("the log of promises can be written");
+        file.write_all(line.as_bytes()).expect("the log of promises can be written");
     }
 }
 
@@ -104,7 +119,9 @@ mod tests {
             let mut log = SaidLog::open(&SaidLog::path(home.path())).expect("it opens");
             said.iter().for_each(|(view, byte)| log.note(slot(*view), Digest([*byte; 32])));
         };
-        assert_eq!(read(home.path()).expect("nothing yet"), Said::default());
+        life(&[(9, 9)]);
+        assert_eq!(read(home.path()).expect("nobody asked for it"), Said::default());
+        SaidLog::begin(home.path()).expect("a file");
         life(&[(1, 1), (2, 2), (2, 2)]);
         life(&[(2, 2), (3, 3)]);
         let said = read(home.path()).expect("it reads");

@@ -8,6 +8,7 @@ use chain::types::{Digest, Epoch, ValidatorIndex, View};
 use super::message::{
     Append, Draft, LeaveReason, Message, NewView, ReportAnchor, ViewChange, ViewReport, Votes,
 };
+use crate::application::Finals;
 use crate::message::{
     Claim, EngineMessage, Gossip, Lane, Rewrite, Slot, proposed_and_voted, rewrite_blocks,
     rewrite_finals,
@@ -73,6 +74,13 @@ impl EngineMessage for Message {
             Self::Append(append) => &append.blocks,
             Self::Blocks(blocks) => blocks,
             _ => &[],
+        }
+    }
+
+    fn finals(&self) -> Option<&Finals> {
+        match self {
+            Self::Finals(finals) => Some(finals),
+            _ => None,
         }
     }
 

@@ -6,6 +6,7 @@ use chain::crypto::Signer;
 use chain::types::{Digest, Epoch, ValidatorIndex, View};
 
 use super::message::{Draft, Message, NewView, PrePrepare, Prepared, Report, ViewChange};
+use crate::application::Finals;
 use crate::message::{
     Claim, EngineMessage, Gossip, Lane, Rewrite, Slot, proposed_and_voted, rewrite_blocks,
     rewrite_finals,
@@ -61,6 +62,13 @@ impl EngineMessage for Message {
             Self::PrePrepare(pre_prepare) => std::slice::from_ref(&pre_prepare.block),
             Self::Blocks(blocks) => blocks,
             _ => &[],
+        }
+    }
+
+    fn finals(&self) -> Option<&Finals> {
+        match self {
+            Self::Finals(finals) => Some(finals),
+            _ => None,
         }
     }
 

@@ -38,6 +38,7 @@ use crate::network::{
 use crate::pool::{PoolHooks, TransactionPool};
 use crate::rpc::{self, RpcListener, RpcServer};
 use crate::snapshot::{Upkeep, UpkeepPolicy};
+use crate::space::FreeSpace;
 use crate::storage::{CheckpointPolicy, GenesisState, Opened, Store};
 use crate::sync::{self, SyncService};
 
@@ -149,6 +150,10 @@ impl<E: Engine> Node<E> {
             inbox: Arc::clone(&network.inbox),
             network: network.handle.clone(),
             roster,
+            space: FreeSpace::new(
+                &home.data_path(),
+                config.storage.min_free_mib.saturating_mul(1 << 20),
+            ),
             observer: Box::new(ChainObserver::new(view.clone(), metrics.observer())),
         })
         .await?;

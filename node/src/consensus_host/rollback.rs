@@ -10,6 +10,7 @@ use chain::certificate::{Certificate, Position};
 use chain::crypto::Verifier;
 use chain::types::{Digest, Height};
 use consensus::engine::{Engine, Promised};
+use consensus::message::EngineMessage;
 
 /// A vote of this validator that its store knows nothing of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +29,7 @@ pub(super) fn check<'a, E: Engine>(
     final_height: Height,
     chain_id: &Digest,
     verifier: &dyn Verifier,
-    certificates: impl IntoIterator<Item = &'a Certificate>,
+    messages: impl IntoIterator<Item = &'a E::Message>,
 ) -> Result<(), Rollback> {
     let Some(me) = engine.me() else {
         return Ok(());
@@ -37,7 +38,7 @@ pub(super) fn check<'a, E: Engine>(
     let Some(own) = set.get(me) else {
         return Ok(());
     };
-    for certificate in certificates {
+    for certificate in messages.into_iter().flat_map(shown) {
         let ballot = &certificate.ballot;
         // Records keep no votes of closed epochs, nor all of those at heights that are final.
         if ballot.position.epoch != set.epoch || ballot.position.height <= final_height {
@@ -55,6 +56,14 @@ pub(super) fn check<'a, E: Engine>(
         }
     }
     Ok(())
+}
+
+/// The certificates that a message holds, in whatever it carries.
+fn shown<M: EngineMessage>(message: &M) -> impl Iterator<Item = &Certificate> {
+    let finals = message.finals().map_or(&[][..], |finals| &finals.blocks);
+    let blocks = message.proposals().iter().chain(finals);
+    let carried = blocks.filter_map(|block| block.justification.certificate.as_ref());
+    message.certificates().into_iter().chain(carried)
 }
 
 /// Whether a record may know of a vote at this place.

@@ -25,6 +25,16 @@ impl Knob {
     const COUNT: u64 = 7;
 }
 
+/// How much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    Enough,
+    /// None is left, says whoever asks; writes succeed all the same.
+    NoneReported,
+    /// Nothing can be written.
+    None,
+}
+
 /// The knobs of one validator.
 #[derive(Debug)]
 pub struct Knobs(File);
@@ -82,12 +92,12 @@ impl Knobs {
         Ok((at > 0).then_some((Duration::from_nanos(at), self.get(Knob::Said)?)))
     }
 
-    /// Whether nothing can be written.
+    /// How much room there is from now on.
     ///
     /// # Errors
     /// As [`lie`](Self::lie).
-    pub fn fill(&self, full: bool) -> io::Result<()> {
-        self.set(Knob::Full, full.into())
+    pub fn leave(&self, room: Room) -> io::Result<()> {
+        self.set(Knob::Full, room as u64)
     }
 
     /// Has the process end right before the call with this number, counted from 1, that changes its

@@ -13,7 +13,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use knobs::Knobs;
+pub use knobs::{Knobs, Room};
 
 /// What the build made of the library's source.
 const LIBRARY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/faultdisk.so"));

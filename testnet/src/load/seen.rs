@@ -68,6 +68,13 @@ impl Seen {
         self.lock().blocks.clone()
     }
 
+    /// The highest blocks that were reported, from the top.
+    pub fn newest(&self, count: usize) -> Vec<(Height, FinalBlock)> {
+        let record = self.lock();
+        let blocks = record.blocks.iter().rev().take(count);
+        blocks.map(|(height, block)| (*height, block.clone())).collect()
+    }
+
     /// The highest block that was reported.
     pub fn highest(&self) -> Option<Height> {
         self.lock().blocks.keys().next_back().copied()

@@ -102,7 +102,7 @@ impl Player<'_> {
     /// ends is as good as any.
     async fn serves_wrong(&self, node: &NodeEntry) -> anyhow::Result<Option<u64>> {
         let client = rpc::http(node, Duration::from_secs(2))?;
-        for (height, known) in self.load.seen().blocks().into_iter().rev().take(ASKED) {
+        for (height, known) in self.load.seen().newest(ASKED) {
             let asked = client.block(BlockRef::Height(height), Some(Detail::Hashes)).await;
             if asked.is_ok_and(|block| block.hash != known.hash) {
                 return Ok(Some(height.get()));

@@ -4,6 +4,7 @@
 mod clock;
 mod crash;
 mod damage;
+mod full;
 mod pause;
 mod plan;
 mod player;
@@ -13,15 +14,18 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use consensus::engine::FaultModel;
 use consensus::policy::Policy;
 use consensus::registry::EngineName;
 
 use crate::audit::audit;
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
+use crate::crash_point::CrashPoint;
 use crate::load::background::Background;
+use crate::said::{self, SaidLog};
 use crate::scratch::Scratch;
-use crate::{disk, live, said};
+use crate::{disk, live};
 pub use plan::Rounds;
 use plan::plan;
 use player::Player;
@@ -48,11 +52,34 @@ pub struct Options {
     pub dir: Option<PathBuf>,
 }
 
+impl Options {
+    /// Where validators of this network may come to. Epochs are ended by jailing, which needs an
+    /// engine that can prove a lie.
+    fn points(&self) -> Vec<CrashPoint> {
+        let modes = self.engine.switches_modes() && self.policy == Policy::Adaptive;
+        let jails = self.engine.fault_model() == FaultModel::Byzantine;
+        let fits =
+            |point: &CrashPoint| (modes || !point.needs_modes()) && (jails || !point.ends_epoch());
+        CrashPoint::ALL.into_iter().filter(fits).collect()
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let (engine, Rounds { old_disks, twins, .. }) = (self.engine, self.rounds);
+        if engine.fault_model() == FaultModel::Crash && old_disks + twins > 0 {
+            bail!(
+                "{engine} signs no votes, so nobody notices old disks and second processes there"
+            );
+        }
+        Ok(())
+    }
+}
+
 /// Runs all rounds on a network of their own. `tell` hears how it goes.
 ///
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
+    options.check()?;
     Scratch::with(
         options.dir.clone(),
         "soak",
@@ -70,8 +97,8 @@ async fn soak(
 ) -> anyhow::Result<Report> {
     let cluster = network(options, dir).await?;
     let load = Background::start(&cluster, TPS, SENDERS).await?;
-    let modes = options.engine.switches_modes() && options.policy == Policy::Adaptive;
-    let rounds = plan(VALIDATORS.into(), &options.rounds, modes, options.seed);
+    let points = options.points();
+    let rounds = plan(VALIDATORS.into(), &options.rounds, &points, options.seed);
     let mut player = Player::new(&cluster, &load, options.seed);
     for (number, round) in rounds.iter().enumerate() {
         let what = round.fault.name();
@@ -103,6 +130,9 @@ async fn network(options: &Options, dir: &Path) -> anyhow::Result<Cluster> {
     cluster.set_policy(options.policy)?;
     if options.rounds.need_faulty_disks() {
         cluster = cluster.on_faulty_disks()?;
+    }
+    for node in cluster.manifest()?.nodes {
+        SaidLog::begin(&cluster.home(&node))?;
     }
     live::begin(&cluster).await?;
     if options.lying_disks {

@@ -7,6 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::crash_point::CrashPoint;
+use crate::disk::Room;
 
 /// How many rounds of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct Rounds {
     pub power_cuts: u32,
     /// A sync that fails.
     pub sync_errors: u32,
+    /// A disk that is full, or about to be.
+    pub full_disks: u32,
     /// A wall clock that is wrong.
     pub clock_changes: u32,
     /// A bit that flips in a file of a validator that does not run.
@@ -34,14 +37,14 @@ pub struct Rounds {
 impl Rounds {
     pub const fn sum(&self) -> u32 {
         let Self { kills, crashes, pauses, power_cuts, sync_errors, clock_changes, .. } = *self;
-        let Self { bit_flips, old_disks, twins, .. } = *self;
-        let processes = kills + crashes + pauses + twins;
-        processes + power_cuts + sync_errors + clock_changes + bit_flips + old_disks
+        let Self { full_disks, bit_flips, old_disks, twins, .. } = *self;
+        let processes = kills + crashes + pauses + twins + clock_changes;
+        processes + power_cuts + sync_errors + full_disks + bit_flips + old_disks
     }
 
     /// Whether some of them need disks and clocks that can be told to fail.
     pub const fn need_faulty_disks(&self) -> bool {
-        self.power_cuts + self.sync_errors + self.clock_changes > 0
+        self.power_cuts + self.sync_errors + self.full_disks + self.clock_changes > 0
     }
 }
 
@@ -73,6 +76,10 @@ pub(super) enum Fault {
     SyncError {
         victim: usize,
         count: u64,
+    },
+    FullDisk {
+        victim: usize,
+        room: Room,
     },
     Clock {
         victim: usize,
@@ -112,6 +119,8 @@ impl Fault {
             Self::PowerCut { victims: Victims::One(_), .. } => "power cut".into(),
             Self::PowerCut { victims: Victims::All, .. } => "power cut of all".into(),
             Self::SyncError { .. } => "failed sync".into(),
+            Self::FullDisk { room: Room::None, .. } => "full disk".into(),
+            Self::FullDisk { .. } => "disk about to be full".into(),
             Self::Clock { .. } => "wrong clock".into(),
             Self::BitFlip { files: Files::Log, .. } => "flipped bit in the log".into(),
             Self::BitFlip { files: Files::Table, .. } => "flipped bit in a table".into(),
@@ -131,8 +140,13 @@ pub(super) enum Victims {
 }
 
 /// Every round of every kind, one kind after the other; rounds that hit everyone come last of
-/// theirs. `modes`: whether leaders change between two modes.
-pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -> Vec<Round> {
+/// theirs. `points`: where validators of the network may come to.
+pub(super) fn plan(
+    validators: usize,
+    rounds: &Rounds,
+    points: &[CrashPoint],
+    seed: u64,
+) -> Vec<Round> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut plan = Vec::new();
     let mut add = |count: u32, fault: &mut dyn FnMut(&mut ChaCha8Rng, u32, usize) -> Fault| {
@@ -145,8 +159,6 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
     };
     add(rounds.kills, &mut |_, _, victim| Fault::Kill(Victims::One(victim)));
     add(rounds.kills.div_ceil(10), &mut |_, _, _| Fault::Kill(Victims::All));
-    let points: Vec<CrashPoint> =
-        CrashPoint::ALL.into_iter().filter(|point| modes || !point.needs_modes()).collect();
     add(rounds.crashes, &mut |random, number, victim| {
         let point = points[number as usize % points.len()];
         let passes = if point.is_rare() { 1 } else { random.random_range(1..=20) };
@@ -168,11 +180,9 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
         victim,
         count: *[1, 2, 1_000_000].choose(random).expect("there are some"),
     });
-    const MINUTE: i64 = 60_000;
-    let shifts = [10 * MINUTE, -10 * MINUTE, 60 * MINUTE, -60 * MINUTE, 1_000, -1_000];
-    add(rounds.clock_changes, &mut |_, number, victim| Fault::Clock {
+    add(rounds.full_disks, &mut |_, number, victim| Fault::FullDisk {
         victim,
-        shift_ms: shifts[number as usize % shifts.len()],
+        room: if number % 2 == 0 { Room::NoneReported } else { Room::None },
     });
     let files = [Files::Log, Files::Table, Files::Manifest, Files::Keys];
     add(rounds.bit_flips, &mut |_, number, victim| Fault::BitFlip {
@@ -181,6 +191,13 @@ pub(super) fn plan(validators: usize, rounds: &Rounds, modes: bool, seed: u64) -
     });
     add(rounds.old_disks, &mut |_, _, victim| Fault::OldDisk { victim });
     add(rounds.twins, &mut |_, _, victim| Fault::Twin { victim });
+    // Last: the chain's time may run ahead for a while after them.
+    const MINUTE: i64 = 60_000;
+    let shifts = [10 * MINUTE, -10 * MINUTE, 60 * MINUTE, -60 * MINUTE, 1_000, -1_000];
+    add(rounds.clock_changes, &mut |_, number, victim| Fault::Clock {
+        victim,
+        shift_ms: shifts[number as usize % shifts.len()],
+    });
     plan
 }
 
@@ -196,6 +213,7 @@ mod tests {
         pauses: 20,
         power_cuts: 20,
         sync_errors: 5,
+        full_disks: 2,
         clock_changes: 6,
         bit_flips: 8,
         old_disks: 1,
@@ -204,36 +222,30 @@ mod tests {
 
     #[test]
     fn a_seed_decides_everything() {
-        assert_eq!(plan(4, &ROUNDS, true, 7), plan(4, &ROUNDS, true, 7));
-        assert_ne!(plan(4, &ROUNDS, true, 7), plan(4, &ROUNDS, true, 8));
+        assert_eq!(plan(4, &ROUNDS, &CrashPoint::ALL, 7), plan(4, &ROUNDS, &CrashPoint::ALL, 7));
+        assert_ne!(plan(4, &ROUNDS, &CrashPoint::ALL, 7), plan(4, &ROUNDS, &CrashPoint::ALL, 8));
     }
 
     #[test]
     fn everyone_dies_a_tenth_as_often_and_last() {
         for (kills, all) in [(1, 1), (10, 1), (11, 2), (100, 10)] {
-            let rounds = plan(4, &Rounds { kills, ..Rounds::default() }, true, 1);
+            let rounds = plan(4, &Rounds { kills, ..Rounds::default() }, &[], 1);
             assert_eq!(rounds.len() as u32, kills + all);
             let is_all = |round: &Round| round.fault == Fault::Kill(Victims::All);
             assert_eq!(rounds.iter().position(is_all), Some(kills as usize));
         }
-        let rounds = plan(4, &Rounds { kills: 100, ..Rounds::default() }, true, 1);
+        let rounds = plan(4, &Rounds { kills: 100, ..Rounds::default() }, &[], 1);
         let hit = |id| rounds.iter().any(|round| round.fault == Fault::Kill(Victims::One(id)));
         assert!((0..4).all(hit), "every validator is hit in 100 rounds");
     }
 
     #[test]
-    fn every_point_has_its_turn_and_those_of_modes_only_where_there_are_two() {
-        let points = |modes| {
-            let rounds = plan(4, &ROUNDS, modes, 1);
-            rounds
-                .into_iter()
-                .filter_map(|round| match round.fault {
-                    Fault::Crash { point, .. } => Some(point),
-                    _ => None,
-                })
-                .collect::<BTreeSet<_>>()
-        };
-        assert_eq!(points(true).len(), CrashPoint::ALL.len());
-        assert!(points(false).iter().all(|point| !point.needs_modes()));
+    fn every_point_has_its_turn() {
+        let rounds = plan(4, &ROUNDS, &CrashPoint::ALL, 1);
+        let points = rounds.into_iter().filter_map(|round| match round.fault {
+            Fault::Crash { point, .. } => Some(point),
+            _ => None,
+        });
+        assert_eq!(points.collect::<BTreeSet<_>>().len(), CrashPoint::ALL.len());
     }
 }

@@ -62,6 +62,7 @@ impl<'a> Player<'a> {
             Fault::SyncError { victim, count } => {
                 Some(self.fail_syncs(*victim, *count, round.at_once).await?)
             }
+            Fault::FullDisk { victim, room } => Some(self.fill_disk(*victim, *room).await?),
             Fault::Clock { victim, shift_ms } => Some(self.shift_clock(*victim, *shift_ms).await?),
             Fault::BitFlip { victim, files } => Some(self.flip_bit(*victim, *files).await?),
             Fault::OldDisk { victim } => Some(self.put_back_old_disk(*victim).await?),

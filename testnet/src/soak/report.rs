@@ -15,7 +15,7 @@ use crate::load::sample::{Latencies, Percentiles};
 use crate::load::seen::FinalBlock;
 
 /// Recovery may take so many view timeouts.
-pub(super) const TIMEOUTS: u64 = 4;
+const TIMEOUTS: u64 = 4;
 
 /// What rounds showed.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ pub(super) struct Findings {
     pub late_stops: u32,
     pub said_afterwards: u32,
     pub damage: Damage,
+    pub blocks_ahead: u32,
     pub promises: usize,
     pub contradictions: Vec<String>,
 }
@@ -109,6 +110,8 @@ pub struct Report {
     pub damage: Damage,
     /// Blocks that are not younger than the one before.
     pub time_went_back: usize,
+    /// Rounds in which a block's time was farther ahead than validators allow.
+    pub time_ran_ahead: u32,
     /// From the last kill, so with the start of the processes where everyone was killed, to the
     /// first final block proposed after it.
     pub recovery_ms: Percentiles,
@@ -157,6 +160,7 @@ impl Report {
             late_stops: findings.late_stops,
             said_after_failed_sync: findings.said_afterwards,
             damage: findings.damage,
+            time_ran_ahead: findings.blocks_ahead,
             time_went_back: times
                 .filter(|pair| pair[1].timestamp_ms < pair[0].timestamp_ms)
                 .count(),
@@ -206,6 +210,7 @@ impl Report {
                 format!("not noticed: {}", self.damage.unnoticed.join("; ")),
             ),
             (self.time_went_back > 0, format!("time went back in {} blocks", self.time_went_back)),
+            (self.time_ran_ahead > 0, format!("time ran ahead in {} rounds", self.time_ran_ahead)),
             (missing > 0, format!("{missing} transactions did not become final")),
             (
                 self.late_recoveries > 0,

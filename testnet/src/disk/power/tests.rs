@@ -5,7 +5,7 @@ use std::process::Command;
 use rand::SeedableRng;
 
 use super::*;
-use crate::disk::{HOME_VARIABLE, Knobs, install, prepare};
+use crate::disk::{HOME_VARIABLE, Knobs, Room, install, prepare};
 
 /// A home, and the library.
 fn home() -> (tempfile::TempDir, PathBuf) {
@@ -73,10 +73,10 @@ fn syncs_fail_disks_fill_up_and_clocks_are_wrong_on_request() {
     assert!(knobs.failed().expect("it tells").is_some());
     assert!(run(home.path(), &library, write), "one alone");
 
-    knobs.fill(true).expect("it can be told");
+    knobs.leave(Room::None).expect("it can be told");
     assert!(!run(home.path(), &library, "printf x > $D/b 2>/dev/null"));
     assert!(run(home.path(), &library, "printf x > b"), "another disk");
-    knobs.fill(false).expect("it can be told");
+    knobs.leave(Room::Enough).expect("it can be told");
     assert!(run(home.path(), &library, "printf x > $D/b"));
 
     let year = "test $(date +%s) -gt $(($(stat -c %Y b) + 3000))";
