@@ -92,8 +92,8 @@ fn section(title: &str, results: &Results) -> String {
         machine.rustc,
         machine.curve_backend,
     );
-    if !results.weather.quiet {
-        text += &format!(" **The machine was not quiet**: {}.", results.disturbance());
+    if let Some(disturbance) = results.disturbance() {
+        text += &format!(" **The machine was not quiet**: {disturbance}.");
     }
     text + "\n"
 }

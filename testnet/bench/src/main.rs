@@ -139,7 +139,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(benchmark: Benchmark, how: &How) -> anyhow::Result<()> {
-    let weather = Weather::check(how.loud || !benchmark.is_timed())?;
+    let weather = benchmark.is_timed().then(|| Weather::check(how.loud)).transpose()?;
     let runtime = tokio::runtime::Runtime::new()?;
     let Some((tables, goals)) = runtime.block_on(benchmark.run(how.pairs, how.quick))? else {
         println!("etcd is not there: install etcd-server (Debian) to compare with it");

@@ -39,7 +39,7 @@ pub async fn run(rounds: usize, quick: bool) -> anyhow::Result<(Vec<Table>, Vec<
     let amount = if quick {
         Amount { kills: 3, liars: 1, missing: Duration::from_secs(3) }
     } else {
-        Amount { kills: 4 * rounds, liars: rounds, missing: Duration::from_secs(30) }
+        Amount { kills: 2 * rounds, liars: rounds, missing: Duration::from_secs(30) }
     };
     let mut table = Table::new(
         "Until the next final block that was proposed after it",

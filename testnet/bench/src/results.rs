@@ -16,7 +16,8 @@ pub struct Results {
     /// The command that made it.
     pub command: String,
     pub machine: Machine,
-    pub weather: Weather,
+    /// `None` where the machine makes no difference.
+    pub weather: Option<Weather>,
     pub tables: Vec<Table>,
     pub goals: Vec<Goal>,
     pub notes: Vec<String>,
@@ -188,18 +189,18 @@ impl Results {
         for note in &self.notes {
             println!("{note}");
         }
-        if !self.weather.quiet {
-            println!("measured on a machine that was not quiet: {}", self.disturbance());
+        if let Some(disturbance) = self.disturbance() {
+            println!("measured on a machine that was not quiet: {disturbance}");
         }
         let Some(path) = json else { return Ok(()) };
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// What disturbed it before it began, for people.
-    pub fn disturbance(&self) -> String {
-        let Weather { busy, stolen, .. } = self.weather;
-        format!("others used {:.0} % of it, {:.0} % was stolen", 100.0 * busy, 100.0 * stolen)
+    /// What disturbed it before it began, for people; `None` where nothing did.
+    pub fn disturbance(&self) -> Option<String> {
+        let Weather { busy, stolen, .. } = self.weather.filter(|weather| !weather.quiet)?;
+        Some(format!("others used {:.0} % of it, {:.0} % was stolen", 100.0 * busy, 100.0 * stolen))
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! A round takes a microsecond and nothing times out once there is a leader, disks are memory,
 //! transactions are opaque bytes that nobody checks. The drivers and engines are those of
-//! production. In a *round* every validator takes one turn over what was sent in the round before.
+//! production. In a *round* every validator that has something to do takes one turn over what was
+//! sent in the round before.
 
 mod opaque;
 
@@ -116,6 +117,8 @@ pub struct Direct<E: Engine> {
     carriage: Carriage,
     now: Time,
     leader: usize,
+    /// Transactions came since the last round.
+    woken: bool,
     signatures: SignatureCounts,
     messages: u64,
     bytes: u64,
@@ -156,6 +159,7 @@ impl<E: Engine> Direct<E> {
             carriage: setup.carriage,
             now: Time::default(),
             leader: 0,
+            woken: false,
             signatures: SignatureCounts::default(),
             messages: 0,
             bytes: 0,
@@ -224,18 +228,23 @@ impl<E: Engine> Direct<E> {
 
     /// Hands transactions to the leader.
     pub fn submit(&mut self, transactions: impl IntoIterator<Item = Transaction>) {
+        self.woken = true;
         self.drivers[self.leader].application_mut().submit(transactions);
     }
 
-    /// Every validator takes one turn over what was sent in the round before.
+    /// Every validator that has something to do takes one turn over what was sent in the round
+    /// before.
     pub fn round(&mut self) {
         self.now = self.now + ROUND;
         let waiting: Vec<_> = self.inboxes.iter_mut().map(std::mem::take).collect();
+        let woken = std::mem::take(&mut self.woken).then_some(self.leader);
         for (node, incoming) in waiting.into_iter().enumerate() {
-            self.drivers[node]
-                .turn(self.now, incoming, &mut self.sent)
-                .expect("memory does not fail");
-            self.deliver(node);
+            let driver = &mut self.drivers[node];
+            let due = driver.next_timeout().is_some_and(|due| due <= self.now);
+            if due || !incoming.is_empty() || woken == Some(node) {
+                driver.turn(self.now, incoming, &mut self.sent).expect("memory does not fail");
+                self.deliver(node);
+            }
         }
     }
 
