@@ -33,9 +33,11 @@ pub struct Target<'a> {
     samples: Vec<Vec<u8>>,
     /// How many inputs of the usual number it gets: one in so many.
     one_in: u64,
-    /// Whether it accepts an input. A panic is a failure.
-    run: Box<dyn FnMut(&[u8]) -> bool + 'a>,
+    run: Reader<'a>,
 }
+
+/// Whether it accepts an input. A panic is a failure.
+type Reader<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
 
 impl std::fmt::Debug for Target<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -71,12 +71,8 @@ fn change(bytes: &mut Vec<u8>, pool: &[Vec<u8>], form: Form, dice: &mut ChaCha20
             let words = form.words();
             insert(bytes, place, words[dice.random_range(0..words.len())].as_bytes());
         }
-        7 => {
-            // Neighbours change places.
-            if place >= 2 {
-                bytes.swap(place - 1, place - 2);
-            }
-        }
+        // Neighbours change places.
+        7 if place >= 2 => bytes.swap(place - 1, place - 2),
         _ if place < bytes.len() => bytes[place] ^= 1 << dice.random_range(0..8),
         _ => {}
     }

@@ -181,7 +181,7 @@ fn fuzz_snapshot_chunks() {
     let state = execute(&samples.genesis(), &CONTEXT, &transactions(&samples)).unwrap().state;
     let cut = state.cut();
     let root = state.root();
-    verifying("snapshot-cut", &[cut.clone()], |cut: &Cut| cut.verify(&root).is_ok());
+    verifying("snapshot-cut", std::slice::from_ref(&cut), |cut: &Cut| cut.verify(&root).is_ok());
     let chunks: Vec<Chunk> = cut.0.iter().map(|part| state.chunk(part).unwrap()).collect();
     verifying("snapshot-chunk", &chunks, |chunk: &Chunk| {
         let mut assembly = Assembly::new(cut.clone(), root).unwrap();
