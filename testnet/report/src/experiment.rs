@@ -23,8 +23,8 @@ pub const TICK: Duration = MS;
 pub enum Clients {
     /// So many transactions are in flight at any time.
     Closed(usize),
-    /// What the plan's load says, come what may.
-    Open,
+    /// So many new ones come every tick, from a moment on, come what may.
+    Open { per_tick: u32, since: Duration },
 }
 
 /// A run to be made.
@@ -148,10 +148,13 @@ fn watch<E: Engine>(world: &mut World<E>, clients: Clients, until: Duration, see
     let mut known = 0;
     let mut at = Duration::ZERO;
     while at < until && world.violations().is_empty() {
-        if let Clients::Closed(in_flight) = clients {
-            for _ in world.open_transactions()..in_flight {
-                world.submit();
-            }
+        let new = match clients {
+            Clients::Closed(in_flight) => in_flight.saturating_sub(world.open_transactions()),
+            Clients::Open { per_tick, since } if at >= since => per_tick as usize,
+            Clients::Open { .. } => 0,
+        };
+        for _ in 0..new {
+            world.submit();
         }
         at += TICK;
         world.run_until(Time::default() + at, |_| false);

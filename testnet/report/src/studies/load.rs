@@ -17,10 +17,14 @@ use crate::statistics::{quantile, rounded};
 pub const VALIDATORS: usize = 4;
 /// One-way delay of every link in milliseconds: sites of one country.
 pub const DELAY_MS: u32 = 10;
-/// Transactions per second.
+/// Ticks of a run in a second.
+const TICKS: u32 = 1_000;
+/// Transactions per second: so many thousands come every tick.
 pub const RATES: [u32; 8] = [1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000, 32_000];
 
 const CONTENDERS: [Contender; 5] = super::cost::CONTENDERS;
+/// Every engine has a leader by then, and clients begin.
+const BEGIN: Duration = Duration::from_millis(1_500);
 const WARM_UP: Duration = Duration::from_millis(300);
 const SENDERS: usize = 64;
 
@@ -49,9 +53,9 @@ pub fn run(profile: Profile) -> Vec<Row> {
 }
 
 fn row(contender: Contender, rate: u32, seed: u64, measured: Duration) -> Row {
-    let lasts = WARM_UP + measured;
+    let from = BEGIN + WARM_UP;
+    let lasts = from + measured;
     let calm = setup::calm(contender, VALIDATORS, seed, lasts);
-    let interval = Duration::from_secs(1) / rate;
     let plan = Plan {
         link: Link { delay_min: ms(DELAY_MS - 1), delay_max: ms(DELAY_MS + 1), ..calm.link },
         options: EngineOptions {
@@ -60,17 +64,13 @@ fn row(contender: Contender, rate: u32, seed: u64, measured: Duration) -> Row {
             heartbeat: ms(60),
             ..calm.options
         },
-        load: Load {
-            transactions: (lasts.as_nanos() / interval.as_nanos()) as u64,
-            senders: SENDERS,
-            interval,
-            ..calm.load
-        },
+        load: Load { senders: SENDERS, ..calm.load },
         ..calm
     };
-    let experiment = Experiment { clients: Clients::Open, ..Experiment::new(contender, plan) };
+    let clients = Clients::Open { per_tick: rate / TICKS, since: BEGIN };
+    let experiment = Experiment { clients, ..Experiment::new(contender, plan) };
     let measured = experiment.run();
-    let window = Window::new(WARM_UP, lasts);
+    let window = Window::new(from, lasts);
     let latencies = measured.latencies(window);
     let at = |per_mille| millis(quantile(&latencies, per_mille));
     Row {
