@@ -25,7 +25,8 @@ fn fuzz_hybrid_messages() {
 
 #[test]
 fn fuzz_pbft_messages() {
-    let kinds = ["pre_prepare", "votes", "view_change", "new_view", "status"];
+    // The crowd gives its leaders up and never completes a change of view: no new_view is tried here.
+    let kinds = ["pre_prepare", "votes", "view_change", "status"];
     hear::<consensus::pbft::Pbft>("message-pbft", &kinds);
 }
 

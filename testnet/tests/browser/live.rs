@@ -92,7 +92,7 @@ fn a_network_is_broken_with_the_mouse_and_recovers() {
     page.click("[data-order=remedy]");
     wait_for_news(&page, "mode", "pbft → fast");
     wait_until_well(&page);
-    assert_eq!(page.get("document.querySelector('.live .banner').dataset.mode"), json!("fast"));
+    page.wait_for("fast mode", "document.querySelector('.live .banner').dataset.mode === 'fast'");
     page.assert_silent();
 }
 

@@ -244,6 +244,6 @@ fn a_liar_that_holds_back_is_as_good_as_an_honest_validator() {
     assert!(found[0] > 0 && found[1] == 0 && found[2] > 0, "{found:?}");
     // As the leader it is the first that knows what is final, and clients believe it.
     let honest = request("calm").run().unwrap().latency_ms.p50;
-    let slower = reports.each_ref().map(|report| report.latency_ms.p50 / honest);
-    assert!(slower[1] < 1.1 && slower[0] > 1.1, "{slower:?}");
+    let quiet = reports[1].latency_ms.p50;
+    assert!(quiet < honest * 1.1, "{quiet} ms, {honest} ms with an honest leader");
 }

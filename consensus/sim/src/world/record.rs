@@ -82,6 +82,8 @@ pub struct Record {
     unordered: BTreeMap<Digest, Time>,
     /// Final at some honest node, which may have told a client.
     pub acknowledged: BTreeSet<Digest>,
+    /// The highest block of which clients were told that it is final.
+    pub told: Option<Height>,
     pub delays: Delays,
     pub waiting: Waiting,
     /// When the last fault or healing of the plan struck.
@@ -237,6 +239,7 @@ impl<E: Engine> World<E> {
 
     /// Clients are told that transactions are final.
     fn acknowledge(&mut self, block: &SealedBlock) {
+        self.record.told = self.record.told.max(Some(block.header.height));
         for hash in block.transaction_hashes() {
             if let Some(since) = self.clients.close(hash) {
                 self.record.ordered(self.now, hash);

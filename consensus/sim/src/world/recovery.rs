@@ -60,7 +60,8 @@ impl<E: Engine> World<E> {
     /// node, the same, and nothing is left to do.
     pub fn is_recovered(&self) -> bool {
         let highest = self.correct_nodes().map(|node| self.nodes[node].final_height()).max();
-        let acknowledged = self.record.heights.last_key_value().map(|(height, _)| *height);
+        let known = self.record.heights.last_key_value().map(|(height, _)| *height);
+        let acknowledged = known.max(self.record.told);
         self.open_transactions() == 0
             && !self.is_campaigning()
             && highest >= acknowledged

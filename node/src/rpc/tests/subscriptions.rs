@@ -105,7 +105,7 @@ async fn subscriptions_of_a_connection_are_bounded_and_end() {
             }
         }
     };
-    open.push(tokio::time::timeout(Duration::from_secs(10), again).await.expect("a place"));
+    open.push(tokio::time::timeout(Duration::from_secs(60), again).await.expect("a place"));
     let error = chain.http().request::<u64, _>("chain_subscribe", rpc_params![]).await.unwrap_err();
     assert!(error.to_string().contains("need a WebSocket"), "{error}");
 }
