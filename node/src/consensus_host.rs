@@ -276,7 +276,6 @@ where
             let count = messages.len();
             rollback::check(
                 self.driver.engine(),
-                self.driver.status().final_height,
                 &self.chain_id,
                 self.verifier.as_ref(),
                 messages.iter().map(|(_, message)| message),

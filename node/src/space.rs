@@ -40,10 +40,9 @@ impl FreeSpace {
 
     fn look(&mut self) {
         // Where the system does not tell, a write that fails will.
-        let Ok(found) = statvfs(&self.directory) else {
+        let Ok(free) = free(&self.directory) else {
             return;
         };
-        let free = found.blocks_available().saturating_mul(found.fragment_size());
         let low = free < self.floor;
         let (mib, floor) = (free >> 20, self.floor >> 20);
         if low && !self.low {
@@ -57,6 +56,15 @@ impl FreeSpace {
         }
         self.low = low;
     }
+}
+
+/// Bytes that this process may still write to the filesystem that a path is on.
+///
+/// # Errors
+/// Where the system does not tell.
+pub fn free(path: &Path) -> nix::Result<u64> {
+    let found = statvfs(path)?;
+    Ok(found.blocks_available().saturating_mul(found.fragment_size()))
 }
 
 #[cfg(test)]

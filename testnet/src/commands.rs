@@ -109,6 +109,32 @@ fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Does something to its end, or until a signal.
+async fn unless_ended<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        done = work => done,
+        signal = signals::ended() => bail!("ended by {}", signal?),
+    }
+}
+
+/// Tells what came of something that had to hold.
+fn conclude<T: Serialize>(
+    report: &T,
+    json: bool,
+    summary: &str,
+    problems: &[String],
+) -> anyhow::Result<ExitCode> {
+    if json {
+        print_json(report)?;
+    } else {
+        println!("{summary}");
+    }
+    for problem in problems {
+        eprintln!("did not hold: {problem}");
+    }
+    Ok(exit_code(problems.is_empty()))
+}
+
 fn open(target: Target) -> anyhow::Result<Cluster> {
     Cluster::open(&last::resolve(target.dir)?)
 }
@@ -246,35 +272,13 @@ async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
         seed: arguments.seed,
         dir: arguments.dir,
     };
-    let report = tokio::select! {
-        report = soak::run(options, |text| eprintln!("{text}")) => report?,
-        signal = signals::ended() => bail!("ended by {}", signal?),
-    };
-    if arguments.json {
-        print_json(&report)?;
-    } else {
-        println!("{}", report.summary());
-    }
-    for problem in report.problems() {
-        eprintln!("did not hold: {problem}");
-    }
-    Ok(exit_code(report.ok))
+    let report = unless_ended(soak::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, arguments.json, &report.summary(), &report.problems())
 }
 
 async fn misuse(options: abuse::Options, json: bool) -> anyhow::Result<ExitCode> {
-    let report = tokio::select! {
-        report = abuse::run(options, |text| eprintln!("{text}")) => report?,
-        signal = signals::ended() => bail!("ended by {}", signal?),
-    };
-    if json {
-        print_json(&report)?;
-    } else {
-        println!("{}", report.summary());
-    }
-    for problem in report.problems() {
-        eprintln!("did not hold: {problem}");
-    }
-    Ok(exit_code(report.ok))
+    let report = unless_ended(abuse::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, json, &report.summary(), &report.problems())
 }
 
 fn changed(changed: &Changed, json: bool) -> anyhow::Result<()> {
@@ -286,19 +290,8 @@ fn changed(changed: &Changed, json: bool) -> anyhow::Result<()> {
 }
 
 async fn change_again_and_again(options: churn::Options, json: bool) -> anyhow::Result<ExitCode> {
-    let report = tokio::select! {
-        report = churn::run(options, |text| eprintln!("{text}")) => report?,
-        signal = signals::ended() => bail!("ended by {}", signal?),
-    };
-    if json {
-        print_json(&report)?;
-    } else {
-        println!("{}", report.summary());
-    }
-    for problem in report.problems() {
-        eprintln!("did not hold: {problem}");
-    }
-    Ok(exit_code(report.ok))
+    let report = unless_ended(churn::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, json, &report.summary(), &report.problems())
 }
 
 async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
@@ -311,17 +304,6 @@ async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
         seed: arguments.seed,
         dir: arguments.dir,
     };
-    let report = tokio::select! {
-        report = linearize::run(options, |text| eprintln!("{text}")) => report?,
-        signal = signals::ended() => bail!("ended by {}", signal?),
-    };
-    if arguments.json {
-        print_json(&report)?;
-    } else {
-        println!("{}", report.summary());
-    }
-    for problem in report.problems() {
-        eprintln!("did not hold: {problem}");
-    }
-    Ok(exit_code(report.ok))
+    let report = unless_ended(linearize::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, arguments.json, &report.summary(), &report.problems())
 }

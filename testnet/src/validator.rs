@@ -1,9 +1,11 @@
 //! A validator's process: the node library with a fault layer around its outbox.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use clap::Parser;
 use consensus::message::EngineMessage;
 use node::assembly::{self, Chooser, EngineLayer, LayerContext, MessageOutbox, Options, Watcher};
 use node::config::Overrides;
@@ -17,11 +19,35 @@ use crate::crash_point::Points;
 use crate::said::SaidLog;
 use crate::signals;
 
+/// Runs one validator of a testnet: the node, with a layer that can be told to misbehave.
+#[derive(Debug, Parser)]
+#[command(name = "testnet-validator", version)]
+struct Arguments {
+    /// The validator's home, as `testnet up` makes it
+    #[arg(long, value_name = "DIR")]
+    home: PathBuf,
+    /// End when stdin is closed: with the process that holds the other end
+    #[arg(long)]
+    lifeline: bool,
+}
+
+/// The program `testnet-validator`.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments.home, arguments.lifeline) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Runs until a signal comes; with `lifeline` also until stdin is closed.
 ///
 /// # Errors
 /// Where the node does not start, or stops by itself.
-pub fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
+fn run(home: &Path, lifeline: bool) -> anyhow::Result<()> {
     let home = Home::new(home);
     let config = home.config(&Overrides::default())?;
     logging::init(&config.log)?;

@@ -72,13 +72,13 @@ impl<M> Guard<M> {
 impl<M: EngineMessage> Outbox<M> for Guard<M> {
     fn send(&mut self, to: Recipients, message: &M) {
         if let Some((me, epoch)) = self.seat {
-            let mut statements = Vec::new();
-            message.statements(me, &self.chain_id, &mut |slot, what| statements.push((slot, what)));
-            // In another epoch the seat is another's, whose two words this node may pass on.
-            let own = |slot: &Slot| epoch_of(slot).is_none_or(|of| of == epoch);
-            for (slot, what) in statements.into_iter().filter(|(slot, _)| own(slot)) {
-                self.note(slot, what);
-            }
+            let chain_id = self.chain_id;
+            message.statements(me, &chain_id, &mut |slot, what| {
+                // In another epoch the seat is another's, whose two words this node may pass on.
+                if epoch_of(&slot).is_none_or(|of| of == epoch) {
+                    self.note(slot, what);
+                }
+            });
         }
         self.next.send(to, message);
     }

@@ -6,9 +6,11 @@
 //! voted from it may contradict what was voted before. Nobody can forge such a certificate: the
 //! signature is checked with the validator's own key. Engines without signed votes show none.
 
+use std::cell::LazyCell;
+
 use chain::certificate::{Certificate, Position};
 use chain::crypto::Verifier;
-use chain::types::{Digest, Height};
+use chain::types::Digest;
 use consensus::engine::{Engine, Promised};
 use consensus::message::EngineMessage;
 
@@ -26,7 +28,6 @@ pub struct Rollback(pub Position);
 /// Looks for a vote of an engine's own validator that its record knows nothing of.
 pub(super) fn check<'a, E: Engine>(
     engine: &E,
-    final_height: Height,
     chain_id: &Digest,
     verifier: &dyn Verifier,
     messages: impl IntoIterator<Item = &'a E::Message>,
@@ -38,18 +39,22 @@ pub(super) fn check<'a, E: Engine>(
     let Some(own) = set.get(me) else {
         return Ok(());
     };
+    // Both cost more than all the rest, and are rarely needed.
+    let promised = LazyCell::new(|| E::promised(&engine.record()));
+    let final_height = LazyCell::new(|| engine.status().final_height);
     for certificate in messages.into_iter().flat_map(shown) {
         let ballot = &certificate.ballot;
-        // Records keep no votes of closed epochs, nor all of those at heights that are final.
-        if ballot.position.epoch != set.epoch || ballot.position.height <= final_height {
+        // Records keep no votes of closed epochs.
+        if ballot.position.epoch != set.epoch {
             continue;
         }
         let signature = certificate.signatures.iter().find(|(signer, _)| *signer == me);
         let Some((_, signature)) = signature else {
             continue;
         };
-        let promised = E::promised(&engine.record());
-        if promised.is_some_and(|promised| !covers(&promised, ballot.position))
+        // Nor do they keep all of those at heights that are final.
+        if promised.as_ref().is_some_and(|promised| !covers(promised, ballot.position))
+            && ballot.position.height > *final_height
             && verifier.verify(&own.consensus_key, &ballot.digest(chain_id), signature)
         {
             return Err(Rollback(ballot.position));
@@ -76,7 +81,7 @@ fn covers(promised: &Promised, vote: Position) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use chain::types::{Epoch, View};
+    use chain::types::{Epoch, Height, View};
     use consensus::engine::Voted;
 
     use super::*;

@@ -5,10 +5,10 @@ use consensus::engine::{Engine, Promised};
 use consensus::registry::Visitor;
 use genesis::Genesis;
 use genesis::config::NodeConfig;
-use nix::sys::statvfs::statvfs;
 
 use super::{Finding, Topic};
 use crate::home::Home;
+use crate::space;
 use crate::storage::OpenError;
 use crate::storage::inspect::{self, Contents};
 
@@ -35,8 +35,8 @@ pub(super) fn check(home: &Home, config: &NodeConfig) -> Vec<Finding> {
 
 fn disk(home: &Home) -> Option<Finding> {
     let data = home.data_path();
-    let free = match statvfs(&data) {
-        Ok(found) => found.blocks_available().saturating_mul(found.fragment_size()),
+    let free = match space::free(&data) {
+        Ok(free) => free,
         Err(error) => {
             let says = format!("{}: {error}", data.display());
             let advice = "the node needs this directory, and its owner's right to write there";

@@ -1,12 +1,12 @@
 //! S6: how soon a network of processes goes on after something went wrong.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use consensus::registry::EngineName;
 use testnet::byzantine::control::{Behaviour, Request};
 use testnet::cluster::Cluster;
-use testnet::load::background::Background;
+use testnet::load::background::{Background, Since};
 use testnet::load::pump::Pace;
 use testnet::{faults, live};
 
@@ -113,7 +113,7 @@ async fn leader_killed(engine: EngineName, kills: usize) -> anyhow::Result<Vec<G
         let timeout = live::view_timeout(cluster).await?;
         let leader = leader(cluster).await?;
         cluster.kill(leader)?;
-        let took = next_block(&load).await?;
+        let took = load.next_block(Since::now()?, PATIENCE).await?;
         gaps.push(Gap { took, timeout });
         cluster.start(leader)?;
         live::all_answer(cluster).await?;
@@ -125,21 +125,6 @@ async fn leader_killed(engine: EngineName, kills: usize) -> anyhow::Result<Vec<G
 
 async fn leader(cluster: &Cluster) -> anyhow::Result<usize> {
     live::until("a leader", PATIENCE, async || faults::leader(cluster).await).await
-}
-
-/// From now to the first final block that was proposed later.
-async fn next_block(load: &Background) -> anyhow::Result<Duration> {
-    let (now, now_ms) = (Instant::now(), unix_ms()?);
-    // A millisecond more: a block may have been proposed in this one.
-    let seen = live::until("a new final block", PATIENCE, async || {
-        Ok(load.seen().first_proposed_after(now_ms + 1))
-    })
-    .await?;
-    Ok(seen.saturating_duration_since(now))
-}
-
-fn unix_ms() -> anyhow::Result<u64> {
-    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
 }
 
 /// The longest pause from the moment a leader begins to lie. Each time another network: who lied is

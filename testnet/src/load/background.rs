@@ -1,5 +1,7 @@
 //! Load that goes on while other things happen.
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
 use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -9,6 +11,23 @@ use super::pump::{Outcome, Pace, Pump, Until};
 use super::seen::Seen;
 use crate::cli::PayloadKind;
 use crate::cluster::Cluster;
+use crate::live;
+
+/// From when on blocks are new, by the clocks of this process and of validators.
+#[derive(Clone, Copy, Debug)]
+pub struct Since {
+    at: Instant,
+    unix_ms: u64,
+}
+
+impl Since {
+    /// # Errors
+    /// Where the clock stands before 1970.
+    pub fn now() -> anyhow::Result<Self> {
+        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        Ok(Self { at: Instant::now(), unix_ms: u64::try_from(unix_ms)? })
+    }
+}
 
 /// Running load. Ends when dropped.
 #[derive(Debug)]
@@ -47,6 +66,19 @@ impl Background {
     /// What was reported final so far.
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// How long it takes from a moment on until a block is final that was proposed after it.
+    ///
+    /// # Errors
+    /// Where none is within `patience`.
+    pub async fn next_block(&self, since: Since, patience: Duration) -> anyhow::Result<Duration> {
+        // A millisecond more: a block may have been proposed in this one.
+        let seen = live::until("a new final block", patience, async || {
+            Ok(self.seen.first_proposed_after(since.unix_ms + 1))
+        })
+        .await?;
+        Ok(seen.saturating_duration_since(since.at))
     }
 
     /// Submits no more and waits until everything is final.

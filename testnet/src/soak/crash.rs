@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::plan::Victims;
-use super::player::{Broken, Player};
+use super::player::Player;
 use crate::byzantine::control::Request;
 use crate::crash_point::CrashPoint;
+use crate::load::background::Since;
 use crate::{faults, membership};
 
 /// How long a validator has to come to a point.
@@ -56,7 +57,7 @@ impl Player<'_> {
             if gone? {
                 return Ok(true);
             }
-            self.lives(Broken::now()?).await?;
+            self.lives(Since::now()?).await?;
         }
         Ok(false)
     }

@@ -6,9 +6,10 @@ use anyhow::bail;
 
 use super::PATIENCE;
 use super::plan::Victims;
-use super::player::{Broken, Player};
+use super::player::Player;
 use crate::disk::{Knobs, Room};
 use crate::live::{self, until};
+use crate::load::background::Since;
 use crate::said::SaidLog;
 
 /// How long a validator has to notice.
@@ -28,7 +29,7 @@ impl Player<'_> {
         let node = self.cluster.node(victim)?;
         let home = self.cluster.home(&node);
         let (knobs, said) = (Knobs::of(&home)?, SaidLog::path(&home));
-        let broken = Broken::now()?;
+        let broken = Since::now()?;
         knobs.leave(room)?;
         if room == Room::None {
             // Too sudden to be foreseen.

@@ -12,10 +12,11 @@ use node_api::transaction::TxState;
 use node_api::{HexBytes, KvApiClient};
 
 use super::PATIENCE;
-use super::player::{Broken, Player};
+use super::player::Player;
 use crate::cluster::manifest::NodeEntry;
 use crate::faults;
 use crate::live::{self, until};
+use crate::load::background::Since;
 use crate::rpc;
 
 const KEY: &[u8] = b"soak";
@@ -30,7 +31,7 @@ impl Player<'_> {
         let paused = self.cluster.node(leader)?;
         let other = self.cluster.node((leader + 1) % self.cluster.manifest()?.nodes.len())?;
         self.cluster.signal(leader, Signal::SIGSTOP)?;
-        let stopped = Broken::now()?;
+        let stopped = Since::now()?;
         tokio::time::sleep(lasts).await;
         let value = self.load.seen().highest().unwrap_or_default().get().to_be_bytes();
         // Written where the paused one cannot see it. Where nobody replaced it yet, nothing is.

@@ -1,6 +1,6 @@
 //! Plays rounds, and what they have in common.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rand::SeedableRng;
@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use super::plan::{Fault, Round, Victims};
 use super::{Findings, PATIENCE};
 use crate::cluster::Cluster;
-use crate::live::{self, until};
-use crate::load::background::Background;
+use crate::live;
+use crate::load::background::{Background, Since};
 
 pub(super) struct Player<'a> {
     pub cluster: &'a Cluster,
@@ -24,20 +24,6 @@ pub(super) struct Player<'a> {
 pub(super) struct Recovery {
     pub took: Duration,
     pub timeout: Duration,
-}
-
-/// From when on blocks are new.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Broken {
-    at: Instant,
-    unix_ms: u64,
-}
-
-impl Broken {
-    pub(super) fn now() -> anyhow::Result<Self> {
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-        Ok(Self { at: Instant::now(), unix_ms: u64::try_from(unix_ms)? })
-    }
 }
 
 impl<'a> Player<'a> {
@@ -67,7 +53,7 @@ impl<'a> Player<'a> {
             Fault::BitFlip { victim, files } => Some(self.flip_bit(*victim, *files).await?),
             Fault::OldDisk { victim } => Some(self.put_back_old_disk(*victim).await?),
             Fault::Twin { victim } => {
-                let broken = Broken::now()?;
+                let broken = Since::now()?;
                 self.start_twin(*victim).await?;
                 Some(self.lives(broken).await?)
             }
@@ -102,7 +88,7 @@ impl<'a> Player<'a> {
         victims: Victims,
         at_once: bool,
     ) -> anyhow::Result<Duration> {
-        let broken = Broken::now()?;
+        let broken = Since::now()?;
         if at_once || victims == Victims::All {
             self.cluster.start_all()?;
         }
@@ -112,13 +98,8 @@ impl<'a> Player<'a> {
     }
 
     /// How long it takes from a moment on until a block is final that was proposed after it.
-    pub(super) async fn lives(&self, broken: Broken) -> anyhow::Result<Duration> {
-        // A millisecond more: a block may have been proposed in the one of the fault.
-        let live = until("a new final block", PATIENCE, async || {
-            Ok(self.load.seen().first_proposed_after(broken.unix_ms + 1))
-        })
-        .await?;
-        Ok(live.saturating_duration_since(broken.at))
+    pub(super) async fn lives(&self, broken: Since) -> anyhow::Result<Duration> {
+        self.load.next_block(broken, PATIENCE).await
     }
 
     /// Waits until a process is gone; whether it is, in time.

@@ -160,9 +160,14 @@ impl Page {
 
     /// What the developer tools answer to a command without parameters.
     #[track_caller]
-    pub(crate) fn devtools(&self, command: &'static str) -> Value {
-        let answer = self.runtime.block_on(self.client.issue_cmd(DevTools(command)));
-        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    pub(crate) fn devtools(&self, command: &str) -> Value {
+        self.ask("goog/cdp/execute", json!({ "cmd": command, "params": {} }))
+    }
+
+    #[track_caller]
+    fn ask(&self, path: &'static str, body: Value) -> Value {
+        let answer = self.runtime.block_on(self.client.issue_cmd(Chromium { path, body }));
+        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
     /// A picture of the page, for whoever looks into a failure.
@@ -177,7 +182,8 @@ impl Page {
     /// No error was logged, by the page or by the browser about it.
     #[track_caller]
     pub(crate) fn assert_silent(&self) {
-        let log = self.runtime.block_on(self.client.issue_cmd(BrowserLog)).expect("a log");
+        // What the page wrote to its console, and the browser about it, since the last time.
+        let log = self.ask("se/log", json!({ "type": "browser" }));
         let lines = log.as_array().expect("a list");
         let errors: Vec<&Value> = lines.iter().filter(|line| line["level"] == "SEVERE").collect();
         assert!(errors.is_empty(), "the console says {errors:#?}");
@@ -218,38 +224,23 @@ fn axe() -> String {
         .unwrap_or_else(|error| panic!("{}: {error}. `make deps` fetches it", path.display()))
 }
 
-/// What the page wrote to its console, and the browser about it, since the last time.
+/// A question to the driver of Chromium that other browsers do not know.
 #[derive(Debug)]
-struct BrowserLog;
-
-impl WebDriverCompatibleCommand for BrowserLog {
-    fn endpoint(
-        &self,
-        base_url: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base_url.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
-    }
+struct Chromium {
+    path: &'static str,
+    body: Value,
 }
 
-/// A command of the developer tools' protocol.
-#[derive(Debug)]
-struct DevTools(&'static str);
-
-impl WebDriverCompatibleCommand for DevTools {
+impl WebDriverCompatibleCommand for Chromium {
     fn endpoint(
         &self,
         base_url: &url::Url,
         session: Option<&str>,
     ) -> Result<url::Url, url::ParseError> {
-        base_url.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+        base_url.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "cmd": self.0, "params": {} }).to_string()))
+        (http::Method::POST, Some(self.body.to_string()))
     }
 }

@@ -159,9 +159,7 @@ async fn fresh(dir: &Path, contender: Contender) -> anyhow::Result<Cluster> {
     if engine.switches_modes() {
         cluster.set_policy(contender.policy())?;
     }
-    cluster.start_all()?;
-    live::all_answer(&cluster).await?;
-    live::make_block(&cluster, &cluster.node(0)?, live::START_PATIENCE).await?;
+    live::begin(&cluster).await?;
     Ok(cluster)
 }
 
