@@ -19,6 +19,7 @@ mod line_socket;
 pub mod linearize;
 pub mod live;
 pub mod load;
+mod machine;
 pub mod membership;
 pub mod partition;
 pub mod rpc;

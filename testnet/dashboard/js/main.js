@@ -1,7 +1,6 @@
 // The page: which view is shown, and the one loop that draws it.
 
 import { h, mark, say } from "./dom.js";
-import { Pace } from "./pace.js";
 import { Live } from "./stage/live.js";
 import { livePage } from "./pages/live.js";
 import { labPage } from "./pages/lab.js";
@@ -12,7 +11,6 @@ const main = document.getElementById("main");
 const live = new Live();
 const makers = { live: livePage, lab: labPage, explorer: explorerPage, learn: learnPage };
 const pages = {};
-const pace = new Pace();
 let shown = null;
 
 /** Says something to everybody, screen readers included. */
@@ -50,10 +48,13 @@ function theme() {
   dispatchEvent(new Event("theme"));
 }
 
-/** Draws, and again when the pace says so. */
-function frame(now) {
-  shown?.frame?.();
-  setTimeout(() => requestAnimationFrame(frame), pace.next(now));
+/** Between two pictures, in milliseconds, where a page does not say it. */
+const EVERY = 30;
+
+/** Draws again and again. */
+function frame() {
+  const pause = shown?.frame?.() ?? EVERY;
+  setTimeout(() => requestAnimationFrame(frame), pause);
 }
 
 /** What stands in the corner. */
@@ -65,7 +66,9 @@ function corner() {
   const link = document.getElementById("link");
   const state = !live.stage.live ? "none" : live.connected ? "on" : "off";
   mark(link, "data-state", state);
-  say(link, { on: "live", off: "not connected", none: "no network" }[state]);
+  const on = live.pace.isBusy ? "live, machine busy" : "live";
+  say(link, { on, off: "not connected", none: "no network" }[state]);
+  mark(link, "title", live.pace.isBusy ? "This page draws less, so that the nodes have the processor." : null);
 }
 
 const chosen = localStorage.getItem("theme");

@@ -1,30 +1,34 @@
-// How often the page draws. The nodes may run on the same machine: where it is busy, they come first.
+// How often the live page draws. The nodes may run on the same machine: where it is busy, they come first.
 
-/** Between two pictures, in milliseconds, on a machine with time to spare and on a busy one. */
-const QUICK = 30;
-const SLOW = 150;
-/** A picture that comes so much late is a sign of a busy machine, one that comes sooner of a free one. */
-const LATE = 24;
-const PROMPT = 12;
-/** How much one picture says about the machine. */
-const WEIGHT = 0.1;
+/** Between two pictures of messages, and of the views of text, in milliseconds. Text costs most, and
+ * nobody reads it faster. */
+const CALM = { motion: 30, text: 250 };
+const BUSY = { motion: 500, text: 1000 };
+/** Shares of idle processor time: with less the machine becomes busy, with more it is calm again. */
+const LEAST_IDLE = 0.05;
+const MUCH_IDLE = 0.2;
+/** For so many milliseconds after a hand moved, the page follows it on a busy machine too. */
+const ATTENTION = 2000;
 
 export class Pace {
   constructor() {
-    this.every = QUICK;
-    this.late = 0;
-    this.last = null;
+    this.isBusy = false;
+    this.touched = -ATTENTION;
+    for (const kind of ["pointermove", "pointerdown", "keydown"]) {
+      addEventListener(kind, () => (this.touched = performance.now()), { passive: true });
+    }
   }
 
-  /** How long to wait after a picture at `now`. */
-  next(now) {
-    if (this.last !== null) {
-      const late = Math.min(now - this.last - this.every, 10 * LATE);
-      this.late += WEIGHT * (late - this.late);
-    }
-    this.last = now;
-    if (this.late > LATE) this.every = SLOW;
-    else if (this.late < PROMPT) this.every = QUICK;
-    return this.every;
+  /** The server says how idle its machine is; `null` where it does not know. */
+  hear(idle) {
+    if (idle === null) return;
+    if (idle < LEAST_IDLE) this.isBusy = true;
+    else if (idle > MUCH_IDLE) this.isBusy = false;
+  }
+
+  /** How long to wait after a picture. */
+  get between() {
+    const isUsed = performance.now() - this.touched < ATTENTION;
+    return this.isBusy && !isUsed ? BUSY : CALM;
   }
 }

@@ -38,9 +38,12 @@ export const short = (hash) => (hash ? `${hash.slice(0, 8)}…` : "");
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 
+/** By digits after the point: making one costs far more than using it. */
+const FORMATS = [0, 1, 2].map((digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+
 export function number(value, digits = 0) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
-  return value.toLocaleString("en", { maximumFractionDigits: digits });
+  return FORMATS[digits].format(value);
 }
 
 export function list(ids) {

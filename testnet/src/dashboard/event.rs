@@ -265,4 +265,7 @@ pub struct Metrics {
     /// Of the load that runs here; `null` where none does.
     pub latency_p50_ms: Option<f64>,
     pub latency_p99_ms: Option<f64>,
+    /// Share of processor time in which nothing ran where the server is; `null` where unknown. On a
+    /// busy machine pages draw less, since the nodes may run on it.
+    pub machine_idle: Option<f64>,
 }

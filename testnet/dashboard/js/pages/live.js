@@ -15,9 +15,6 @@ import { cutOrder, nodePanel } from "../controls/node.js";
 import { Orders } from "../controls/orders.js";
 import { story } from "../controls/story.js";
 
-/** Views of text are drawn this often, in milliseconds: faster than that nobody reads. */
-const EVERY = 250;
-
 export function livePage(app) {
   const { live } = app;
   let chosen = 0;
@@ -68,15 +65,17 @@ export function livePage(app) {
       select(chosen);
     },
     frame() {
+      const pause = live.pace.between;
       ring.frame(live.particles());
       const now = performance.now();
-      if (now - drawn < EVERY) return;
+      if (now - drawn < pause.text) return pause.motion;
       drawn = now;
       const { state } = live;
       ring.update(state);
       for (const view of Object.values(views)) view.update(state);
       for (const part of parts) part.update(state, live.stage.control);
       automaton.update(state, chosen);
+      return pause.motion;
     },
   };
 }

@@ -1,6 +1,7 @@
 // The running network: its state, kept up by the server's events, and its messages under way.
 
 import * as api from "../api.js";
+import { Pace } from "../pace.js";
 import { apply, newState } from "../state.js";
 
 /** How long a message is shown under way, in milliseconds. */
@@ -17,6 +18,7 @@ export class Live {
     this.flying = [];
     this.connected = false;
     this.about = {};
+    this.pace = new Pace();
   }
 
   /** Reads the whole state, then follows events from there on. */
@@ -69,6 +71,7 @@ export class Live {
   hear(event) {
     if (event.kind === "gap") return this.again();
     apply(this.state, event);
+    if (event.kind === "metrics") this.pace.hear(event.machine_idle);
     if (event.kind === "send" && !document.hidden && this.flying.length < MOST_FLYING) {
       this.flying.push({ ...event, since: performance.now() + Math.random() * SPREAD });
     }

@@ -2,6 +2,7 @@
 
 import { h, keep, mark, say } from "../dom.js";
 import { LANE } from "../state.js";
+import { number } from "../words.js";
 
 export function lanes() {
   const caption = h("p", { class: "axis" });
@@ -14,7 +15,7 @@ export function lanes() {
       const from = Math.max(1, top - LANE + 1);
       const heights = Array.from({ length: LANE }, (_, index) => from + index);
       keep(rows, state.nodes, lane, (row, node) => drawLane(row, node, heights, state));
-      say(caption, `heights ${from.toLocaleString("en")} to ${(from + LANE - 1).toLocaleString("en")}`);
+      say(caption, `heights ${number(from)} to ${number(from + LANE - 1)}`);
       const words = state.nodes.map((node) => `node ${node.id}: ordered ${node.ordered}, final ${node.final}`);
       mark(host, "aria-label", `Logs. ${words.join("; ")}`);
     },

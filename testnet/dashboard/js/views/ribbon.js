@@ -1,7 +1,7 @@
 // The chain's newest blocks, filling from proposed over ordered to final, with who signed each.
 
 import { h, keep, mark, say } from "../dom.js";
-import { short } from "../words.js";
+import { number, short } from "../words.js";
 import { inSeat } from "../state.js";
 
 /** `on.block(block)` when one is chosen; `most` blocks are shown. */
@@ -47,7 +47,7 @@ function draw(item, block, state) {
   mark(button, "data-status", forked ? "forked" : block.status);
   mark(button, "data-mode", block.mode);
   mark(button, "data-height", block.height);
-  say(height, block.height.toLocaleString("en"));
+  say(height, number(block.height));
   say(hash, forked ? `fork ×${block.finals.length}` : short(block.hash).slice(0, 7));
   say(size, `${block.transactions ?? 0} tx`);
   keep(marks, signed.slice(0, 16), () => h("i", {}), (dot, state) => mark(dot, "data-state", state));

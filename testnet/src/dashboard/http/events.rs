@@ -17,6 +17,9 @@ use crate::dashboard::stream::Entry;
 /// Pause after which a sign of life is sent: proxies and browsers end what is silent.
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
+/// Pause between two portions of events: a page that is woken for each of them does little else.
+const PORTION_EVERY: Duration = Duration::from_millis(100);
+
 /// A page that reads.
 struct Reader {
     live: Arc<Live>,
@@ -63,6 +66,7 @@ impl Reader {
             self.waiting = self.live.stream.after(self.cursor).into();
             if self.waiting.is_empty() {
                 self.newest.changed().await.ok()?;
+                tokio::time::sleep(PORTION_EVERY).await;
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The live stage: follows every node of a network, and tells pages what happens.
 //!
 //! ```text
-//!  every node ──▶ poll: how it is, twice a second          ──┐
+//!  every node ──▶ poll: how it is, twice a second at most  ──┐
 //!  every node ──▶ hear: what its engine says, its messages ──┼──▶ state, stream ──▶ pages
 //!  one node   ──▶ witness: blocks, and who signed          ──┘
 //! ```
 //!
-//! Whatever the network does, pages get at most about sixty messages and forty blocks a second, and
-//! two looks at each node.
+//! Whatever the network does, pages get at most about sixty messages, forty blocks and ten looks at
+//! nodes a second.
 
 mod hear;
 mod poll;
@@ -24,9 +24,10 @@ use chain::types::ValidatorIndex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{Event, Fault, Send};
+use super::event::{Event, Fault, Metrics, Send};
 use super::stage::{Look, Member, Stage};
 use super::stream::Stream;
+use crate::machine::Ticks;
 use sampler::Sampler;
 pub(crate) use state::{Network, Shown, State};
 use totals::Totals;
@@ -142,10 +143,14 @@ impl Live {
     /// Tells the network's numbers once a second.
     async fn count(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        let mut before = Ticks::now();
         loop {
             ticks.tick().await;
+            let now = Ticks::now();
+            let idle = now.zip(before).map(|(now, before)| now.idle_since(&before));
+            before = now;
             let load = self.state().load;
-            let metrics = self.totals.metrics(load);
+            let metrics = Metrics { machine_idle: idle, ..self.totals.metrics(load) };
             self.tell(Event::Metrics(metrics));
         }
     }

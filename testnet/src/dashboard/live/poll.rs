@@ -17,17 +17,16 @@ use crate::{faults, rpc};
 
 /// How long a node may take to say how it is.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// Least time between two looks, at whichever nodes.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// Heights of a node's log that are shown.
 const LOG: u64 = 12;
 
 /// Asks for ever.
 pub(super) async fn run(live: Arc<Live>, id: usize) {
-    let mut ticks = tokio::time::interval(LOOK_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut client: Option<HttpClient> = None;
     let mut before: Option<NodeStatus> = None;
     loop {
-        ticks.tick().await;
         let Some(member) = live.member(id) else { return };
         if client.is_none() {
             client = rpc::http_at(&member.rpc, PATIENCE).ok();
@@ -38,7 +37,14 @@ pub(super) async fn run(live: Arc<Live>, id: usize) {
         }
         before = Some(now.clone());
         live.tell(Event::Status(Box::new(now)));
+        tokio::time::sleep(pause(live.members().len())).await;
     }
+}
+
+/// Pause between two looks at one of so many nodes: a large network is not looked at more often
+/// altogether than a small one.
+fn pause(nodes: usize) -> Duration {
+    LOOK_EVERY.max(ASK_EVERY * u32::try_from(nodes).unwrap_or(u32::MAX))
 }
 
 async fn ask(live: &Arc<Live>, member: &Member, client: Option<&HttpClient>) -> NodeStatus {
@@ -136,6 +142,13 @@ fn changes(before: Option<&NodeStatus>, now: &NodeStatus) -> Vec<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_large_network_is_looked_at_as_often_as_a_small_one() {
+        assert_eq!(pause(1), LOOK_EVERY);
+        assert_eq!(pause(4), LOOK_EVERY);
+        assert_eq!(pause(20), Duration::from_secs(2));
+    }
 
     #[test]
     fn a_log_shows_its_top() {

@@ -64,6 +64,7 @@ impl Totals {
             tps: now.transactions as f64,
             latency_p50_ms: load.and_then(|load| load.p50_ms),
             latency_p99_ms: load.and_then(|load| load.p99_ms),
+            machine_idle: None,
         }
     }
 }

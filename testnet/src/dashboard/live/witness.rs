@@ -102,9 +102,8 @@ impl Witness<'_> {
     fn is_close(&self) -> bool {
         let state = self.live.state();
         let own = state.statuses.get(&self.node).filter(|status| status.answers);
-        own.is_some_and(|own| {
-            state.furthest().is_none_or(|(height, _)| own.height_final >= Some(height))
-        })
+        // Looks at nodes are far apart: what it told since its last one counts.
+        own.is_some() && state.furthest().is_none_or(|(height, _)| *self.told >= Some(height))
     }
 
     /// Tells the last blocks that are final already.
