@@ -3,6 +3,7 @@
 
 mod ours;
 mod simplex;
+mod wires;
 
 use std::time::{Duration, Instant};
 
@@ -126,12 +127,7 @@ struct Compared {
     cpu: Spread,
 }
 
-fn compare(
-    load: Load,
-    pairs: usize,
-    quick: bool,
-    table: &mut Table,
-) -> anyhow::Result<Compared> {
+fn compare(load: Load, pairs: usize, quick: bool, table: &mut Table) -> anyhow::Result<Compared> {
     let load = Load { blocks: if quick { load.blocks / 4 } else { load.blocks }, ..load };
     let mut measures = CONTESTANTS.map(|(_, order)| move || order(load));
     let samples = in_turn(pairs, &mut measures)?;

@@ -4,11 +4,11 @@
 //! A leader sends its block to everybody; the others vote for it once they have it and hashed it.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::tokio::sync::watch;
 use anyhow::Context as _;
 use commonware_actor::Feedback;
 use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipPolicy};
@@ -21,16 +21,15 @@ use commonware_consensus::{Automaton, CertifiableAutomaton, Relay, Reporter, Vie
 use commonware_cryptography::ed25519::{PrivateKey, PublicKey};
 use commonware_cryptography::sha256::Digest;
 use commonware_cryptography::{Hasher as _, Sha256, Signer as _};
-use commonware_p2p::simulated::{self, Link, Network, Oracle};
 use commonware_p2p::{Receiver as _, Recipients, Sender as _};
 use commonware_parallel::Sequential;
 use commonware_runtime::buffer::paged::CacheRef;
-use commonware_runtime::{IoBuf, Quota, Runner as _, Spawner as _, Supervisor as _, tokio};
+use commonware_runtime::{IoBuf, Runner as _, Spawner as _, Supervisor as _, tokio};
 use commonware_utils::channel::oneshot;
 use commonware_utils::ordered::Set;
-use commonware_utils::{NZDuration, NZU16, NZUsize, probability};
-use ::tokio::sync::watch;
+use commonware_utils::{NZDuration, NZU16, NZUsize};
 
+use super::wires::{self, Ear, Mouth, Trusting};
 use super::{Load, Ordered, Since, VALIDATORS};
 
 const NAMESPACE: &[u8] = b"bench";
@@ -38,14 +37,11 @@ const NAMESPACE: &[u8] = b"bench";
 const WARM_UP: u64 = 36;
 /// No view fails: nobody is dead and nothing is lost.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Above a block of 1 MB.
-const MAX_MESSAGE: u32 = 4 * 1024 * 1024;
-/// Votes, certificates, what resolves gaps, blocks.
-const CHANNELS: [u64; 4] = [0, 1, 2, 3];
 
 pub(super) fn order(load: Load) -> anyhow::Result<Ordered> {
     let memory = Path::new("/dev/shm");
-    let directory = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
+    let directory =
+        if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
     let config = tokio::Config::new()
         .with_worker_threads(1)
         .with_storage_directory(directory.path().join("journals"));
@@ -54,7 +50,7 @@ pub(super) fn order(load: Load) -> anyhow::Result<Ordered> {
 
 async fn measure(context: tokio::Context, load: Load) -> anyhow::Result<Ordered> {
     let block_bytes = if load.payloads == 1 { 0 } else { load.block_bytes() };
-    let mut decided = start(&context, block_bytes).await?;
+    let mut decided = start(&context, block_bytes)?;
     let last = WARM_UP + load.blocks;
     let first = *decided.wait_for(|view| *view >= WARM_UP).await?;
     let since = Since::now()?;
@@ -64,25 +60,17 @@ async fn measure(context: tokio::Context, load: Load) -> anyhow::Result<Ordered>
 }
 
 /// Starts four validators; tells the highest decided view of the first.
-async fn start(
-    context: &tokio::Context,
-    block_bytes: usize,
-) -> anyhow::Result<watch::Receiver<u64>> {
+fn start(context: &tokio::Context, block_bytes: usize) -> anyhow::Result<watch::Receiver<u64>> {
     let keys = (0..VALIDATORS as u64).map(PrivateKey::from_seed);
     let mut keys: Vec<PrivateKey> = keys.collect();
     keys.sort_by_key(PrivateKey::public_key);
     let members: Vec<PublicKey> = keys.iter().map(PrivateKey::public_key).collect();
-    let oracle = network(context, &members).await?;
+    let channel = || wires::channel(&members).into_iter();
+    let channels = channel().zip(channel()).zip(channel()).zip(channel());
     let (decided, seen) = watch::channel(0);
-    for (place, (key, me)) in keys.into_iter().zip(&members).enumerate() {
+    for (place, (key, ends)) in keys.into_iter().zip(channels).enumerate() {
         let context = context.child("validator").with_attribute("place", place);
-        let control = oracle.control(me.clone());
-        let quota = Quota::per_second(NonZeroU32::MAX);
-        let [votes, certificates, resolver, blocks] = CHANNELS;
-        let votes = control.register(votes, quota).await?;
-        let certificates = control.register(certificates, quota).await?;
-        let resolver = control.register(resolver, quota).await?;
-        let (sender, receiver) = control.register(blocks, quota).await?;
+        let (((votes, certificates), resolver), (sender, receiver)) = ends;
         let store = Arc::default();
         listen(&context, receiver, Arc::clone(&store));
         let application = Application { store, sender, block_bytes };
@@ -91,7 +79,7 @@ async fn start(
         let config = Config {
             scheme,
             elector: <RoundRobin>::default(),
-            blocker: control,
+            blocker: Trusting::default(),
             automaton: application.clone(),
             relay: application,
             reporter: Tell((place == 0).then(|| decided.clone())),
@@ -118,36 +106,8 @@ async fn start(
     Ok(seen)
 }
 
-/// Everybody linked with everybody.
-async fn network(
-    context: &tokio::Context,
-    members: &[PublicKey],
-) -> anyhow::Result<Oracle<PublicKey, tokio::Context>> {
-    let config = simulated::Config {
-        max_size: MAX_MESSAGE,
-        max_peers_per_set: NZUsize!(VALIDATORS),
-        disconnect_on_block: true,
-        tracked_peer_sets: NZUsize!(1),
-    };
-    let (network, oracle) =
-        Network::new_with_peers(context.child("network"), config, members.to_vec()).await;
-    network.start();
-    let link =
-        Link { latency: Duration::ZERO, jitter: Duration::ZERO, success_rate: probability!(1.0) };
-    for from in members {
-        for to in members.iter().filter(|to| *to != from) {
-            oracle.add_link(from.clone(), to.clone(), link.clone()).await?;
-        }
-    }
-    Ok(oracle)
-}
-
 /// Takes in blocks: each is hashed as it comes.
-fn listen(
-    context: &tokio::Context,
-    mut receiver: simulated::Receiver<PublicKey>,
-    store: Arc<Mutex<Store>>,
-) {
+fn listen(context: &tokio::Context, mut receiver: Ear, store: Arc<Mutex<Store>>) {
     context.child("blocks").spawn(move |_| async move {
         while let Ok((_, block)) = receiver.recv().await {
             let digest = Sha256::hash(&[block.as_ref()]);
@@ -181,7 +141,7 @@ impl Store {
 #[derive(Clone)]
 struct Application {
     store: Arc<Mutex<Store>>,
-    sender: simulated::Sender<PublicKey, tokio::Context>,
+    sender: Mouth,
     block_bytes: usize,
 }
 
