@@ -5,7 +5,7 @@ TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BIN := $(TARGET)/debug
 
 # What `make bench` measures, and where it writes what it found.
-BENCH ?= counts engines signed etcd budget delays recovery
+BENCH ?= counts engines ordering signed etcd budget delays recovery
 RESULTS ?= $(TARGET)/bench
 
 # Compiled C++ objects are cached where ccache is installed; nothing depends on it.

@@ -7,6 +7,7 @@
 //! and implement [`Bounded`].
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::enc::write::Writer;
 
 type Config<const LIMIT: usize> = Configuration<LittleEndian, Fixint, Limit<LIMIT>>;
 
@@ -30,6 +31,12 @@ pub enum CodecError {
 pub fn encode<T: bincode::Encode>(value: &T) -> Vec<u8> {
     bincode::encode_to_vec(value, bincode::config::legacy())
         .expect("encoding into memory fails only for types that cannot be encoded at all")
+}
+
+/// The same bytes, written piece by piece.
+pub(crate) fn encode_into<T: bincode::Encode>(value: &T, writer: &mut impl Writer) {
+    bincode::encode_into_writer(value, writer, bincode::config::legacy())
+        .expect("a writer without an end fails only for types that cannot be encoded at all");
 }
 
 /// Reads one value that fills `bytes` exactly.

@@ -121,14 +121,22 @@ impl Hasher {
         self
     }
 
-    /// Adds the canonical encoding of a value.
+    /// Adds the canonical encoding of a value, without making it in memory.
     #[must_use]
-    pub fn value<T: bincode::Encode>(self, value: &T) -> Self {
-        self.bytes(&codec::encode(value))
+    pub fn value<T: bincode::Encode>(mut self, value: &T) -> Self {
+        codec::encode_into(value, &mut self);
+        self
     }
 
     pub fn finish(self) -> Digest {
         Digest(self.0.finalize().into())
+    }
+}
+
+impl bincode::enc::write::Writer for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.update(bytes);
+        Ok(())
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Mempool {
     /// The last committed state and the height of its block.
     state: State,
     height: Height,
+    /// Whether anybody may submit, in that state.
+    is_open: bool,
     /// One queue per sender with waiting transactions; none is empty.
     queues: BTreeMap<Address, Queue>,
     /// Where each waiting transaction is.
@@ -58,6 +60,7 @@ impl Mempool {
         Self {
             chain_id,
             limits,
+            is_open: state.parameters().access == AccessMode::Open,
             state,
             height,
             queues: BTreeMap::new(),
@@ -125,6 +128,16 @@ impl Mempool {
         transaction: &SignedTransaction,
         hash: &Digest,
     ) -> Result<(), RejectReason> {
+        self.check(transaction, hash, &transaction.sender())
+    }
+
+    /// [`precheck`](Self::precheck) of a transaction whose sender is computed already.
+    fn check(
+        &self,
+        transaction: &SignedTransaction,
+        hash: &Digest,
+        sender: &Address,
+    ) -> Result<(), RejectReason> {
         transaction.check_form(&self.chain_id)?;
         let payload = &transaction.payload;
         if payload.expiry <= self.height {
@@ -140,10 +153,12 @@ impl Mempool {
         if self.contains(hash) {
             return Err(RejectReason::Duplicate);
         }
-        let sender = transaction.sender();
-        let queue = self.queues.get(&sender);
-        let account = self.state.account(&sender);
-        self.check_standing(&account, transaction)?;
+        let queue = self.queues.get(sender);
+        let account = match queue {
+            Some(queue) => self.state.account_at(queue.account()),
+            None => self.state.account(sender),
+        };
+        self.check_standing(sender, &account, transaction)?;
         if payload.nonce < account.nonce {
             return Err(RejectReason::NonceUsed { nonce: payload.nonce, next: account.nonce });
         }
@@ -168,13 +183,14 @@ impl Mempool {
                 amount: *amount,
             });
         }
-        self.room_for(&sender, transaction).map(|_| ())
+        self.room_for(sender, transaction).map(|_| ())
     }
 
     /// What the state may take back at any time: that the key signs for the account, and that the
     /// account may submit.
     fn check_standing(
         &self,
+        sender: &Address,
         account: &Account,
         transaction: &SignedTransaction,
     ) -> Result<(), RejectReason> {
@@ -182,7 +198,7 @@ impl Mempool {
         if !account.is_signed_by(payload) {
             return Err(RejectReason::WrongKey);
         }
-        if !self.state.may_submit(&transaction.sender(), &payload.body, self.height.next()) {
+        if !self.is_open && !self.state.may_submit(sender, &payload.body, self.height.next()) {
             return Err(RejectReason::NotAMember);
         }
         Ok(())
@@ -196,7 +212,7 @@ impl Mempool {
         &mut self,
         transaction: Arc<VerifiedTransaction>,
     ) -> Result<Vec<Digest>, RejectReason> {
-        self.precheck(transaction.transaction(), &transaction.hash())?;
+        self.check(transaction.transaction(), &transaction.hash(), &transaction.sender())?;
         let len = transaction.encoded_len();
         let evicted = self.room_for(&transaction.sender(), transaction.transaction())?;
         for hash in &evicted {
@@ -303,6 +319,7 @@ impl Mempool {
         height: Height,
         changes: impl IntoIterator<Item = &'a Change>,
     ) {
+        self.is_open = state.parameters().access == AccessMode::Open;
         self.state = state;
         self.height = height;
         let mut doubtful = BTreeSet::new();
@@ -327,7 +344,7 @@ impl Mempool {
                 _ => {}
             }
         }
-        if all_doubtful && self.state.parameters().access == AccessMode::Members {
+        if all_doubtful && !self.is_open {
             doubtful.extend(self.queues.keys());
         }
         for sender in doubtful {
@@ -346,7 +363,7 @@ impl Mempool {
         let account = self.state.account(sender);
         let inadmissible: Vec<Digest> = queue
             .last_first()
-            .filter(|waiting| self.check_standing(&account, waiting.transaction()).is_err())
+            .filter(|waiting| self.check_standing(sender, &account, waiting.transaction()).is_err())
             .map(|waiting| waiting.hash())
             .collect();
         for hash in inadmissible {

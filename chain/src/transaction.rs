@@ -160,7 +160,7 @@ impl SignedTransaction {
         if self.payload.chain_id != *chain_id {
             return Err(MalformedTransaction::OtherChain(self.payload.chain_id));
         }
-        if self.payload.account == Some(self.payload.sender.address()) {
+        if self.payload.account.is_some_and(|account| account == self.payload.sender.address()) {
             return Err(MalformedTransaction::RedundantAccount);
         }
         let within = |what, len: usize, max| {

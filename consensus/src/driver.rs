@@ -204,9 +204,8 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
     /// Takes the engine's output apart: answers requests, sends what may leave at once, keeps the
     /// rest for [`flush`](Self::flush). Whom that is for is said first.
     fn collect(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
-        if self.seated != self.engine.sets() {
-            self.seated = self.engine.sets().to_vec();
-            outbox.seat(&self.seated);
+        if !self.output.send.is_empty() || !self.output.requests.is_empty() {
+            self.seat(outbox);
         }
         self.persist |= std::mem::take(&mut self.output.persist);
         self.blocks.append(&mut self.output.blocks);
@@ -219,6 +218,14 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
             self.release(outgoing, outbox);
         }
         Ok(())
+    }
+
+    /// Tells who sits where, if that changed: before anything is sent, and at the end of a turn.
+    fn seat(&mut self, outbox: &mut dyn Outbox<E::Message>) {
+        if self.seated != self.engine.sets() {
+            self.seated = self.engine.sets().to_vec();
+            outbox.seat(&self.seated);
+        }
     }
 
     fn answer(
@@ -250,6 +257,7 @@ impl<E: Engine, A: Application, S: Storage<E::Record>> Driver<E, A, S> {
 
     /// Persists, then releases what waited, then commits.
     fn flush(&mut self, outbox: &mut dyn Outbox<E::Message>) -> Result<(), StorageError> {
+        self.seat(outbox);
         let waiting = std::mem::take(&mut self.output.send_after_persist);
         // The record of a new epoch must not reach the disk without the barrier that opened it:
         // its sync then covers both.

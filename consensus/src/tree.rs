@@ -279,6 +279,12 @@ impl Tree {
         Some(path)
     }
 
+    /// The block with this hash and those below it that are not final, as far as they are here.
+    pub(crate) fn down_from(&self, hash: &Digest) -> impl Iterator<Item = &Node> {
+        let parent = |node: &&Node| self.nodes.get(&node.block.header.parent);
+        std::iter::successors(self.nodes.get(hash), parent)
+    }
+
     /// The lowest block on the way down from `hash` whose parent is not known.
     pub(crate) fn missing_parent(&self, hash: &Digest) -> Option<(Digest, Height)> {
         let mut cursor = *hash;
@@ -303,28 +309,15 @@ impl Tree {
     /// The blocks above a height on the way down from `hash` as far as they are here, the lowest
     /// first: those that one who lacks them can use at once.
     pub(crate) fn run_above(&self, above: Height, hash: &Digest) -> Vec<SealedBlock> {
-        let mut run = Vec::new();
-        let mut cursor = *hash;
-        while let Some(node) = self.nodes.get(&cursor)
-            && node.block.header.height > above
-        {
-            run.push(node.block.clone());
-            cursor = node.block.header.parent;
-        }
+        let nodes = self.down_from(hash).take_while(|node| node.block.header.height > above);
+        let mut run: Vec<SealedBlock> = nodes.map(|node| node.block.clone()).collect();
         run.reverse();
         run
     }
 
     /// The barrier at or below `hash` that is not final, if there is one.
     pub(crate) fn open_barrier(&self, hash: &Digest) -> Option<&Node> {
-        let mut cursor = *hash;
-        while let Some(node) = self.nodes.get(&cursor) {
-            if node.block.header.kind == BlockKind::Barrier {
-                return Some(node);
-            }
-            cursor = node.block.header.parent;
-        }
-        None
+        self.down_from(hash).find(|node| node.block.header.kind == BlockKind::Barrier)
     }
 
     /// Makes a block of the tree the root and forgets what does not descend from it.
@@ -340,19 +333,17 @@ impl Tree {
             self.root = block;
         }
         let root = self.root.position.height;
-        let kept: BTreeSet<Digest> = self
-            .nodes
-            .iter()
-            .filter(|(hash, node)| {
-                // A block whose ancestors are still on their way is above the root all the same.
-                node.block.header.height > root
-                    && (self.path(hash).is_some() || self.missing_parent(hash).is_some())
-            })
-            .map(|(hash, _)| *hash)
-            .collect();
-        self.nodes.retain(|hash, _| kept.contains(hash));
+        // A block whose ancestors are still on their way is above the root all the same.
+        let severed =
+            |hash: &Digest| self.path(hash).is_none() && self.missing_parent(hash).is_none();
+        let above = self.nodes.iter().filter(|(_, node)| node.block.header.height > root);
+        let severed: BTreeSet<Digest> =
+            above.map(|(hash, _)| *hash).filter(|hash| severed(hash)).collect();
+        self.nodes.retain(|hash, node| node.block.header.height > root && !severed.contains(hash));
         let oldest = Height::new(root.get().saturating_sub(RECENT_FINALS));
-        self.finals = self.finals.split_off(&oldest);
+        while self.finals.first_key_value().is_some_and(|(height, _)| *height < oldest) {
+            self.finals.pop_first();
+        }
     }
 
     /// Forgets everything above the root: a new epoch starts there.

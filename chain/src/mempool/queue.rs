@@ -36,6 +36,11 @@ impl Queue {
         Self { account, next, run: 0, waiting: BTreeMap::new(), bytes: 0 }
     }
 
+    /// Where the account is in the state.
+    pub(super) fn account(&self) -> &Slot {
+        &self.account
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -46,13 +46,15 @@ impl<R: Rules> Raft<R> {
     /// known to be committed stands for the sets before and after it. One below it is committed,
     /// known or not: no leader changes the members twice at a time (R52).
     pub(super) fn refresh_configuration(&mut self, out: &mut Out) {
+        // After nearly every block: no change is under way, and none was.
+        let unchanged =
+            self.tree.down_from(&self.promises.tip.hash).all(|node| node.next_validators.is_none());
+        if unchanged && self.sets == std::slice::from_ref(&self.set) {
+            return;
+        }
         let log = self.log();
         let changes: Vec<&ValidatorSet> =
             log.iter().filter_map(|node| node.next_validators.as_ref()).collect();
-        // After nearly every block: no change is under way, and none was.
-        if changes.is_empty() && self.sets == std::slice::from_ref(&self.set) {
-            return;
-        }
         let sets: Vec<&ValidatorSet> = std::iter::once(&self.set).chain(changes).collect();
         let newest = sets.len().saturating_sub(2);
         let sets: Vec<ValidatorSet> = sets[newest..].iter().copied().cloned().collect();

@@ -59,11 +59,12 @@ impl<R: Rules> Raft<R> {
     fn ordinary_due(&self) -> Option<Time> {
         let (tip, root) = (self.tip().position.height, self.root().position.height);
         let room = tip.get() < root.get() + self.config.pipeline;
-        let blocked = self.tree.open_barrier(&self.tip().hash).is_some() || !self.can_append();
-        if !room || blocked || !self.is_leader() {
+        if !room || !self.is_leader() {
             return None;
         }
-        self.pace.due(&self.work, tip > root, &self.config)
+        let due = self.pace.due(&self.work, tip > root, &self.config)?;
+        let blocked = self.tree.open_barrier(&self.tip().hash).is_some() || !self.can_append();
+        (!blocked).then_some(due)
     }
 
     pub(super) fn proposal_timer(&self) -> Option<Time> {

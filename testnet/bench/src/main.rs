@@ -11,6 +11,7 @@ mod etcd;
 mod machine;
 mod method;
 mod network;
+mod ordering;
 mod recovery;
 mod results;
 mod signed;
@@ -67,6 +68,8 @@ enum Command {
 enum Benchmark {
     /// S1: signed transfers of 200 bytes through four validator processes
     Signed,
+    /// S2: opaque payloads through the hybrid beside simplex of commonware-consensus, in process
+    Ordering,
     /// S3: Raft and Multi-Paxos beside the crates raft and omnipaxos, in process
     Engines,
     /// S3: our Raft over the network beside etcd, and a transfer beside a put
@@ -89,6 +92,7 @@ impl Benchmark {
     const fn name(&self) -> &'static str {
         match self {
             Self::Signed => "signed",
+            Self::Ordering => "ordering",
             Self::Engines => "engines",
             Self::Etcd => "etcd",
             Self::Budget { .. } => "budget",
@@ -110,6 +114,9 @@ impl Benchmark {
             // They run runtimes of their own.
             Self::Engines => {
                 tokio::task::spawn_blocking(move || engines::run(pairs, quick)).await??
+            }
+            Self::Ordering => {
+                tokio::task::spawn_blocking(move || ordering::run(pairs, quick)).await??
             }
             Self::Signed => signed::run(pairs, quick).await?,
             Self::Etcd => return etcd::run(pairs, quick).await,
