@@ -273,6 +273,37 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives every node other ports: for files that are a copy of another testnet's.
+    ///
+    /// # Errors
+    /// Where there are too few, or the settings cannot be written.
+    pub fn change_ports(&self) -> anyhow::Result<()> {
+        let nodes = self.manifest()?.nodes;
+        let free = ports::free(2 * nodes.len())?;
+        for (node, pair) in nodes.iter().zip(free.chunks_exact(2)) {
+            let ports = Ports { p2p: pair[0], rpc: pair[1] };
+            let (path, mut config) = self.settings(node)?;
+            config.p2p.listen = genesis::network::listen_address(&ports);
+            config.rpc.listen.set_port(ports.rpc);
+            manifest::write_whole(&path, config.to_commented_toml().as_bytes())?;
+            self.update(|manifest| {
+                let node = &mut manifest.nodes[node.id];
+                (node.p2p_port, node.rpc_port) = (ports.p2p, ports.rpc);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has a node of another testnet of the same chain take the place of this one's.
+    ///
+    /// # Errors
+    /// Where there is no such node, or a directory is gone.
+    pub fn adopt(&self, id: usize, other: &Self) -> anyhow::Result<()> {
+        let node = other.node(id)?;
+        let adopted = NodeEntry { home: other.home(&node), process: None, ..node };
+        self.update(|manifest| manifest.nodes[id] = adopted)
+    }
+
     /// The settings of a node, and where they are.
     fn settings(&self, node: &NodeEntry) -> anyhow::Result<(PathBuf, NodeConfig)> {
         let path = self.home(node).join("config.toml");

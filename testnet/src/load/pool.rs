@@ -1,6 +1,7 @@
 //! Transactions signed ahead of time.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use anyhow::{Context, bail};
 use chain::codec;
@@ -44,7 +45,7 @@ struct Sender {
 }
 
 impl Pool {
-    /// Asks the network for the senders' nonces.
+    /// Asks the network for the nonces of the first accounts.
     ///
     /// # Errors
     /// Where the testnet has too few accounts or does not answer.
@@ -53,16 +54,30 @@ impl Pool {
         senders: usize,
         payload: PayloadKind,
     ) -> anyhow::Result<Self> {
+        Self::of(cluster, 0..senders as u32, payload).await
+    }
+
+    /// The same for any accounts, by their numbers.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn of(
+        cluster: &Cluster,
+        senders: Range<u32>,
+        payload: PayloadKind,
+    ) -> anyhow::Result<Self> {
         let accounts = cluster.accounts()?;
         // The last account is the testnet's own.
-        let most = accounts.count.saturating_sub(1) as usize;
-        if senders > most {
+        let most = accounts.count.saturating_sub(1);
+        if senders.end > most {
             bail!(
-                "{senders} senders, but this testnet has {most} accounts: give --senders {most}, \
-                 or `testnet up --accounts` more"
+                "{} senders, but this testnet has {most} accounts: give --senders {most}, \
+                 or `testnet up --accounts` more",
+                senders.end
             );
         }
-        let keys: Vec<Keypair> = (0..senders as u32)
+        let keys: Vec<Keypair> = senders
+            .clone()
             .into_par_iter()
             .map(|index| genesis::accounts::derive(&accounts.dev_seed, index))
             .collect();
@@ -73,7 +88,7 @@ impl Pool {
             .context("no validator runs: start the testnet with `testnet up`")?;
         let client = rpc::websocket(node).await?;
         let status = ChainApiClient::status(&client).await?;
-        let mut open = Vec::with_capacity(senders);
+        let mut open = Vec::with_capacity(senders.len());
         for keys in keys.chunks(256) {
             let asked = keys.iter().map(|key| client.get(key.public().address()));
             open.extend(futures::future::try_join_all(asked).await?);

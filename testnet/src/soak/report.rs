@@ -91,6 +91,10 @@ pub struct Report {
     pub lost_final: usize,
     pub conflicting_final_blocks: usize,
     pub state_roots_equal: bool,
+    /// Transactions that are in the chain twice.
+    pub repeated: usize,
+    /// What the accounts own together, less than which they owned at the start.
+    pub missing_funds: i128,
     /// Validators caught voting or proposing twice.
     pub double_votes: usize,
     /// Slots in which validators promised something, over all their lives.
@@ -150,6 +154,8 @@ impl Report {
             lost_final: audit.lost,
             conflicting_final_blocks: audit.conflicts.len(),
             state_roots_equal: audit.state_roots_equal(),
+            repeated: audit.repeated,
+            missing_funds: audit.missing_funds,
             double_votes: audit.evidence.len(),
             promises: findings.promises,
             contradictions: findings.contradictions,
@@ -184,6 +190,11 @@ impl Report {
                 format!("{} heights have two final blocks", self.conflicting_final_blocks),
             ),
             (!self.state_roots_equal, "the state roots differ".into()),
+            (self.repeated > 0, format!("{} transactions are in the chain twice", self.repeated)),
+            (
+                self.missing_funds != 0,
+                format!("the accounts miss {} of what they owned", self.missing_funds),
+            ),
             (self.double_votes > 0, format!("{} validators voted twice", self.double_votes)),
             (
                 !self.contradictions.is_empty(),
