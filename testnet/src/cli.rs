@@ -335,6 +335,29 @@ Examples:
   testnet network --seconds 10
   testnet network --shapes halves --leaky      must fail: the cut cuts nothing")]
     Network(Network),
+    /// Have validators of two builds execute odd transactions, and fresh nodes execute all of them again
+    #[command(after_help = "\
+Every block carries the state root: a validator that executes it otherwise refuses it. Two validators have
+one processor each; hash seeds differ from process to process.
+
+Example:
+  testnet determinism --transactions 1000000 --other target/release/testnet-validator")]
+    Determinism {
+        /// How many, of every kind
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+        transactions: u32,
+        /// Another build of testnet-validator, for two of the four
+        #[arg(long, value_name = "FILE")]
+        other: Option<PathBuf>,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Hand in ten times what a network can take, half of it forged, and check that it hardly notices
     #[command(after_help = "\
 First blocks are made small, so that the chain and not this machine is the limit, and saturation is measured.
@@ -626,11 +649,13 @@ impl Linearize {
     }
 }
 
-/// What load transactions do. All have 200 bytes.
+/// What load transactions do. Transfers and writes have 200 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PayloadKind {
     /// One unit to another account
     Transfer,
     /// Write a key of the sender
     Put,
+    /// Every kind of transaction, odd ones among them; of many sizes
+    Mixed,
 }

@@ -16,8 +16,8 @@ use crate::dashboard::{self, Dashboard, Port};
 use crate::membership::{self, Changed};
 use crate::network::Shape;
 use crate::{
-    abuse, churn, demo, faults, flood, fork, liars, linearize, live, load, network, partition,
-    signals, simulate, soak, status,
+    abuse, churn, demo, determinism, faults, flood, fork, liars, linearize, live, load, network,
+    partition, signals, simulate, soak, status,
 };
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
@@ -97,6 +97,12 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Linearize(arguments) => return linearize(arguments).await,
         Command::Liars(arguments) => return lie(arguments).await,
+        Command::Determinism { transactions, other, engine, dir, json } => {
+            let options = determinism::Options { engine: engine.get(), transactions, other, dir };
+            let report =
+                unless_ended(determinism::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
         Command::Network(arguments) => return spoil(arguments).await,
         Command::Flood { seconds, engine, dir, json } => {
             let lasts = Duration::from_secs(seconds);

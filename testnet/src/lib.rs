@@ -13,6 +13,7 @@ pub mod commands;
 pub mod crash_point;
 pub mod dashboard;
 pub mod demo;
+pub mod determinism;
 pub mod disk;
 pub mod faults;
 pub mod flood;

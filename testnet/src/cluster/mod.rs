@@ -4,6 +4,7 @@ pub mod manifest;
 pub mod ports;
 pub mod process;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +50,15 @@ pub struct Spec {
     pub accounts: u32,
 }
 
+/// How one validator is run, where that differs from the others.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Another build of `testnet-validator`.
+    pub binary: Option<PathBuf>,
+    /// The only processors that it may use, as `taskset` names them.
+    pub cores: Option<String>,
+}
+
 /// A testnet, found by its directory.
 ///
 /// One that is [attached](Cluster::attach) ends with this value.
@@ -60,6 +70,8 @@ pub struct Cluster {
     lifeline: bool,
     /// Preloaded into validators whose disks are faulty.
     disk: Option<PathBuf>,
+    /// How single validators are run, by their numbers.
+    programs: BTreeMap<usize, Program>,
     /// What keeps attached validators alive.
     lifelines: Mutex<Vec<Started>>,
 }
@@ -119,6 +131,7 @@ impl Cluster {
             attached: false,
             lifeline: false,
             disk: None,
+            programs: BTreeMap::new(),
             lifelines: Mutex::default(),
         })
     }
@@ -139,6 +152,13 @@ impl Cluster {
     pub fn on_faulty_disks(mut self) -> anyhow::Result<Self> {
         self.disk = Some(disk::install(&self.dir)?);
         Ok(self)
+    }
+
+    /// Runs one validator in another way from its next start on.
+    #[must_use]
+    pub fn with_program(mut self, id: usize, program: Program) -> Self {
+        self.programs.insert(id, program);
+        self
     }
 
     /// Leaves the validators running.
@@ -375,8 +395,10 @@ impl Cluster {
         if self.disk.is_some() {
             disk::prepare(&self.home(&node))?;
         }
+        let program = self.programs.get(&id);
         let started = Launch {
-            binary: &self.binary,
+            binary: program.and_then(|program| program.binary.as_deref()).unwrap_or(&self.binary),
+            cores: program.and_then(|program| program.cores.as_deref()),
             home: &self.home(&node),
             log: &self.log(&node),
             lifeline: self.lifeline,

@@ -143,6 +143,8 @@ pub struct Launch<'a> {
     pub lifeline: bool,
     /// The library that makes its disk faulty.
     pub disk: Option<&'a Path>,
+    /// The only processors that it may use, as `taskset` names them; all where there are none.
+    pub cores: Option<&'a str>,
 }
 
 /// A started validator. Dropping it cuts the lifeline, if there is one.
@@ -159,7 +161,15 @@ impl Launch<'_> {
     /// Where the log cannot be opened, the program is missing, or it ends at once.
     pub fn start(&self) -> anyhow::Result<Started> {
         let log = open_log(self.log)?;
-        let mut command = Command::new(self.binary);
+        let mut command = match self.cores {
+            // It becomes the validator, under the same number.
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.arg("--cpu-list").arg(cores).arg(self.binary);
+                command
+            }
+            None => Command::new(self.binary),
+        };
         command.arg("--home").arg(self.home).process_group(0);
         // What is set for some node of the user must not override every validator's own settings.
         for (name, _) in std::env::vars_os() {

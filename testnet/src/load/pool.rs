@@ -7,10 +7,11 @@ use anyhow::{Context, bail};
 use chain::codec;
 use chain::crypto::Keypair;
 use chain::transaction::SignedTransaction;
-use chain::types::{Digest, Height};
+use chain::types::{Address, Digest, Height};
 use node_api::{AccountApiClient, ChainApiClient};
 use rayon::prelude::*;
 
+use super::mixed;
 use crate::cli::PayloadKind;
 use crate::cluster::Cluster;
 use crate::rpc;
@@ -30,6 +31,7 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Pool {
     senders: Vec<Sender>,
+    addresses: Vec<Address>,
     chain_id: Digest,
     payload: PayloadKind,
     expiry: Height,
@@ -93,12 +95,14 @@ impl Pool {
             let asked = keys.iter().map(|key| client.get(key.public().address()));
             open.extend(futures::future::try_join_all(asked).await?);
         }
+        let addresses = keys.iter().map(|key| key.public().address()).collect();
         let senders = keys
             .into_iter()
             .zip(open)
             .map(|(key, account)| Sender { key, nonce: account.next_nonce })
             .collect();
         Ok(Self {
+            addresses,
             senders,
             chain_id: status.chain_id,
             payload,
@@ -133,6 +137,10 @@ impl Pool {
                 slot.load_transfer(&sender.key, to)
             }
             PayloadKind::Put => slot.load_put(&sender.key),
+            PayloadKind::Mixed => {
+                let body = mixed::body(number as u64, &sender.key, &self.addresses);
+                slot.sign(&sender.key, body)
+            }
         }
     }
 

@@ -167,6 +167,7 @@ impl Player<'_> {
                 log: &log,
                 lifeline: true,
                 disk: None,
+                cores: None,
             };
             let last = match launch.start() {
                 Ok(started) => {
