@@ -358,6 +358,20 @@ Example:
         #[arg(long)]
         json: bool,
     },
+    /// Make a long chain, and time how soon validators vote again after a start
+    Reopen {
+        /// How long the chain is to be
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+        blocks: u32,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Hand in ten times what a network can take, half of it forged, and check that it hardly notices
     #[command(after_help = "\
 First blocks are made small, so that the chain and not this machine is the limit, and saturation is measured.
@@ -510,6 +524,9 @@ pub struct Soak {
     /// Second processes on a validator's home, and with its keys
     #[arg(long, default_value_t = 0, value_parser = rounds())]
     pub twins: u32,
+    /// A fault a minute for so long, of all kinds but wrong clocks in an order of its own
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub minutes: u32,
     /// Plant disks that report syncs as done and do nothing: power cuts must then be noticed
     #[arg(long, requires = "power_cuts")]
     pub lying_disks: bool,
@@ -548,7 +565,7 @@ impl Soak {
             old_disks: self.old_disks,
             twins: self.twins,
         };
-        let none = self.kills.is_none() && rounds.sum() == 0;
+        let none = self.kills.is_none() && rounds.sum() + self.minutes == 0;
         if none { Rounds { kills: 20, ..rounds } } else { rounds }
     }
 }

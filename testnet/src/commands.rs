@@ -17,7 +17,7 @@ use crate::membership::{self, Changed};
 use crate::network::Shape;
 use crate::{
     abuse, churn, demo, determinism, faults, flood, fork, liars, linearize, live, load, network,
-    partition, signals, simulate, soak, status,
+    partition, reopen, signals, simulate, soak, status,
 };
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
@@ -101,6 +101,11 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let options = determinism::Options { engine: engine.get(), transactions, other, dir };
             let report =
                 unless_ended(determinism::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
+        Command::Reopen { blocks, engine, dir, json } => {
+            let options = reopen::Options { engine: engine.get(), blocks, dir };
+            let report = unless_ended(reopen::run(options, |text| eprintln!("{text}"))).await?;
             return conclude(&report, json, &report.summary(), &report.problems());
         }
         Command::Network(arguments) => return spoil(arguments).await,
@@ -289,6 +294,7 @@ async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
         engine,
         policy: arguments.policy.unwrap_or_default(),
         rounds,
+        minutes: arguments.minutes,
         lying_disks: arguments.lying_disks,
         seed: arguments.seed,
         dir: arguments.dir,

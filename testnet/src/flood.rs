@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use chain::codec;
 use chain::governance::{Change, Parameter};
-use chain::types::{Height, View};
+use chain::transaction::Body;
+use chain::types::{Amount, Height, View};
 use consensus::registry::EngineName;
 use node_api::tx::SubmitResult;
-use node_api::{ChainApiClient, ConsensusApiClient, HexBytes, TxApiClient};
+use node_api::{AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, TxApiClient};
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -43,6 +44,8 @@ const GREEDY: std::ops::Range<u32> = 1_000..1_100;
 const SATURATING: usize = 1_000;
 /// The flood in saturations, half of it valid.
 const TIMES: f64 = 10.0;
+/// How far the nonces of forgeries are ahead.
+const NONCES: u64 = 256;
 /// Transactions in one call of the flood.
 const BATCH: usize = 100;
 /// Before anything is measured.
@@ -217,12 +220,15 @@ impl Forgers {
             let client = Arc::new(rpc::websocket(node).await?);
             let status = ChainApiClient::status(&*client).await?;
             let victim = genesis::accounts::derive(&accounts.dev_seed, place as u32);
+            let to = victim.public().address();
+            let nonce = AccountApiClient::get(&*client, to).await?.next_nonce;
             let slot = Slot {
                 chain_id: status.chain_id,
-                nonce: 0,
+                nonce,
                 expiry: Height::new(status.height_final.get() + LIFETIME),
             };
-            let mut forgery = slot.load_transfer(&victim, victim.public().address());
+            let mut forgery = slot.transfer(&victim, to);
+            let mut number = 0_u64;
             let counts = Arc::clone(&counts);
             tasks.spawn(async move {
                 let mut ticks = tokio::time::interval(pause);
@@ -231,8 +237,12 @@ impl Forgers {
                 loop {
                     ticks.tick().await;
                     let batch = (0..BATCH).map(|_| {
-                        // No two are the same, and none is what was signed.
-                        forgery.payload.nonce += 1;
+                        // No two are the same, none is what was signed, and each has a nonce that
+                        // the pool would take: only the signature tells.
+                        number += 1;
+                        forgery.payload.nonce = nonce + 1 + number % NONCES;
+                        let memo = number.to_le_bytes().to_vec();
+                        forgery.payload.body = Body::Transfer { to, amount: Amount::new(1), memo };
                         HexBytes(codec::encode(&forgery))
                     });
                     let (batch, client): (Vec<_>, _) = (batch.collect(), Arc::clone(&client));

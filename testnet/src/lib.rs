@@ -26,6 +26,7 @@ pub mod load;
 pub mod membership;
 pub mod network;
 pub mod partition;
+pub mod reopen;
 pub mod rpc;
 pub mod said;
 mod scratch;

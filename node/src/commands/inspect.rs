@@ -22,7 +22,7 @@ Examples:
   node inspect --home ~/node --json    the same for a program
   node inspect --home ~/node --against ~/other --proof fork.json
                                        whether the two hold different final blocks, and who signed both;
-                                       `wallet-cli verify fork.json` checks that for anyone
+                                       `wallet-cli proof verify fork.json` checks it
 
 Nothing is changed. Every height is looked up; a missing block is an error. Exit code 1 where two final
 blocks are found at one height.";

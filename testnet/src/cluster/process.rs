@@ -95,6 +95,19 @@ impl ProcessId {
         Some(Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64))
     }
 
+    /// Memory that it holds now, in bytes; `None` once it is gone.
+    pub fn resident(self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib << 10)
+    }
+
+    /// How many files and sockets it has open; `None` once it is gone.
+    pub fn descriptors(self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count())
+    }
+
     /// Sends a signal; `false` if there is nobody to get it.
     pub fn signal(self, signal: Signal) -> bool {
         self.is_alive() && kill(Pid::from_raw(self.pid), signal).is_ok()

@@ -112,6 +112,11 @@ impl Pool {
         })
     }
 
+    /// The chain is so high now: what is signed from now on lives from there.
+    pub fn renew(&mut self, height: Height) {
+        self.expiry = Height::new(height.get() + LIFETIME);
+    }
+
     /// Signs ahead until there are `count`.
     pub fn fill(&mut self, count: usize) {
         let made = self.ready.len();

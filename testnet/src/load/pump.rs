@@ -264,6 +264,9 @@ impl<'a> Pump<'a> {
         if due == 0 {
             return Ok(());
         }
+        if let Some(height) = self.seen.highest() {
+            self.pool.renew(height);
+        }
         let first = self.flights.len();
         let flight = Flight { submitted: now, is_final: false };
         self.flights.resize(first + due, flight);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Options;
+use super::growth::Growth;
 use super::plan::{Fault, Round, Victims};
 use super::player::Recovery;
 use crate::audit::Audit;
@@ -36,6 +37,7 @@ pub(super) struct Findings {
     pub blocks_ahead: u32,
     pub promises: usize,
     pub contradictions: Vec<String>,
+    pub growth: Growth,
 }
 
 impl Findings {
@@ -124,6 +126,8 @@ pub struct Report {
     /// Recoveries that took more than four view timeouts.
     pub late_recoveries: u32,
     pub blocks_final: u64,
+    /// Of what validators hold, over the rounds by the minute.
+    pub growth: Growth,
     pub ok: bool,
 }
 
@@ -174,6 +178,7 @@ impl Report {
             worst_recovery_timeouts: findings.worst_timeouts,
             late_recoveries: findings.late,
             blocks_final: audit.height.get(),
+            growth: findings.growth,
             ok: false,
         };
         report.ok = report.problems().is_empty();
@@ -228,7 +233,8 @@ impl Report {
                 format!("{} recoveries took over {TIMEOUTS} view timeouts", self.late_recoveries),
             ),
         ];
-        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
+        let problems = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem);
+        problems.chain(self.growth.problems()).collect()
     }
 
     /// For people.
@@ -270,6 +276,9 @@ impl Report {
                 stopped + went_on,
                 served.len()
             ));
+        }
+        if self.growth.samples > 0 {
+            lines.push(self.growth.line());
         }
         lines.push(format!(
             "{} blocks and {} transactions final, {} lost; {} promises, {} broken; recovery p50 {} ms, \
