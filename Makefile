@@ -68,7 +68,18 @@ soak: build
 	$(BIN)/testnet soak --power-cuts 500 --sync-errors 200 --full-disks 100 --clock-changes 60
 	$(BIN)/testnet soak --bit-flips 1000 --old-disks 10
 	! $(BIN)/testnet soak --power-cuts 20 --lying-disks
-	$(BIN)/testnet linearize --histories 50 --operations 2000
+	$(BIN)/testnet soak --minutes $${SOAK_MINUTES:-120}
+	$(BIN)/testnet liars --seconds 60
+	$(BIN)/testnet liars --seconds 60 --liars 2 --rate 100
+	! $(BIN)/testnet liars --seconds 10 --behaviours silent --one-too-many
+	$(BIN)/testnet fork
+	$(BIN)/testnet network --seconds 60
+	! $(BIN)/testnet network --shapes halves --leaky
+	$(BIN)/testnet flood --seconds 60
+	$(CARGO) build --release --workspace --bin testnet-validator
+	$(BIN)/testnet determinism --transactions 1000000 --other $(TARGET)/release/testnet-validator
+	$(BIN)/testnet reopen --blocks 100000
+	$(BIN)/testnet linearize --histories 500 --operations 2000
 	$(BIN)/testnet churn --changes 20
 	DASHBOARD_MINUTES=10 $(CARGO) test --workspace --test browser endurance -- --nocapture
 

@@ -7,6 +7,7 @@
 mod encoded;
 mod file;
 mod finality;
+mod fork;
 mod lineage;
 mod proof;
 mod statement;
@@ -14,6 +15,7 @@ mod statement;
 mod tests;
 
 pub use finality::{FinalityPath, PathError};
+pub use fork::{is_within_a_view, signers_of_both};
 pub use lineage::{BreakReason, EpochChange, Lineage, LineageError};
 pub use proof::{Claim, FinalBlock, Proof, ProofError, ProvenBlock, Verdict};
 

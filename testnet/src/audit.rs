@@ -11,7 +11,7 @@ use jsonrpsee::ws_client::WsClient;
 use node_api::block::{Block, BlockRef, Detail};
 use node_api::chain::{ChainStatus, EvidenceRecord};
 use node_api::consensus::ModeChange;
-use node_api::{ApiError, ChainApiClient, ConsensusApiClient, ErrorCode};
+use node_api::{AccountApiClient, ApiError, ChainApiClient, ConsensusApiClient, ErrorCode};
 
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
@@ -35,6 +35,10 @@ pub struct Audit {
     pub lost: usize,
     /// After the last block, one per validator.
     pub state_roots: Vec<Digest>,
+    /// Transactions that are in the chain twice.
+    pub repeated: usize,
+    /// What the accounts of the genesis own together, less than which they owned at the start.
+    pub missing_funds: i128,
     /// On chain.
     pub evidence: Vec<EvidenceRecord>,
     pub mode_changes: Vec<ModeChange>,
@@ -43,6 +47,24 @@ pub struct Audit {
 impl Audit {
     pub fn state_roots_equal(&self) -> bool {
         self.state_roots.windows(2).all(|pair| pair[0] == pair[1])
+    }
+
+    /// What must never be, whatever was done to the network.
+    pub fn problems(&self) -> Vec<String> {
+        let checks = [
+            (self.lost > 0, format!("{} final transactions are lost", self.lost)),
+            (
+                !self.conflicts.is_empty(),
+                format!("{} heights have two final blocks", self.conflicts.len()),
+            ),
+            (!self.state_roots_equal(), "the state roots differ".to_owned()),
+            (self.repeated > 0, format!("{} transactions are in the chain twice", self.repeated)),
+            (
+                self.missing_funds != 0,
+                format!("the accounts miss {} of what they owned", self.missing_funds),
+            ),
+        ];
+        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
     }
 }
 
@@ -62,6 +84,8 @@ pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
         height,
         conflicts: seen.conflicts().into_iter().collect(),
         lost: 0,
+        repeated: 0,
+        missing_funds: missing_funds(cluster, &clients[0]).await?,
         state_roots: statuses.iter().map(|status| status.state_root).collect(),
         evidence: clients[0].evidence(None).await?,
         mode_changes: mode_changes(&clients).await?,
@@ -69,7 +93,10 @@ pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
     let told = seen.blocks();
     let mut first: BTreeMap<Height, Digest> = BTreeMap::new();
     for client in &clients {
+        let mut once = BTreeSet::new();
         for block in blocks(client, height).await? {
+            let hashes = block.transaction_hashes.iter().flatten();
+            audit.repeated += hashes.filter(|hash| !once.insert(**hash)).count();
             let at = block.header.height;
             if *first.entry(at).or_insert(block.hash) != block.hash {
                 audit.conflicts.insert(at);
@@ -86,6 +113,25 @@ pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
         }
     }
     Ok(audit)
+}
+
+/// What the accounts of the genesis own less than at the start. Load moves money among them alone.
+async fn missing_funds(cluster: &Cluster, client: &WsClient) -> anyhow::Result<i128> {
+    let balances = cluster.genesis()?.balances;
+    until("a moment in which no block is final", PATIENCE, async || {
+        let (mut missing, mut heights) = (0, BTreeSet::new());
+        for owners in balances.chunks(CONCURRENT) {
+            let asked = owners.iter().map(|owner| client.get(owner.address));
+            let found = futures::future::try_join_all(asked).await?;
+            for (owner, account) in owners.iter().zip(found) {
+                missing += i128::try_from(owner.amount.get())?;
+                missing -= i128::try_from(account.balance.get())?;
+                heights.insert(account.height);
+            }
+        }
+        Ok((heights.len() == 1).then_some(missing))
+    })
+    .await
 }
 
 async fn same_height(clients: &[WsClient], seen: &Seen) -> anyhow::Result<Vec<ChainStatus>> {

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use chain::governance::KeyKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use consensus::engine::FaultModel;
 use consensus::policy::Policy;
 use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
 use crate::linearize::Fault;
 use crate::load::Rate;
+use crate::network::Shape;
 use crate::simulate::args;
 use crate::soak::Rounds;
 
@@ -312,6 +314,97 @@ time. A last history with reads that may be old shows that the check notices the
 Example:
   testnet linearize --histories 50 --operations 2000 --json")]
     Linearize(Linearize),
+    /// Have validators lie under load in every way, and check what is left for the others
+    #[command(after_help = "\
+First everybody is honest; then the leader, or the leader and the one after it, misbehave in one way (or
+pair of ways) after the other. What becomes final per second is compared with the honest beginning. No two
+blocks may be final at one height; who signs two things must be found out, and nobody else ever.
+
+Examples:
+  testnet liars --seconds 60
+  testnet liars --liars 2 --seconds 60 --behaviours silent,equivocate,flood,delay
+  testnet liars --one-too-many --behaviours silent     must fail: more liars than the set bears")]
+    Liars(Liars),
+    /// Cut and spoil the links between validators in many shapes under load
+    #[command(after_help = "\
+Shapes: halves, leader, follower (one alone), ring, star, partial (one link), deaf-leader, deaf-follower
+(heard, hears nobody), slow, lossy, flapping. A minority must make nothing final; a quorum that hears each
+other must go on; the network must be well within three view timeouts of its own.
+
+Examples:
+  testnet network --seconds 10
+  testnet network --shapes halves --leaky      must fail: the cut cuts nothing")]
+    Network(Network),
+    /// Have validators of two builds execute odd transactions, and fresh nodes execute all of them again
+    #[command(after_help = "\
+Every block carries the state root: a validator that executes it otherwise refuses it. Two validators have
+one processor each; hash seeds differ from process to process.
+
+Example:
+  testnet determinism --transactions 1000000 --other target/release/testnet-validator")]
+    Determinism {
+        /// How many, of every kind
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+        transactions: u32,
+        /// Another build of testnet-validator, for two of the four
+        #[arg(long, value_name = "FILE")]
+        other: Option<PathBuf>,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a long chain, and time how soon validators vote again after a start
+    Reopen {
+        /// How long the chain is to be
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+        blocks: u32,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hand in ten times what a network can take, half of it forged, and check that it hardly notices
+    #[command(after_help = "\
+First blocks are made small, so that the chain and not this machine is the limit, and saturation is measured.
+Then greedy accounts hand in five times that, and as many transactions come in the name of others with
+signatures that do not match. At least 80 % of saturation must be left, no leader be replaced, and accounts
+that ask for little must get it.")]
+    Flood {
+        /// How long saturation and flood last each
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        seconds: u64,
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the network's files here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fork a chain with more liars than it bears, and prove who did it
+    #[command(after_help = "\
+Two of four validators run twice, once beside each of the other two. Both halves go on; then the honest two
+meet, and must not crash. `node inspect --against` proves the fork from their disks, and names the liars.")]
+    Fork {
+        #[command(flatten)]
+        engine: EngineChoice,
+        /// Keep the files of both sides here [default: a temporary directory, removed on success]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+        /// One JSON object on stdout
+        #[arg(long)]
+        json: bool,
+    },
     /// Run an engine in the deterministic simulator: no sockets, no real time
     #[command(after_help = args::EXAMPLES)]
     Simulate(args::Simulate),
@@ -431,6 +524,9 @@ pub struct Soak {
     /// Second processes on a validator's home, and with its keys
     #[arg(long, default_value_t = 0, value_parser = rounds())]
     pub twins: u32,
+    /// A fault a minute for so long, of all kinds but wrong clocks in an order of its own
+    #[arg(long, default_value_t = 0, value_parser = rounds())]
+    pub minutes: u32,
     /// Plant disks that report syncs as done and do nothing: power cuts must then be noticed
     #[arg(long, requires = "power_cuts")]
     pub lying_disks: bool,
@@ -469,7 +565,7 @@ impl Soak {
             old_disks: self.old_disks,
             twins: self.twins,
         };
-        let none = self.kills.is_none() && rounds.sum() == 0;
+        let none = self.kills.is_none() && rounds.sum() + self.minutes == 0;
         if none { Rounds { kills: 20, ..rounds } } else { rounds }
     }
 }
@@ -485,8 +581,9 @@ pub struct Linearize {
     /// Clients at a time
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub clients: u16,
-    /// What happens to nodes meanwhile: some of kill, pause, partition
-    #[arg(long, value_delimiter = ',', default_value = "kill,pause,partition")]
+    /// What happens to nodes meanwhile: some of kill, pause, partition, deaf, links, lie [default:
+    /// all that the engine tolerates]
+    #[arg(long, value_delimiter = ',')]
     pub faults: Vec<Fault>,
     /// What clients do, and the faults
     #[arg(long, default_value_t = 1)]
@@ -501,11 +598,81 @@ pub struct Linearize {
     pub json: bool,
 }
 
-/// What load transactions do. All have 200 bytes.
+#[derive(Args, Debug)]
+pub struct Network {
+    /// Which shapes [default: all]
+    #[arg(long, value_delimiter = ',')]
+    pub shapes: Vec<Shape>,
+    /// How long each lasts
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Plant cuts that cut nothing: the checks must notice
+    #[arg(long)]
+    pub leaky: bool,
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Liars {
+    /// How many lie at once, of four or seven validators
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=2))]
+    pub liars: u16,
+    /// Plant one liar more than the set bears: the checks must find it
+    #[arg(long)]
+    pub one_too_many: bool,
+    /// Which behaviours, or pairs of which [default: all of `testnet byzantine`]
+    #[arg(long, value_delimiter = ',')]
+    pub behaviours: Vec<Behaviour>,
+    /// How long each behaviour lasts
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Transactions per second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rate: u32,
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Liars {
+    /// The behaviours that are asked for.
+    pub fn behaviours(&self) -> Vec<Behaviour> {
+        let all = || Behaviour::ALL.into_iter().filter(|behaviour| *behaviour != Behaviour::Off);
+        if self.behaviours.is_empty() { all().collect() } else { self.behaviours.clone() }
+    }
+}
+
+impl Linearize {
+    /// The faults that are asked for, or all. An engine that tolerates no liar gets none.
+    pub fn faults(&self) -> Vec<Fault> {
+        let bears_lies = self.engine.get().fault_model() == FaultModel::Byzantine;
+        let fits = |fault: &Fault| bears_lies || *fault != Fault::Lie;
+        if self.faults.is_empty() {
+            return Fault::ALL.into_iter().filter(fits).collect();
+        }
+        self.faults.clone()
+    }
+}
+
+/// What load transactions do. Transfers and writes have 200 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PayloadKind {
     /// One unit to another account
     Transfer,
     /// Write a key of the sender
     Put,
+    /// Every kind of transaction, odd ones among them; of many sizes
+    Mixed,
 }

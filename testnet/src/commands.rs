@@ -9,13 +9,15 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::byzantine::control::{Behaviour, Request};
-use crate::cli::{self, Command, Linearize, Load, OnNode, Soak, Target, Up};
+use crate::cli::{self, Command, Liars, Linearize, Load, Network, OnNode, Soak, Target, Up};
 use crate::cluster::manifest::{Manifest, last};
 use crate::cluster::{Cluster, Spec};
 use crate::dashboard::{self, Dashboard, Port};
 use crate::membership::{self, Changed};
+use crate::network::Shape;
 use crate::{
-    abuse, churn, demo, faults, linearize, live, load, partition, signals, simulate, soak, status,
+    abuse, churn, demo, determinism, faults, flood, fork, liars, linearize, live, load, network,
+    partition, reopen, signals, simulate, soak, status,
 };
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
@@ -94,6 +96,30 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             return misuse(options, json).await;
         }
         Command::Linearize(arguments) => return linearize(arguments).await,
+        Command::Liars(arguments) => return lie(arguments).await,
+        Command::Determinism { transactions, other, engine, dir, json } => {
+            let options = determinism::Options { engine: engine.get(), transactions, other, dir };
+            let report =
+                unless_ended(determinism::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
+        Command::Reopen { blocks, engine, dir, json } => {
+            let options = reopen::Options { engine: engine.get(), blocks, dir };
+            let report = unless_ended(reopen::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
+        Command::Network(arguments) => return spoil(arguments).await,
+        Command::Flood { seconds, engine, dir, json } => {
+            let lasts = Duration::from_secs(seconds);
+            let options = flood::Options { engine: engine.get(), lasts, dir };
+            let report = unless_ended(flood::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
+        Command::Fork { engine, dir, json } => {
+            let options = fork::Options { engine: engine.get(), dir };
+            let report = unless_ended(fork::run(options, |text| eprintln!("{text}"))).await?;
+            return conclude(&report, json, &report.summary(), &report.problems());
+        }
         Command::Simulate(arguments) => return simulate::run(&arguments),
         Command::Scenarios(arguments) => return simulate::list(&arguments),
     }
@@ -268,6 +294,7 @@ async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
         engine,
         policy: arguments.policy.unwrap_or_default(),
         rounds,
+        minutes: arguments.minutes,
         lying_disks: arguments.lying_disks,
         seed: arguments.seed,
         dir: arguments.dir,
@@ -300,10 +327,37 @@ async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
         histories: arguments.histories,
         operations: arguments.operations as usize,
         clients: arguments.clients.into(),
-        faults: arguments.faults,
+        faults: arguments.faults(),
         seed: arguments.seed,
         dir: arguments.dir,
     };
     let report = unless_ended(linearize::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, arguments.json, &report.summary(), &report.problems())
+}
+
+async fn lie(arguments: Liars) -> anyhow::Result<ExitCode> {
+    let options = liars::Options {
+        engine: arguments.engine.get(),
+        liars: arguments.liars.into(),
+        one_too_many: arguments.one_too_many,
+        behaviours: arguments.behaviours(),
+        lasts: Duration::from_secs(arguments.seconds),
+        rate: arguments.rate.into(),
+        dir: arguments.dir,
+    };
+    let report = unless_ended(liars::run(options, |text| eprintln!("{text}"))).await?;
+    conclude(&report, arguments.json, &report.summary(), &report.problems())
+}
+
+async fn spoil(arguments: Network) -> anyhow::Result<ExitCode> {
+    let all = || Shape::ALL.to_vec();
+    let options = network::Options {
+        engine: arguments.engine.get(),
+        shapes: if arguments.shapes.is_empty() { all() } else { arguments.shapes },
+        lasts: Duration::from_secs(arguments.seconds),
+        leaky: arguments.leaky,
+        dir: arguments.dir,
+    };
+    let report = unless_ended(network::run(options, |text| eprintln!("{text}"))).await?;
     conclude(&report, arguments.json, &report.summary(), &report.problems())
 }

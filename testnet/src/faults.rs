@@ -9,7 +9,7 @@ use chain::types::{Height, ValidatorIndex};
 use node_api::ConsensusApiClient;
 use node_api::consensus::Role;
 
-use crate::byzantine::control::{self, Behaviour, Faults, Reply, Request};
+use crate::byzantine::control::{self, Behaviour, Faults, Link, Reply, Request};
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::line_socket;
@@ -98,7 +98,7 @@ pub async fn restart(cluster: &Cluster, id: usize) -> anyhow::Result<Height> {
     Ok(live::answers(cluster, &cluster.node(id)?).await?.height_final)
 }
 
-/// Ends every partition and every delay.
+/// Ends every partition, and every delay and loss.
 ///
 /// # Errors
 /// Where a validator that runs does not obey.
@@ -106,6 +106,7 @@ pub fn heal(cluster: &Cluster) -> anyhow::Result<()> {
     partition::heal(cluster)?;
     for node in cluster.manifest()?.nodes.iter().filter(|node| node.is_responsive()) {
         order(cluster, node.id, Request::Delay { ms: 0 })?;
+        order(cluster, node.id, Request::Link { to: Vec::new(), link: Link::WHOLE })?;
     }
     Ok(())
 }
@@ -143,16 +144,23 @@ async fn leader_seen_by(
 
 /// The node that sits in a seat of the newest set.
 async fn node_of(cluster: &Cluster, seat: ValidatorIndex) -> anyhow::Result<Option<usize>> {
+    Ok(seats(cluster).await?.into_iter().find(|(index, _)| *index == seat).map(|(_, id)| id))
+}
+
+/// The seats of the newest set, in their order, with the nodes that sit there.
+///
+/// # Errors
+/// Where no node answers, or a key file is missing.
+pub async fn seats(cluster: &Cluster) -> anyhow::Result<Vec<(ValidatorIndex, usize)>> {
     let validators = govern::validators(cluster).await?;
-    let Some(validator) = validators.iter().find(|validator| validator.index == seat) else {
-        return Ok(None);
-    };
+    let mut seats = Vec::new();
     for node in cluster.manifest()?.nodes {
-        if cluster.key(&node, KeyKind::Consensus)?.public() == validator.consensus_key {
-            return Ok(Some(node.id));
-        }
+        let key = cluster.key(&node, KeyKind::Consensus)?.public();
+        let held = validators.iter().find(|validator| validator.consensus_key == key);
+        seats.extend(held.map(|validator| (validator.index, node.id)));
     }
-    Ok(None)
+    seats.sort_unstable();
+    Ok(seats)
 }
 
 /// Reads groups like `0,1/2,3`. Validators that are not named form a group of their own.

@@ -17,16 +17,25 @@ use crate::line_socket;
 /// # Errors
 /// Where a validator that runs does not obey.
 pub fn split(cluster: &Cluster, groups: &[BTreeSet<usize>]) -> anyhow::Result<()> {
+    let is_one = |a, b| groups.iter().any(|group| group.contains(&a) && group.contains(&b));
+    connect(cluster, is_one)?;
+    let groups = groups.iter().map(|group| group.iter().copied().collect());
+    cluster.record_partition(Some(groups.collect()))
+}
+
+/// Has exactly these pairs of nodes talk to each other. `are_linked` must not depend on the order.
+///
+/// # Errors
+/// Where a validator that runs does not obey.
+pub fn connect(cluster: &Cluster, are_linked: impl Fn(usize, usize) -> bool) -> anyhow::Result<()> {
     let peers = peer_ids(cluster)?;
     for node in running(cluster)? {
         tell(cluster, &node, &Request::UnblockPeers {})?;
-        let own = groups.iter().find(|group| group.contains(&node.id));
-        let is_other = |id: &usize| own.is_none_or(|own| !own.contains(id));
-        let others = (0..peers.len()).filter(is_other).map(|id| peers[id].clone()).collect();
+        let is_cut = |id: &usize| !are_linked(node.id, *id);
+        let others = (0..peers.len()).filter(is_cut).map(|id| peers[id].clone()).collect();
         tell(cluster, &node, &Request::BlockPeers { peers: others })?;
     }
-    let groups = groups.iter().map(|group| group.iter().copied().collect());
-    cluster.record_partition(Some(groups.collect()))
+    Ok(())
 }
 
 /// Ends every partition.

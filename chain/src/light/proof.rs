@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FinalityPath, Lineage, LineageError, PathError, Trust, encoded};
+use super::{FinalityPath, Lineage, LineageError, PathError, Trust, encoded, fork};
 use crate::block::{BlockKind, Header, SealedBlock};
 use crate::crypto::{PublicKey, Verifier};
 use crate::evidence::Evidence;
@@ -51,6 +51,9 @@ pub enum Claim {
         #[serde(with = "encoded")]
         evidence: Evidence,
     },
+    /// Both blocks are final at one height: more validators lied than the set bears. In the order
+    /// of their hashes.
+    Fork { first: FinalBlock, second: FinalBlock },
 }
 
 /// A header with the proof that its block is final.
@@ -66,7 +69,7 @@ pub struct FinalBlock {
 pub struct Verdict {
     /// In one sentence.
     pub statement: String,
-    /// The block that it is about; none for an equivocation.
+    /// The block that it is about; none for an equivocation or a fork.
     pub block: Option<ProvenBlock>,
 }
 
@@ -114,6 +117,8 @@ pub enum ProofError {
     StatePath,
     #[error("the value is not of the kind that its key names")]
     Kind,
+    #[error("the two blocks are one, of different heights, or not in the order of their hashes")]
+    NoFork,
     #[error("the evidence accuses another key than the proof names")]
     OtherAccused,
     #[error("the evidence does not hold: its statements or signatures do not match")]
@@ -165,11 +170,27 @@ impl Claim {
         Self::Record { key, value, path, block }
     }
 
+    /// The claim that two blocks of one height are final.
+    pub fn fork(one: FinalBlock, other: FinalBlock, chain_id: &Digest) -> Self {
+        let is_first = one.header.hash(chain_id) < other.header.hash(chain_id);
+        let (first, second) = if is_first { (one, other) } else { (other, one) };
+        Self::Fork { first, second }
+    }
+
     /// The block that the claim is about.
     pub fn block(&self) -> Option<&FinalBlock> {
         match self {
             Self::Transaction { block, .. } | Self::Record { block, .. } => Some(block),
-            Self::Equivocation { .. } => None,
+            Self::Equivocation { .. } | Self::Fork { .. } => None,
+        }
+    }
+
+    /// The epoch whose validators vouch for it.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Transaction { block, .. } | Self::Record { block, .. } => block.header.epoch,
+            Self::Fork { first, .. } => first.header.epoch,
+            Self::Equivocation { evidence, .. } => evidence.epoch(),
         }
     }
 
@@ -207,6 +228,7 @@ impl Claim {
                 }
                 Ok(())
             }
+            Self::Fork { first, second } => fork::verify(first, second, chain_id, set, verifier),
             Self::Equivocation { accused, evidence } => {
                 check_epoch(evidence.epoch(), set)?;
                 if set.get(evidence.accused()).is_none_or(|one| one.consensus_key != *accused) {

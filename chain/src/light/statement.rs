@@ -1,6 +1,6 @@
 //! What a proof says, in a sentence.
 
-use super::{Claim, Proof};
+use super::{Claim, FinalBlock, Proof, is_within_a_view, signers_of_both};
 use crate::crypto::PublicKey;
 use crate::evidence::Evidence;
 use crate::governance::{Change, GovernanceAction, Parameter, Proposal, ProposalStatus};
@@ -40,6 +40,7 @@ impl Proof {
                 record(key, value.as_ref())
             ),
             Claim::Equivocation { accused, evidence } => equivocation(chain, accused, evidence),
+            Claim::Fork { first, second } => fork(chain, first, second),
         }
     }
 }
@@ -215,6 +216,25 @@ fn equivocation(chain: &Digest, accused: &PublicKey, evidence: &Evidence) -> Str
         evidence.epoch(),
         evidence.view(),
         evidence.height()
+    )
+}
+
+fn fork(chain: &Digest, first: &FinalBlock, second: &FinalBlock) -> String {
+    let signers: Vec<String> =
+        signers_of_both(first, second).iter().map(ToString::to_string).collect();
+    let guilt = if is_within_a_view(first, second) {
+        "in one view, which no honest validator does"
+    } else {
+        "in different views: enough of them lied"
+    };
+    format!(
+        "Two blocks are final at height {} of chain {chain}: {} and {}. The validators {} of epoch {} \
+         signed for both, {guilt}.",
+        first.header.height,
+        first.header.hash(chain),
+        second.header.hash(chain),
+        signers.join(", "),
+        first.header.epoch
     )
 }
 

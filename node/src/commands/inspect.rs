@@ -1,13 +1,16 @@
 //! `node inspect`.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use chain::types::{Digest, Epoch, Height};
+use chain::light::{Claim, Proof, is_within_a_view, signers_of_both};
+use chain::types::{Digest, Epoch, Height, ValidatorIndex};
 use clap::Args;
 use consensus::engine::{Engine, Promised};
 use consensus::registry::Visitor;
+use node::home::Home;
 use node::storage::OpenError;
+use node::storage::fork::{self, Comparison, Fork};
 use node::storage::inspect::{self, ColumnSize, Contents};
 use serde::Serialize;
 
@@ -17,8 +20,12 @@ const EXAMPLES: &str = "\
 Examples:
   node inspect --home ~/node           how far the chain is, what was promised, what it takes
   node inspect --home ~/node --json    the same for a program
+  node inspect --home ~/node --against ~/other --proof fork.json
+                                       whether the two hold different final blocks, and who signed both;
+                                       `wallet-cli proof verify fork.json` checks it
 
-Nothing is changed. Every height is looked up; a missing block is an error.";
+Nothing is changed. Every height is looked up; a missing block is an error. Exit code 1 where two final
+blocks are found at one height.";
 
 /// Look into the store of a node that does not run
 #[derive(Debug, Args)]
@@ -26,9 +33,38 @@ Nothing is changed. Every height is looked up; a missing block is an error.";
 pub(super) struct Inspect {
     #[command(flatten)]
     home: HomeArg,
+    /// Compare with the chain of another home instead
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Where to write the proof of what is found then
+    #[arg(long, value_name = "FILE", requires = "against")]
+    proof: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Two chains beside each other.
+#[derive(Serialize)]
+struct Compared {
+    chain_id: Digest,
+    /// The heights that both have; none where `from` is above `to`.
+    from: Height,
+    to: Height,
+    /// `null`: they are one.
+    fork: Option<Found>,
+}
+
+#[derive(Serialize)]
+struct Found {
+    height: Height,
+    blocks: [Digest; 2],
+    /// `null` on a chain without certificates.
+    statement: Option<String>,
+    /// Places in the set of the epoch.
+    signers_of_both: Vec<ValidatorIndex>,
+    /// Both certificates are of one view: every signer of both is guilty.
+    within_a_view: bool,
 }
 
 #[derive(Serialize)]
@@ -53,12 +89,63 @@ impl Inspect {
     pub(super) fn execute(self) -> Result<Report, Failure> {
         let home = self.home.home();
         let genesis = home.genesis().map_err(Failure::usage)?;
+        if let Some(other) = self.against {
+            return compare(&home, &Home::new(other), genesis.hash(), self.proof.as_deref());
+        }
         let found = genesis
             .engine
             .visit(Look { data: &home.data_path(), chain_id: genesis.hash() })
             .map_err(Failure::failed)?;
         let text = describe(&found);
         Ok(Report::new(&found, text))
+    }
+}
+
+fn compare(
+    home: &Home,
+    other: &Home,
+    chain_id: Digest,
+    file: Option<&Path>,
+) -> Result<Report, Failure> {
+    let directories = [&*home.data_path(), &*other.data_path()];
+    let Comparison { from, to, fork } =
+        fork::compare(directories, chain_id).map_err(Failure::failed)?;
+    let proof = fork.as_ref().and_then(|fork| fork.proof.as_ref());
+    if let (Some(proof), Some(file)) = (proof, file) {
+        let problem = |error| Failure::failed(format!("cannot write {}: {error}", file.display()));
+        std::fs::write(file, proof.to_json()).map_err(problem)?;
+    }
+    let fork = fork.map(|Fork { height, blocks, proof }| match proof {
+        Some(Proof { claim: Claim::Fork { ref first, ref second }, .. }) => Found {
+            height,
+            blocks,
+            signers_of_both: signers_of_both(first, second),
+            within_a_view: is_within_a_view(first, second),
+            statement: proof.as_ref().map(Proof::statement),
+        },
+        _ => Found {
+            height,
+            blocks,
+            statement: None,
+            signers_of_both: Vec::new(),
+            within_a_view: false,
+        },
+    });
+    let found = Compared { chain_id, from, to, fork };
+    let text = describe_comparison(&found);
+    let report = Report::new(&found, text);
+    Ok(if found.fork.is_some() { report.of_a_failure() } else { report })
+}
+
+fn describe_comparison(Compared { from, to, fork, .. }: &Compared) -> String {
+    match fork {
+        None if from > to => "the two have no height in common".into(),
+        None => format!("the two hold the same final blocks from height {from} to {to}"),
+        Some(Found { statement: Some(statement), .. }) => statement.clone(),
+        Some(Found { height, blocks: [one, other], .. }) => format!(
+            "two blocks are final at height {height}: {one} and {other}; this chain has no \
+             certificates, so nothing shows who lied"
+        ),
     }
 }
 

@@ -44,12 +44,7 @@ impl ProofApiServer for ProofRpc {
             if let Some(key) = key_of(&claim) {
                 kv::may_read(&view.head().state, key, token.as_ref())?;
             }
-            let epoch = match &claim {
-                Claim::Equivocation { evidence, .. } => evidence.epoch(),
-                Claim::Transaction { block, .. } | Claim::Record { block, .. } => {
-                    block.header.epoch
-                }
-            };
+            let epoch = claim.epoch();
             file(&Proof { chain_id, claim, lineage: lineage(view, epoch)? })
         };
         Ok(view.read(prove).await?)

@@ -4,7 +4,8 @@
 
 use chain::types::{Digest, Epoch, Height};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBCompressionType, DBRecoveryMode, Options,
+    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBRecoveryMode, Options,
 };
 
 /// RocksDB always has this one; it holds the identity of the store.
@@ -95,6 +96,11 @@ const WRITE_BUFFER_BYTES: usize = 64 * 1024 * 1024;
 const WAL_BYTES: u64 = 256 * 1024 * 1024;
 /// A value this large goes to a blob file instead of a table: compaction need not copy it.
 const BLOB_MIN_BYTES: u64 = 4 * 1024;
+
+/// A column family of an open store.
+pub(super) fn of<'a>(db: &'a DB, name: &str) -> &'a ColumnFamily {
+    db.cf_handle(name).expect("every column family is opened with the store")
+}
 
 /// Settings of the whole store.
 pub(super) fn database_options() -> Options {

@@ -61,7 +61,7 @@ pub fn inspect<R: Decode<()> + Bounded>(
 }
 
 fn contents<R: Decode<()> + Bounded>(db: &DB, chain_id: Digest) -> Result<Contents<R>, StoreError> {
-    let get = |column, key| db.get_cf(column_of(db, column), key);
+    let get = |column, key| db.get_cf(columns::of(db, column), key);
     let none = Marker {
         height: Height::new(0),
         hash: chain_id,
@@ -100,9 +100,9 @@ fn check_chain(db: &DB, base: Height, marker: &Marker) -> Result<(), StoreError>
         let height = Height::new(height);
         let missing = |what: &str| StoreError::damaged(format!("height {height}: {what}"));
         let hash = db
-            .get_cf(column_of(db, CHAIN), ByHeight::Hash.key(height))?
+            .get_cf(columns::of(db, CHAIN), ByHeight::Hash.key(height))?
             .ok_or_else(|| missing("its hash"))?;
-        if db.get_pinned_cf(column_of(db, BLOCKS), &hash)?.is_none() {
+        if db.get_pinned_cf(columns::of(db, BLOCKS), &hash)?.is_none() {
             return Err(missing("its block"));
         }
         if height == marker.height && hash != marker.hash.0 {
@@ -113,7 +113,7 @@ fn check_chain(db: &DB, base: Height, marker: &Marker) -> Result<(), StoreError>
 }
 
 fn size(db: &DB, name: &'static str) -> Result<ColumnSize, StoreError> {
-    let column = column_of(db, name);
+    let column = columns::of(db, name);
     let mut entries = 0;
     for item in db.iterator_cf(column, IteratorMode::Start) {
         item?;
@@ -123,8 +123,4 @@ fn size(db: &DB, name: &'static str) -> Result<ColumnSize, StoreError> {
     let tables = number("rocksdb.live-sst-files-size")?.unwrap_or(0);
     let blobs = number("rocksdb.live-blob-file-size")?.unwrap_or(0);
     Ok(ColumnSize { name, entries, bytes: tables + blobs })
-}
-
-fn column_of<'a>(db: &'a DB, name: &str) -> &'a rocksdb::ColumnFamily {
-    db.cf_handle(name).expect("every column family is opened with the store")
 }

@@ -7,6 +7,7 @@
 mod columns;
 mod error;
 mod finals;
+pub mod fork;
 pub mod inspect;
 pub mod install;
 pub mod lock;

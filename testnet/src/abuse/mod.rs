@@ -109,7 +109,7 @@ async fn abuse(
             Ok(serde_json::json!({ "seconds": CALM.as_secs() }))
         })
         .await?;
-    let before = memory(&nodes)?;
+    let before = memory(&nodes);
     let addresses = [victim.rpc_port, victim.p2p_port];
     phases
         .run("malformed requests", malformed::send(victim.rpc_port, options.requests, seed))
@@ -121,7 +121,7 @@ async fn abuse(
 
     let outcome = load.finish().await?;
     live::caught_up(&cluster, None).await?;
-    let after = memory(&nodes)?;
+    let after = memory(&nodes);
     let grown = before.iter().zip(&after).map(|(before, after)| after.saturating_sub(*before));
     let now = cluster.manifest()?.nodes;
     let same =
@@ -141,15 +141,9 @@ async fn abuse(
 }
 
 /// Resident memory of each node, in MiB.
-fn memory(nodes: &[NodeEntry]) -> anyhow::Result<Vec<u64>> {
-    let resident = |process: &ProcessId| -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib =
-            line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse().ok());
-        Ok(kib.unwrap_or(0) >> 10)
-    };
-    nodes.iter().filter_map(|node| node.process.as_ref()).map(resident).collect()
+fn memory(nodes: &[NodeEntry]) -> Vec<u64> {
+    let resident = |process: ProcessId| process.resident().unwrap_or_default() >> 20;
+    nodes.iter().filter_map(|node| node.process).map(resident).collect()
 }
 
 /// One after the other, each while an honest client calls.

@@ -1,6 +1,7 @@
 //! How a running validator is told to misbehave: the state that its fault layer reads, and the
 //! `fault.sock` in its home that changes it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use chain::types::ValidatorIndex;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
@@ -100,7 +102,7 @@ impl FromStr for Behaviour {
 }
 
 /// What a command asks of a validator's fault layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "command", deny_unknown_fields)]
 pub enum Request {
     Status,
@@ -111,11 +113,39 @@ pub enum Request {
     Delay {
         ms: u64,
     },
+    /// What becomes of messages to these validators, by their seats; to all where none is named.
+    Link {
+        #[serde(default)]
+        to: Vec<u16>,
+        link: Link,
+    },
     /// Has the process end at a point, the `passes`th time it comes there; 0: it goes on.
     Crash {
         point: CrashPoint,
         passes: u32,
     },
+}
+
+/// What becomes of consensus messages on their way from one validator to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// In hundredths of them.
+    pub lost_percent: u8,
+    pub delay_ms: u64,
+}
+
+impl Link {
+    /// Nothing gets through.
+    pub const CUT: Self = Self { lost_percent: 100, delay_ms: 0 };
+    /// Everything gets through at once.
+    pub const WHOLE: Self = Self { lost_percent: 0, delay_ms: 0 };
+}
+
+/// Links that are not whole, by the seat of the receiver.
+#[derive(Clone, Debug, Default)]
+struct Links {
+    all: Link,
+    some: BTreeMap<u16, Link>,
 }
 
 /// What a validator's fault layer does.
@@ -143,11 +173,33 @@ pub const MAX_DELAY_MS: u64 = 10_000;
 
 /// The fault layer's orders, shared by the layer and the socket.
 #[derive(Clone, Debug, Default)]
-pub struct Control(Arc<Mutex<Faults>>);
+pub struct Control(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    faults: Mutex<Faults>,
+    links: Mutex<Links>,
+}
 
 impl Control {
     fn lock(&self) -> MutexGuard<'_, Faults> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn links(&self) -> MutexGuard<'_, Links> {
+        self.0.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether every message gets everywhere.
+    pub fn is_whole(&self) -> bool {
+        let links = self.links();
+        links.all == Link::WHOLE && links.some.is_empty()
+    }
+
+    /// The link to the validator in a seat.
+    pub fn link(&self, to: ValidatorIndex) -> Link {
+        let links = self.links();
+        links.some.get(&to.get()).copied().unwrap_or(links.all)
     }
 
     pub fn faults(&self) -> Faults {
@@ -184,6 +236,15 @@ impl Control {
                 return Reply::Refused(format!("at most {MAX_DELAY_MS} ms of delay are possible"));
             }
             Request::Delay { ms } => faults.delay_ms = ms,
+            Request::Link { link, .. } if link.delay_ms > MAX_DELAY_MS => {
+                return Reply::Refused(format!("at most {MAX_DELAY_MS} ms of delay are possible"));
+            }
+            Request::Link { to, link } if to.is_empty() => {
+                *self.links() = Links { all: link, some: BTreeMap::new() };
+            }
+            Request::Link { to, link } => {
+                self.links().some.extend(to.into_iter().map(|seat| (seat, link)));
+            }
             Request::Crash { point, passes } => {
                 faults.crash = (passes > 0).then_some((point, passes));
             }
@@ -273,6 +334,15 @@ mod tests {
 
         let reply: Reply = ask(&path, &"nonsense").expect("an answer");
         assert!(matches!(reply, Reply::Refused(_)), "{reply:?}");
+
+        let (one, other) = (ValidatorIndex::new(1), ValidatorIndex::new(2));
+        for (to, link) in [(vec![], Link::WHOLE), (vec![1], Link::CUT)] {
+            let _: Reply = ask(&path, &Request::Link { to, link }).expect("an answer");
+        }
+        assert_eq!((control.link(one), control.link(other)), (Link::CUT, Link::WHOLE));
+        let _: Reply =
+            ask(&path, &Request::Link { to: vec![], link: Link::WHOLE }).expect("an answer");
+        assert!(control.is_whole());
 
         drop(socket);
         assert!(!path.exists(), "the socket is gone with its owner");

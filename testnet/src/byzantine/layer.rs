@@ -11,7 +11,7 @@ use consensus::engine::Recipients;
 use consensus::message::EngineMessage;
 use node::assembly::MessageOutbox;
 
-use super::control::{Behaviour, Control};
+use super::control::{Behaviour, Control, Link};
 use super::delayed::DelayQueue;
 use super::double_vote::DoubleVote;
 use super::equivocate::Equivocate;
@@ -83,7 +83,21 @@ impl<M: EngineMessage> FaultLayer<M> {
         promises
     }
 
+    /// Sends a message over the links as they are.
     fn forward(&self, delay: Duration, to: Recipients, message: &M) {
+        let Some(identity) = self.identity.as_ref().filter(|_| !self.control.is_whole()) else {
+            return self.pass(delay, to, message);
+        };
+        for receiver in identity.each(to) {
+            let Link { lost_percent, delay_ms } = self.control.link(receiver);
+            if rand::random_range(0..100) >= lost_percent {
+                let delay = delay + Duration::from_millis(delay_ms);
+                self.pass(delay, Recipients::One(receiver), message);
+            }
+        }
+    }
+
+    fn pass(&self, delay: Duration, to: Recipients, message: &M) {
         if delay.is_zero() {
             self.inner.lock().unwrap_or_else(PoisonError::into_inner).send(to, message);
         } else {

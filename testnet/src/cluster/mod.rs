@@ -4,6 +4,7 @@ pub mod manifest;
 pub mod ports;
 pub mod process;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +50,15 @@ pub struct Spec {
     pub accounts: u32,
 }
 
+/// How one validator is run, where that differs from the others.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    /// Another build of `testnet-validator`.
+    pub binary: Option<PathBuf>,
+    /// The only processors that it may use, as `taskset` names them.
+    pub cores: Option<String>,
+}
+
 /// A testnet, found by its directory.
 ///
 /// One that is [attached](Cluster::attach) ends with this value.
@@ -60,6 +70,8 @@ pub struct Cluster {
     lifeline: bool,
     /// Preloaded into validators whose disks are faulty.
     disk: Option<PathBuf>,
+    /// How single validators are run, by their numbers.
+    programs: BTreeMap<usize, Program>,
     /// What keeps attached validators alive.
     lifelines: Mutex<Vec<Started>>,
 }
@@ -119,6 +131,7 @@ impl Cluster {
             attached: false,
             lifeline: false,
             disk: None,
+            programs: BTreeMap::new(),
             lifelines: Mutex::default(),
         })
     }
@@ -139,6 +152,13 @@ impl Cluster {
     pub fn on_faulty_disks(mut self) -> anyhow::Result<Self> {
         self.disk = Some(disk::install(&self.dir)?);
         Ok(self)
+    }
+
+    /// Runs one validator in another way from its next start on.
+    #[must_use]
+    pub fn with_program(mut self, id: usize, program: Program) -> Self {
+        self.programs.insert(id, program);
+        self
     }
 
     /// Leaves the validators running.
@@ -273,6 +293,37 @@ impl Cluster {
         Ok(())
     }
 
+    /// Gives every node other ports: for files that are a copy of another testnet's.
+    ///
+    /// # Errors
+    /// Where there are too few, or the settings cannot be written.
+    pub fn change_ports(&self) -> anyhow::Result<()> {
+        let nodes = self.manifest()?.nodes;
+        let free = ports::free(2 * nodes.len())?;
+        for (node, pair) in nodes.iter().zip(free.chunks_exact(2)) {
+            let ports = Ports { p2p: pair[0], rpc: pair[1] };
+            let (path, mut config) = self.settings(node)?;
+            config.p2p.listen = genesis::network::listen_address(&ports);
+            config.rpc.listen.set_port(ports.rpc);
+            manifest::write_whole(&path, config.to_commented_toml().as_bytes())?;
+            self.update(|manifest| {
+                let node = &mut manifest.nodes[node.id];
+                (node.p2p_port, node.rpc_port) = (ports.p2p, ports.rpc);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has a node of another testnet of the same chain take the place of this one's.
+    ///
+    /// # Errors
+    /// Where there is no such node, or a directory is gone.
+    pub fn adopt(&self, id: usize, other: &Self) -> anyhow::Result<()> {
+        let node = other.node(id)?;
+        let adopted = NodeEntry { home: other.home(&node), process: None, ..node };
+        self.update(|manifest| manifest.nodes[id] = adopted)
+    }
+
     /// The settings of a node, and where they are.
     fn settings(&self, node: &NodeEntry) -> anyhow::Result<(PathBuf, NodeConfig)> {
         let path = self.home(node).join("config.toml");
@@ -344,8 +395,10 @@ impl Cluster {
         if self.disk.is_some() {
             disk::prepare(&self.home(&node))?;
         }
+        let program = self.programs.get(&id);
         let started = Launch {
-            binary: &self.binary,
+            binary: program.and_then(|program| program.binary.as_deref()).unwrap_or(&self.binary),
+            cores: program.and_then(|program| program.cores.as_deref()),
             home: &self.home(&node),
             log: &self.log(&node),
             lifeline: self.lifeline,

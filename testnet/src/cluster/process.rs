@@ -95,6 +95,19 @@ impl ProcessId {
         Some(Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64))
     }
 
+    /// Memory that it holds now, in bytes; `None` once it is gone.
+    pub fn resident(self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib << 10)
+    }
+
+    /// How many files and sockets it has open; `None` once it is gone.
+    pub fn descriptors(self) -> Option<usize> {
+        Some(std::fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count())
+    }
+
     /// Sends a signal; `false` if there is nobody to get it.
     pub fn signal(self, signal: Signal) -> bool {
         self.is_alive() && kill(Pid::from_raw(self.pid), signal).is_ok()
@@ -143,6 +156,8 @@ pub struct Launch<'a> {
     pub lifeline: bool,
     /// The library that makes its disk faulty.
     pub disk: Option<&'a Path>,
+    /// The only processors that it may use, as `taskset` names them; all where there are none.
+    pub cores: Option<&'a str>,
 }
 
 /// A started validator. Dropping it cuts the lifeline, if there is one.
@@ -159,7 +174,15 @@ impl Launch<'_> {
     /// Where the log cannot be opened, the program is missing, or it ends at once.
     pub fn start(&self) -> anyhow::Result<Started> {
         let log = open_log(self.log)?;
-        let mut command = Command::new(self.binary);
+        let mut command = match self.cores {
+            // It becomes the validator, under the same number.
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.arg("--cpu-list").arg(cores).arg(self.binary);
+                command
+            }
+            None => Command::new(self.binary),
+        };
         command.arg("--home").arg(self.home).process_group(0);
         // What is set for some node of the user must not override every validator's own settings.
         for (name, _) in std::env::vars_os() {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chain::codec;
 use chain::crypto::Keypair;
 use chain::transaction::{Body, Expected};
-use chain::types::{Digest, Height};
+use chain::types::{Address, Digest, Height};
 use consensus::engine::Time;
 use consensus_sim::linearizability::{Call, CasAccess};
 use jsonrpsee::ws_client::WsClient;
@@ -96,6 +96,20 @@ pub(super) struct Client {
     /// What it last saw of each key.
     seen: Vec<Option<u64>>,
     entries: Vec<Entry>,
+    /// Of the accounts that it gave up.
+    written: Vec<Written>,
+}
+
+/// What a client knows of the writes of one account.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    pub account: Address,
+    /// How many it was told are final.
+    pub known: u64,
+    /// Whether one more may be.
+    pub unknown: bool,
+    /// The highest final block that the client had heard of.
+    pub height: Height,
 }
 
 impl Client {
@@ -113,12 +127,13 @@ impl Client {
             made: 0,
             seen: vec![None; setting.keys.len()],
             entries: Vec::new(),
+            written: Vec::new(),
             setting,
         }
     }
 
     /// Makes calls until enough were made, and tells what it saw.
-    pub(super) async fn run(mut self) -> Vec<Entry> {
+    pub(super) async fn run(mut self) -> (Vec<Entry>, Vec<Written>) {
         while self.setting.take() {
             if self.random.random_ratio(1, 20) {
                 self.leave();
@@ -135,7 +150,13 @@ impl Client {
                 self.setting.give_back();
             }
         }
-        self.entries
+        self.note_account(false);
+        (self.entries, self.written)
+    }
+
+    fn note_account(&mut self, unknown: bool) {
+        let (account, known) = (self.key.public().address(), self.nonce);
+        self.written.push(Written { account, known, unknown, height: self.height });
     }
 
     /// Goes on through another node.
@@ -233,6 +254,7 @@ impl Client {
             }
             Fate::Refused => tokio::time::sleep(REST).await,
             Fate::Unknown => {
+                self.note_account(true);
                 self.key = new_account(&mut self.random);
                 self.nonce = 0;
             }

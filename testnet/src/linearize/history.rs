@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use chain::types::Height;
 use consensus::engine::Time;
 use consensus_sim::linearizability::{Call, CasAccess, CasRegister, Verdict, check};
 use rayon::prelude::*;
 use serde::Serialize;
+
+use super::client::Written;
 
 /// One call as its client saw it. One that was never answered may have happened at any time after
 /// it was asked, or never.
@@ -26,6 +29,7 @@ pub(super) struct Entry {
 #[derive(Debug, Default)]
 pub(super) struct History {
     pub entries: Vec<Entry>,
+    pub written: Vec<Written>,
 }
 
 /// What a history showed.
@@ -40,6 +44,11 @@ pub(super) struct Findings {
 }
 
 impl History {
+    /// The highest block that any client heard of.
+    pub(super) fn height(&self) -> Height {
+        self.written.iter().map(|written| written.height).max().unwrap_or_default()
+    }
+
     /// Checks each key by itself: linearizability is local (Herlihy and Wing, theorem 1).
     pub(super) fn check(&self) -> Findings {
         let started = Instant::now();
@@ -123,6 +132,7 @@ mod tests {
     fn keys_are_checked_each_by_itself() {
         let swapped = CasAccess::Swapped { expected: None, value: 1 };
         let mut history = History {
+            written: Vec::new(),
             entries: vec![
                 entry(0, swapped, 0, Some(10)),
                 entry(0, CasAccess::Write(2), 5, None),

@@ -18,15 +18,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use consensus::registry::EngineName;
 use consensus_sim::linearizability::CasAccess;
+use node_api::AccountApiClient;
 use node_api::kv::ReadLevel;
 use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::audit::audit;
 use crate::cluster::{Cluster, Spec};
-use crate::live;
+use crate::load::seen::Seen;
 use crate::scratch::Scratch;
-use client::{Client, Setting};
+use crate::{live, rpc};
+use client::{Client, Setting, Written};
 use history::{Entry, Findings, History, Line};
 pub use nemesis::Fault;
 use nemesis::Nemesis;
@@ -78,6 +81,13 @@ pub struct Report {
     pub violations: Vec<Line>,
     /// Keys of histories with too many orders to try.
     pub undecided: usize,
+    /// What the chains of the nodes show that must never be.
+    pub chain: Vec<String>,
+    /// Accounts whose nonce is not the number of their writes that are known to be final, or one
+    /// more where one is of unknown outcome.
+    pub wrong_nonces: usize,
+    /// Accounts that were compared.
+    pub accounts: usize,
     /// The slowest check of a history.
     pub slowest_check_ms: f64,
     /// Whether a history whose reads may be old was found to have old ones.
@@ -131,6 +141,7 @@ async fn all(
             history.count(|call| call.answered.is_none()),
             findings.verdict(),
         ));
+        report.compare_nonces(&cluster, &history).await?;
         if !findings.is_linearizable() {
             history.save(&dir.join(format!("history-{}.jsonl", number + 1)))?;
         }
@@ -138,6 +149,7 @@ async fn all(
     }
     report.faults.clone_from(&nemesis.played);
     report.stale_reads_noticed = notices_stale_reads(&cluster, options, tell).await?;
+    report.chain = audit(&cluster, &Seen::default()).await?.problems();
     report.elapsed_s = started.elapsed().as_secs_f64();
     report.ok = report.problems().is_empty();
     Ok(report)
@@ -184,7 +196,7 @@ async fn play(
         started: Instant::now(),
         left: AtomicUsize::new(options.operations),
     });
-    let clients: JoinSet<Vec<Entry>> = (0..options.clients)
+    let clients: JoinSet<(Vec<Entry>, Vec<Written>)> = (0..options.clients)
         .map(|number| Client::new(Arc::clone(&setting), number).run())
         .collect();
     let made = async {
@@ -194,7 +206,8 @@ async fn play(
     };
     let (seen, broken) = tokio::join!(made, nemesis.run(cluster, || setting.is_over()));
     broken?;
-    Ok(History { entries: seen?.concat() })
+    let (entries, written): (Vec<_>, Vec<_>) = seen?.into_iter().unzip();
+    Ok(History { entries: entries.concat(), written: written.concat() })
 }
 
 impl Findings {
@@ -211,6 +224,19 @@ impl Findings {
 }
 
 impl Report {
+    /// Every account has written as often as its client knows: nothing was executed twice.
+    async fn compare_nonces(&mut self, cluster: &Cluster, history: &History) -> anyhow::Result<()> {
+        let client = rpc::http(&cluster.node(0)?, rpc::PATIENCE)?;
+        live::caught_up(cluster, Some(history.height())).await?;
+        for Written { account, known, unknown, .. } in &history.written {
+            let nonce = client.get(*account).await?.nonce;
+            let most = known + u64::from(*unknown);
+            self.wrong_nonces += usize::from(!(*known..=most).contains(&nonce));
+        }
+        self.accounts += history.written.len();
+        Ok(())
+    }
+
     fn add(&mut self, options: &Options, history: &History, findings: &Findings) {
         self.operations += options.operations as u64;
         self.recorded += history.entries.len();
@@ -235,13 +261,18 @@ impl Report {
                 !self.violations.is_empty(),
                 format!("{} keys are not linearizable", self.violations.len()),
             ),
+            (
+                self.wrong_nonces > 0,
+                format!("{} accounts have other nonces than writes", self.wrong_nonces),
+            ),
             (self.undecided > 0, format!("{} keys are undecided", self.undecided)),
             (
                 !self.stale_reads_noticed,
                 "the check noticed no old read where reads may be old: it may be blind".into(),
             ),
         ];
-        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
+        let problems = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem);
+        problems.chain(self.chain.iter().cloned()).collect()
     }
 
     /// A few lines for people.
@@ -251,6 +282,7 @@ impl Report {
         format!(
             "{} of {} histories linearizable, {} keys undecided, in {:.0} s\n\
              {} calls: {} reads, {} writes, {} swaps, {} mismatches, {} of unknown outcome\n\
+             the nonces of {} accounts are compared, {} are wrong\n\
              faults: {}; slowest check {:.0} ms; old reads noticed where asked for: {}",
             self.linearizable,
             self.histories,
@@ -262,6 +294,8 @@ impl Report {
             self.swaps,
             self.mismatches,
             self.unknown,
+            self.accounts,
+            self.wrong_nonces,
             if faults.is_empty() { "none".into() } else { faults.join(", ") },
             self.slowest_check_ms,
             self.stale_reads_noticed,

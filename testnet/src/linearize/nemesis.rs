@@ -10,8 +10,9 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::byzantine::control::{Behaviour, Link, Request};
 use crate::cluster::Cluster;
-use crate::{live, partition};
+use crate::{faults, live, partition};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,16 +23,26 @@ pub enum Fault {
     Pause,
     /// Two groups that do not hear each other: one node alone, or halves.
     Partition,
+    /// One node that is heard by the others and hears none of them.
+    Deaf,
+    /// Every consensus message late, or one in ten of them lost.
+    Links,
+    /// One validator that misbehaves in one way or another.
+    Lie,
 }
 
 impl Fault {
-    pub const ALL: [Self; 3] = [Self::Kill, Self::Pause, Self::Partition];
+    pub const ALL: [Self; 6] =
+        [Self::Kill, Self::Pause, Self::Partition, Self::Deaf, Self::Links, Self::Lie];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kill => "kill",
             Self::Pause => "pause",
             Self::Partition => "partition",
+            Self::Deaf => "deaf",
+            Self::Links => "links",
+            Self::Lie => "lie",
         }
     }
 }
@@ -113,6 +124,49 @@ impl Nemesis {
                 tokio::time::sleep(lasts).await;
                 partition::heal(cluster)?;
             }
+            Fault::Deaf => {
+                let to = self.seat(cluster, victim).await?;
+                self.spoil(cluster, |id| id != victim, &to, Link::CUT, lasts).await?;
+            }
+            Fault::Links => {
+                let slow = Link { lost_percent: 0, delay_ms: self.random.random_range(10..150) };
+                let lossy = Link { lost_percent: 10, delay_ms: 0 };
+                let link = if self.random.random_bool(0.5) { slow } else { lossy };
+                self.spoil(cluster, |_| true, &[], link, lasts).await?;
+            }
+            Fault::Lie => {
+                let behaviour = *Behaviour::ALL.choose(&mut self.random).expect("there are some");
+                faults::order(cluster, victim, Request::Behave { behaviour })?;
+                tokio::time::sleep(lasts).await;
+                let off = Request::Behave { behaviour: Behaviour::Off };
+                faults::order(cluster, victim, off)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The seat of a node, if it has one.
+    async fn seat(&self, cluster: &Cluster, id: usize) -> anyhow::Result<Vec<u16>> {
+        let seats = faults::seats(cluster).await?.into_iter().filter(|(_, node)| *node == id);
+        Ok(seats.map(|(seat, _)| seat.get()).collect())
+    }
+
+    /// Spoils the links from some nodes to some seats for a while.
+    async fn spoil(
+        &self,
+        cluster: &Cluster,
+        from: impl Fn(usize) -> bool,
+        to: &[u16],
+        link: Link,
+        lasts: Duration,
+    ) -> anyhow::Result<()> {
+        let nodes = cluster.manifest()?.nodes;
+        for node in nodes.iter().filter(|node| from(node.id)) {
+            faults::order(cluster, node.id, Request::Link { to: to.to_vec(), link })?;
+        }
+        tokio::time::sleep(lasts).await;
+        for node in nodes {
+            faults::order(cluster, node.id, Request::Link { to: Vec::new(), link: Link::WHOLE })?;
         }
         Ok(())
     }

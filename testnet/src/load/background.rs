@@ -1,5 +1,6 @@
 //! Load that goes on while other things happen.
 
+use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -7,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::pool::Pool;
+use super::progress::Progress;
 use super::pump::{Outcome, Pace, Pump, Until};
 use super::seen::Seen;
 use crate::cli::PayloadKind;
@@ -35,6 +37,7 @@ pub struct Background {
     stop: watch::Sender<bool>,
     task: JoinHandle<anyhow::Result<Outcome>>,
     seen: Seen,
+    progress: Progress,
 }
 
 impl Background {
@@ -51,21 +54,35 @@ impl Background {
     /// # Errors
     /// Where the testnet does not answer.
     pub async fn at(cluster: &Cluster, pace: Pace, senders: usize) -> anyhow::Result<Self> {
+        Self::of(cluster, pace, 0..senders as u32).await
+    }
+
+    /// The same from any accounts, by their numbers.
+    ///
+    /// # Errors
+    /// Where the testnet does not answer, or has too few accounts.
+    pub async fn of(cluster: &Cluster, pace: Pace, senders: Range<u32>) -> anyhow::Result<Self> {
         let nodes = cluster.manifest()?.nodes;
-        let mut pool = Pool::open(cluster, senders, PayloadKind::Transfer).await?;
+        let mut pool = Pool::of(cluster, senders, PayloadKind::Transfer).await?;
         let seen = Seen::default();
         let (stop, told) = watch::channel(false);
-        let record = seen.clone();
+        let progress = Progress::default();
+        let (record, show) = (seen.clone(), progress.clone());
         let task = tokio::spawn(async move {
-            let pump = Pump::new(nodes, &mut pool, pace, record);
+            let pump = Pump::new(nodes, &mut pool, pace, record).showing(show);
             pump.run(Until::Told(told), |_| {}).await
         });
-        Ok(Self { stop, task, seen })
+        Ok(Self { stop, task, seen, progress })
     }
 
     /// What was reported final so far.
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// How it goes so far.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// How long it takes from a moment on until a block is final that was proposed after it.

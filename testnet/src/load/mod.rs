@@ -3,6 +3,7 @@
 pub mod background;
 mod bound;
 mod machine;
+mod mixed;
 pub mod pool;
 pub mod progress;
 pub mod pump;

@@ -1,15 +1,17 @@
 //! Transactions signed ahead of time.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use anyhow::{Context, bail};
 use chain::codec;
 use chain::crypto::Keypair;
 use chain::transaction::SignedTransaction;
-use chain::types::{Digest, Height};
+use chain::types::{Address, Digest, Height};
 use node_api::{AccountApiClient, ChainApiClient};
 use rayon::prelude::*;
 
+use super::mixed;
 use crate::cli::PayloadKind;
 use crate::cluster::Cluster;
 use crate::rpc;
@@ -29,6 +31,7 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Pool {
     senders: Vec<Sender>,
+    addresses: Vec<Address>,
     chain_id: Digest,
     payload: PayloadKind,
     expiry: Height,
@@ -44,7 +47,7 @@ struct Sender {
 }
 
 impl Pool {
-    /// Asks the network for the senders' nonces.
+    /// Asks the network for the nonces of the first accounts.
     ///
     /// # Errors
     /// Where the testnet has too few accounts or does not answer.
@@ -53,16 +56,30 @@ impl Pool {
         senders: usize,
         payload: PayloadKind,
     ) -> anyhow::Result<Self> {
+        Self::of(cluster, 0..senders as u32, payload).await
+    }
+
+    /// The same for any accounts, by their numbers.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn of(
+        cluster: &Cluster,
+        senders: Range<u32>,
+        payload: PayloadKind,
+    ) -> anyhow::Result<Self> {
         let accounts = cluster.accounts()?;
         // The last account is the testnet's own.
-        let most = accounts.count.saturating_sub(1) as usize;
-        if senders > most {
+        let most = accounts.count.saturating_sub(1);
+        if senders.end > most {
             bail!(
-                "{senders} senders, but this testnet has {most} accounts: give --senders {most}, \
-                 or `testnet up --accounts` more"
+                "{} senders, but this testnet has {most} accounts: give --senders {most}, \
+                 or `testnet up --accounts` more",
+                senders.end
             );
         }
-        let keys: Vec<Keypair> = (0..senders as u32)
+        let keys: Vec<Keypair> = senders
+            .clone()
             .into_par_iter()
             .map(|index| genesis::accounts::derive(&accounts.dev_seed, index))
             .collect();
@@ -73,17 +90,19 @@ impl Pool {
             .context("no validator runs: start the testnet with `testnet up`")?;
         let client = rpc::websocket(node).await?;
         let status = ChainApiClient::status(&client).await?;
-        let mut open = Vec::with_capacity(senders);
+        let mut open = Vec::with_capacity(senders.len());
         for keys in keys.chunks(256) {
             let asked = keys.iter().map(|key| client.get(key.public().address()));
             open.extend(futures::future::try_join_all(asked).await?);
         }
+        let addresses = keys.iter().map(|key| key.public().address()).collect();
         let senders = keys
             .into_iter()
             .zip(open)
             .map(|(key, account)| Sender { key, nonce: account.next_nonce })
             .collect();
         Ok(Self {
+            addresses,
             senders,
             chain_id: status.chain_id,
             payload,
@@ -91,6 +110,11 @@ impl Pool {
             ready: Vec::new(),
             by_hash: HashMap::new(),
         })
+    }
+
+    /// The chain is so high now: what is signed from now on lives from there.
+    pub fn renew(&mut self, height: Height) {
+        self.expiry = Height::new(height.get() + LIFETIME);
     }
 
     /// Signs ahead until there are `count`.
@@ -118,6 +142,10 @@ impl Pool {
                 slot.load_transfer(&sender.key, to)
             }
             PayloadKind::Put => slot.load_put(&sender.key),
+            PayloadKind::Mixed => {
+                let body = mixed::body(number as u64, &sender.key, &self.addresses);
+                slot.sign(&sender.key, body)
+            }
         }
     }
 

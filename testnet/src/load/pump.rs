@@ -52,6 +52,8 @@ pub enum Until {
     Elapsed { warm_up: Duration, measured: Duration },
     /// Until told.
     Told(watch::Receiver<bool>),
+    /// Until so many were handed in.
+    Submitted(usize),
 }
 
 /// What came of it.
@@ -106,6 +108,8 @@ pub struct Pump<'a> {
     answers: mpsc::Receiver<Answer>,
     answer: mpsc::Sender<Answer>,
     flights: Vec<Flight>,
+    /// No more than so many are handed in.
+    most: usize,
     in_flight: usize,
     /// Sent, oldest first, to find those that got lost.
     watched: VecDeque<(Instant, usize)>,
@@ -141,6 +145,7 @@ impl<'a> Pump<'a> {
             answers,
             answer,
             flights: Vec::new(),
+            most: usize::MAX,
             in_flight: 0,
             watched: VecDeque::new(),
             again: VecDeque::new(),
@@ -172,8 +177,13 @@ impl<'a> Pump<'a> {
     ) -> anyhow::Result<Outcome> {
         let mut watch = follow_all(&self.nodes).await;
         self.started = Instant::now();
+        let ages = Duration::from_secs(u32::MAX.into());
         let (mut told, warm_up, measured) = match until {
-            Until::Told(told) => (Some(told), Duration::ZERO, Duration::from_secs(u32::MAX.into())),
+            Until::Told(told) => (Some(told), Duration::ZERO, ages),
+            Until::Submitted(count) => {
+                self.most = count;
+                (None, Duration::ZERO, ages)
+            }
             Until::Elapsed { warm_up, measured } => (None, warm_up, measured),
         };
         self.measure.0 = self.started + warm_up;
@@ -192,7 +202,8 @@ impl<'a> Pump<'a> {
                         marked = true;
                         mark(true);
                     }
-                    let stop = told.as_mut().is_some_and(|told| *told.borrow_and_update());
+                    let stop = told.as_mut().is_some_and(|told| *told.borrow_and_update())
+                        || self.flights.len() >= self.most;
                     if stop || now >= self.measure.1 {
                         self.measure.1 = now;
                         break;
@@ -249,8 +260,12 @@ impl<'a> Pump<'a> {
                 if due < (self.window.size() / 16).min(MAX_BATCH) { 0 } else { due.min(left) }
             }
         };
+        let due = due.min(self.most.saturating_sub(self.flights.len()));
         if due == 0 {
             return Ok(());
+        }
+        if let Some(height) = self.seen.highest() {
+            self.pool.renew(height);
         }
         let first = self.flights.len();
         let flight = Flight { submitted: now, is_final: false };

@@ -80,6 +80,13 @@ impl Seen {
         self.lock().blocks.keys().next_back().copied()
     }
 
+    /// How many transactions the blocks hold that were first reported between two moments.
+    pub fn transactions_between(&self, from: Instant, to: Instant) -> usize {
+        let record = self.lock();
+        let within = record.blocks.values().filter(|block| block.seen >= from && block.seen < to);
+        within.map(|block| block.transactions.len()).sum()
+    }
+
     /// The longest time without a new final block between two moments.
     pub fn longest_pause(&self, from: Instant, to: Instant) -> Duration {
         let record = self.lock();

@@ -22,6 +22,7 @@ use crate::cluster::process::Launch;
 use crate::disk::{self, power};
 use crate::live::{self, until};
 use crate::rpc;
+use crate::scratch::copy;
 
 /// How long a validator has to start, or to find out that it must not.
 const START: Duration = Duration::from_secs(20);
@@ -166,6 +167,7 @@ impl Player<'_> {
                 log: &log,
                 lifeline: true,
                 disk: None,
+                cores: None,
             };
             let last = match launch.start() {
                 Ok(started) => {
@@ -219,29 +221,11 @@ impl Files {
     }
 }
 
-/// Copies a directory with what is in it.
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
-}
-
 /// A home with the same keys and genesis, other ports, and no data.
 fn copy_home(home: &Path, to: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let private = fs::Permissions::from_mode(0o700);
+    fs::create_dir(to)?;
+    fs::set_permissions(to, fs::metadata(home)?.permissions())?;
     copy(&home.join("keys"), &to.join("keys"))?;
-    fs::set_permissions(to.join("keys"), private.clone())?;
-    fs::set_permissions(to, private)?;
     fs::copy(home.join("genesis.json"), to.join("genesis.json"))?;
     let mut config = NodeConfig::from_toml(&fs::read_to_string(home.join("config.toml"))?)?;
     let free = ports::free(2)?;

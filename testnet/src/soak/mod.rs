@@ -5,6 +5,7 @@ mod clock;
 mod crash;
 mod damage;
 mod full;
+mod growth;
 mod pause;
 mod plan;
 mod player;
@@ -18,6 +19,7 @@ use anyhow::{Context, bail};
 use consensus::engine::FaultModel;
 use consensus::policy::Policy;
 use consensus::registry::EngineName;
+use tokio::time::MissedTickBehavior;
 
 use crate::audit::audit;
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
@@ -26,8 +28,9 @@ use crate::load::background::Background;
 use crate::said::{self, SaidLog};
 use crate::scratch::Scratch;
 use crate::{disk, live};
+use growth::Samples;
 pub use plan::Rounds;
-use plan::plan;
+use plan::{by_the_minute, plan};
 use player::Player;
 use report::Findings;
 pub use report::Report;
@@ -46,6 +49,8 @@ pub struct Options {
     pub engine: EngineName,
     pub policy: Policy,
     pub rounds: Rounds,
+    /// A round a minute of all kinds, after the others.
+    pub minutes: u32,
     /// Plants a fault that the checks must find: disks that report every sync as done, and lose all.
     pub lying_disks: bool,
     pub seed: u64,
@@ -98,9 +103,20 @@ async fn soak(
     let cluster = network(options, dir).await?;
     let load = Background::start(&cluster, TPS, SENDERS).await?;
     let points = options.points();
-    let rounds = plan(VALIDATORS.into(), &options.rounds, &points, options.seed);
+    let mut rounds = plan(VALIDATORS.into(), &options.rounds, &points, options.seed);
+    let at_once = rounds.len();
+    let bears_lies = options.engine.fault_model() == FaultModel::Byzantine;
+    let minutes = options.minutes;
+    rounds.extend(by_the_minute(VALIDATORS.into(), minutes, &points, bears_lies, options.seed));
     let mut player = Player::new(&cluster, &load, options.seed);
+    let mut samples = Samples::default();
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    minutes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for (number, round) in rounds.iter().enumerate() {
+        if number >= at_once {
+            minutes.tick().await;
+            samples.take(&cluster, load.progress().so_far().finalized)?;
+        }
         let what = round.fault.name();
         let told = player
             .play(round)
@@ -109,6 +125,7 @@ async fn soak(
         tell(format!("round {:>3} of {}: {what}{told}", number + 1, rounds.len()));
     }
     let mut findings = player.findings;
+    findings.growth = samples.growth();
 
     let seen = load.seen().clone();
     let outcome = load.finish().await?;
@@ -128,7 +145,7 @@ async fn network(options: &Options, dir: &Path) -> anyhow::Result<Cluster> {
     let mut cluster = Cluster::create(dir, spec)?.attach(true);
     cluster.configure(|config| config.storage.snapshot_interval = SNAPSHOT_INTERVAL)?;
     cluster.set_policy(options.policy)?;
-    if options.rounds.need_faulty_disks() {
+    if options.rounds.need_faulty_disks() || options.minutes > 0 {
         cluster = cluster.on_faulty_disks()?;
     }
     for node in cluster.manifest()?.nodes {

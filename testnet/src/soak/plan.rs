@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -139,6 +139,37 @@ pub(super) enum Victims {
     All,
 }
 
+/// A round a minute, of all kinds in turn and in an order of its own. Wrong clocks stay away: after them
+/// the chain's time may run ahead, and nobody could tell new blocks from old ones.
+pub(super) fn by_the_minute(
+    validators: usize,
+    minutes: u32,
+    points: &[CrashPoint],
+    bears_lies: bool,
+    seed: u64,
+) -> Vec<Round> {
+    let each = minutes.div_ceil(if bears_lies { 9 } else { 6 });
+    let signed = if bears_lies { each } else { 0 };
+    let rounds = Rounds {
+        kills: each,
+        crashes: each,
+        pauses: each,
+        power_cuts: each,
+        sync_errors: each,
+        full_disks: each,
+        bit_flips: each,
+        old_disks: signed,
+        twins: signed,
+        clock_changes: 0,
+    };
+    let mut plan = plan(validators, &rounds, points, seed);
+    // A pause of a minute would be late for the next round.
+    plan.retain(|round| !matches!(round.fault, Fault::Pause(lasts) if lasts.as_secs() >= 60));
+    plan.shuffle(&mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(2)));
+    plan.truncate(minutes as usize);
+    plan
+}
+
 /// Every round of every kind, one kind after the other; rounds that hit everyone come last of
 /// theirs. `points`: where validators of the network may come to.
 pub(super) fn plan(
@@ -237,6 +268,19 @@ mod tests {
         let rounds = plan(4, &Rounds { kills: 100, ..Rounds::default() }, &[], 1);
         let hit = |id| rounds.iter().any(|round| round.fault == Fault::Kill(Victims::One(id)));
         assert!((0..4).all(hit), "every validator is hit in 100 rounds");
+    }
+
+    #[test]
+    fn an_hour_has_sixty_faults_of_every_kind() {
+        let rounds = by_the_minute(4, 60, &CrashPoint::ALL, true, 3);
+        assert_eq!(rounds.len(), 60);
+        let kinds: BTreeSet<_> = rounds
+            .iter()
+            .map(|round| std::mem::discriminant(&round.fault))
+            .map(|kind| format!("{kind:?}"))
+            .collect();
+        assert_eq!(kinds.len(), 9);
+        assert_ne!(rounds, by_the_minute(4, 60, &CrashPoint::ALL, true, 4));
     }
 
     #[test]

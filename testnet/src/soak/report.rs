@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Options;
+use super::growth::Growth;
 use super::plan::{Fault, Round, Victims};
 use super::player::Recovery;
 use crate::audit::Audit;
@@ -36,6 +37,7 @@ pub(super) struct Findings {
     pub blocks_ahead: u32,
     pub promises: usize,
     pub contradictions: Vec<String>,
+    pub growth: Growth,
 }
 
 impl Findings {
@@ -91,6 +93,10 @@ pub struct Report {
     pub lost_final: usize,
     pub conflicting_final_blocks: usize,
     pub state_roots_equal: bool,
+    /// Transactions that are in the chain twice.
+    pub repeated: usize,
+    /// What the accounts own together, less than which they owned at the start.
+    pub missing_funds: i128,
     /// Validators caught voting or proposing twice.
     pub double_votes: usize,
     /// Slots in which validators promised something, over all their lives.
@@ -120,6 +126,8 @@ pub struct Report {
     /// Recoveries that took more than four view timeouts.
     pub late_recoveries: u32,
     pub blocks_final: u64,
+    /// Of what validators hold, over the rounds by the minute.
+    pub growth: Growth,
     pub ok: bool,
 }
 
@@ -150,6 +158,8 @@ impl Report {
             lost_final: audit.lost,
             conflicting_final_blocks: audit.conflicts.len(),
             state_roots_equal: audit.state_roots_equal(),
+            repeated: audit.repeated,
+            missing_funds: audit.missing_funds,
             double_votes: audit.evidence.len(),
             promises: findings.promises,
             contradictions: findings.contradictions,
@@ -168,6 +178,7 @@ impl Report {
             worst_recovery_timeouts: findings.worst_timeouts,
             late_recoveries: findings.late,
             blocks_final: audit.height.get(),
+            growth: findings.growth,
             ok: false,
         };
         report.ok = report.problems().is_empty();
@@ -184,6 +195,11 @@ impl Report {
                 format!("{} heights have two final blocks", self.conflicting_final_blocks),
             ),
             (!self.state_roots_equal, "the state roots differ".into()),
+            (self.repeated > 0, format!("{} transactions are in the chain twice", self.repeated)),
+            (
+                self.missing_funds != 0,
+                format!("the accounts miss {} of what they owned", self.missing_funds),
+            ),
             (self.double_votes > 0, format!("{} validators voted twice", self.double_votes)),
             (
                 !self.contradictions.is_empty(),
@@ -217,7 +233,8 @@ impl Report {
                 format!("{} recoveries took over {TIMEOUTS} view timeouts", self.late_recoveries),
             ),
         ];
-        checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
+        let problems = checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem);
+        problems.chain(self.growth.problems()).collect()
     }
 
     /// For people.
@@ -259,6 +276,9 @@ impl Report {
                 stopped + went_on,
                 served.len()
             ));
+        }
+        if self.growth.samples > 0 {
+            lines.push(self.growth.line());
         }
         lines.push(format!(
             "{} blocks and {} transactions final, {} lost; {} promises, {} broken; recovery p50 {} ms, \

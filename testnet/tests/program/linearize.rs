@@ -14,6 +14,8 @@ fn clients_of_a_broken_network_see_one_history() {
     assert_eq!(report["linearizable"], json!(2));
     assert_eq!(report["violations"], json!([]));
     assert_eq!(report["undecided"], json!(0));
+    assert_eq!((&report["wrong_nonces"], &report["chain"]), (&json!(0), &json!([])));
+    assert!(report["accounts"].as_u64() >= Some(20), "{report:#}");
     // Otherwise the check might be blind.
     assert_eq!(report["stale_reads_noticed"], json!(true));
     for name in ["reads", "writes", "swaps", "mismatches"] {

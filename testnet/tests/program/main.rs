@@ -1,6 +1,7 @@
 //! Real processes on loopback: the programs as people and scripts meet them.
 
 mod abuse;
+mod attacks;
 mod commands;
 mod dashboard;
 mod doctor;

@@ -70,7 +70,26 @@ fn proofs(maker: &Maker) -> Vec<(Proof, String)> {
             maker.prove_evidence(&votes),
             format!("{}, number 1 of epoch 1 of chain {CHAIN}, equivocated", keypair(2).public()),
         ),
+        (maker.prove_fork(3, 3), says("The validators 1, 2 of epoch 0 signed for both")),
     ]
+}
+
+#[test]
+fn a_fork_needs_two_blocks_of_one_height_and_a_quorum_for_each() {
+    let maker = chain();
+    let check = |proof: &Proof| maker.check(proof.to_json().as_bytes()).map(|_| ());
+    assert_eq!(check(&maker.prove_fork(6, 3)), Ok(()));
+    let below = PathError::BelowQuorum { signed: 2, needed: 3 };
+    assert_eq!(check(&maker.prove_fork(6, 2)), Err(ProofError::NotFinal(below)));
+    let Proof { chain_id, claim: Claim::Fork { first, second }, lineage } = maker.prove_fork(2, 3)
+    else {
+        panic!("a fork");
+    };
+    for (first, second) in [(first.clone(), first.clone()), (second, first)] {
+        let claim = Claim::Fork { first, second };
+        let proof = Proof { chain_id, claim, lineage: lineage.clone() };
+        assert_eq!(check(&proof), Err(ProofError::NoFork));
+    }
 }
 
 #[test]

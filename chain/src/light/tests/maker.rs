@@ -204,6 +204,27 @@ impl Maker {
         }
     }
 
+    /// Another block beside the final one of this height, which the last `voters` keys signed for.
+    pub(super) fn prove_fork(&self, height: u64, voters: usize) -> Proof {
+        let kept = self.at(height);
+        let header = &kept.block.header;
+        let twin = Header { timestamp_ms: header.timestamp_ms + 7, ..header.clone() };
+        let ballot =
+            Ballot { kind: VoteKind::Commit, position: twin.position(), block: twin.hash(&CHAIN) };
+        let digest = ballot.digest(&CHAIN);
+        let signatures: Vec<_> = (0..)
+            .zip(&self.keys)
+            .skip(self.keys.len() - voters)
+            .map(|(index, key)| (ValidatorIndex::new(index), key.sign(&digest)))
+            .collect();
+        let signatures = Signatures::new(self.keys.len(), &signatures);
+        let finality =
+            FinalityPath { certificate: Certificate { ballot, signatures }, headers: Vec::new() };
+        let one = FinalBlock { header: header.clone(), finality: kept.finality.clone() };
+        let claim = Claim::fork(one, FinalBlock { header: twin, finality }, &CHAIN);
+        Proof { chain_id: CHAIN, claim, lineage: kept.lineage.clone() }
+    }
+
     pub(super) fn check(&self, file: &[u8]) -> Result<Verdict, ProofError> {
         Proof::from_json(file)?.verify(&self.trust, &Ed25519)
     }

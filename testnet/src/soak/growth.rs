@@ -1,0 +1,153 @@
+//! What validators hold while a soak goes on: memory and open files must not grow, the disk only with the
+//! transactions that are final.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cluster::Cluster;
+
+/// How far the second half may be off.
+const TOLERANCE: f64 = 0.05;
+/// Fewer samples say nothing: a database grows in steps.
+const LEAST: usize = 30;
+
+/// What one validator held at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    resident: f64,
+    descriptors: f64,
+    disk: f64,
+    /// Transactions final by then.
+    finalized: f64,
+}
+
+/// All samples, one row per moment.
+#[derive(Debug, Default)]
+pub(super) struct Samples(Vec<Sample>);
+
+/// Second half over first half.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Growth {
+    pub samples: usize,
+    /// Mean over the validators at the end, in MiB, and what of it was so in the first half.
+    pub resident_mib: f64,
+    pub resident: f64,
+    pub descriptors_at_end: f64,
+    pub descriptors: f64,
+    pub disk_mib: f64,
+    /// Bytes on disk per final transaction, second half over first half.
+    pub disk_per_transaction: f64,
+    /// Whether there are enough samples to judge by.
+    pub judged: bool,
+}
+
+impl Samples {
+    /// Looks at all validators, which run.
+    pub(super) fn take(&mut self, cluster: &Cluster, finalized: u64) -> anyhow::Result<()> {
+        let mut sum = Sample { finalized: finalized as f64, ..Sample::default() };
+        let nodes = cluster.manifest()?.nodes;
+        for node in &nodes {
+            let process = cluster.running(node.id)?;
+            sum.resident += process.resident().unwrap_or_default() as f64;
+            sum.descriptors += process.descriptors().unwrap_or_default() as f64;
+            sum.disk += size(&cluster.home(node).join("data")) as f64;
+        }
+        for value in [&mut sum.resident, &mut sum.descriptors, &mut sum.disk] {
+            *value /= nodes.len() as f64;
+        }
+        self.0.push(sum);
+        Ok(())
+    }
+
+    pub(super) fn growth(&self) -> Growth {
+        // The first quarter warms up.
+        let settled = &self.0[self.0.len() / 4..];
+        let (first, second) = settled.split_at(settled.len() / 2);
+        let Some(end) = settled.last() else {
+            return Growth::default();
+        };
+        let mean = |samples: &[Sample], of: fn(&Sample) -> f64| {
+            samples.iter().map(of).sum::<f64>() / samples.len().max(1) as f64
+        };
+        let ratio = |of: fn(&Sample) -> f64| mean(second, of) / mean(first, of).max(1.0);
+        let per_transaction = |sample: &Sample| sample.disk / sample.finalized.max(1.0);
+        Growth {
+            samples: self.0.len(),
+            resident_mib: end.resident / 1048576.0,
+            resident: ratio(|sample| sample.resident),
+            descriptors_at_end: end.descriptors,
+            descriptors: ratio(|sample| sample.descriptors),
+            disk_mib: end.disk / 1048576.0,
+            disk_per_transaction: ratio(per_transaction),
+            judged: self.0.len() >= LEAST,
+        }
+    }
+}
+
+impl Growth {
+    /// What grew that should not have.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let grown = [
+            ("memory", self.resident),
+            ("the number of open files", self.descriptors),
+            ("disk per transaction", self.disk_per_transaction),
+        ];
+        let grown = grown.into_iter().filter(|(_, ratio)| self.judged && *ratio > 1.0 + TOLERANCE);
+        grown
+            .map(|(what, ratio)| format!("{what} grew by {:.1} %", 100.0 * (ratio - 1.0)))
+            .collect()
+    }
+
+    /// For people.
+    pub(super) fn line(&self) -> String {
+        let percent = |ratio: f64| 100.0 * (ratio - 1.0);
+        format!(
+            "{} samples: memory {:.0} MiB ({:+.1} % from one half to the other), {:.0} open files ({:+.1} %), \
+             disk {:.0} MiB ({:+.1} % per transaction){}",
+            self.samples,
+            self.resident_mib,
+            percent(self.resident),
+            self.descriptors_at_end,
+            percent(self.descriptors),
+            self.disk_mib,
+            percent(self.disk_per_transaction),
+            if self.judged { "" } else { "; too few to judge" },
+        )
+    }
+}
+
+/// Of all files in a directory. Those that vanish meanwhile count nothing.
+fn size(directory: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return 0;
+    };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(count: usize, leak: f64) -> Samples {
+        let sample = |number: usize| {
+            let time = number as f64;
+            let resident = 1e8 * (1.0 + leak * time);
+            Sample { resident, descriptors: 50.0, disk: 300.0 * time, finalized: time }
+        };
+        Samples((1..=count).map(sample).collect())
+    }
+
+    #[test]
+    fn a_leak_is_found_and_a_level_is_none() {
+        assert!(samples(60, 0.0).growth().problems().is_empty());
+        let leaking = samples(60, 0.01).growth();
+        assert_eq!(leaking.problems().len(), 1, "{leaking:?}");
+        assert!(samples(8, 0.1).growth().problems().is_empty(), "too few to tell");
+    }
+}
