@@ -27,6 +27,10 @@ impl Driver {
         Self { process, output }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until it listens, and says where.
     pub(crate) fn address(&mut self) -> String {
         let mut line = String::new();

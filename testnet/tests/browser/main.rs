@@ -8,6 +8,7 @@ mod explorer;
 mod laboratory;
 mod live;
 mod page;
+mod processor;
 #[expect(dead_code, reason = "the tests of the command line use the rest")]
 #[path = "../program/testnet.rs"]
 mod testnet;

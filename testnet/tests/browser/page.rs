@@ -24,7 +24,7 @@ const SERIOUS: [&str; 2] = ["serious", "critical"];
 pub(crate) struct Page {
     client: Client,
     runtime: Runtime,
-    _driver: Driver,
+    driver: Driver,
     _profile: TempDir,
 }
 
@@ -63,9 +63,14 @@ impl Page {
                     .connect(&address),
             )
             .unwrap_or_else(|error| panic!("no Chromium: {error}. `make deps` installs it"));
-        let page = Self { client, runtime, _driver: driver, _profile: profile };
+        let page = Self { client, runtime, driver, _profile: profile };
         page.go(url);
         page
+    }
+
+    /// The process that the browser belongs to.
+    pub(crate) fn driver(&self) -> u32 {
+        self.driver.pid()
     }
 
     pub(crate) fn go(&self, url: &str) {
