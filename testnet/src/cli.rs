@@ -627,7 +627,7 @@ pub struct Liars {
     /// Plant one liar more than the set bears: the checks must find it
     #[arg(long)]
     pub one_too_many: bool,
-    /// Which behaviours, or pairs of which [default: all of `testnet byzantine`]
+    /// Which behaviours, or pairs of which [default: all but lying-view-change]
     #[arg(long, value_delimiter = ',')]
     pub behaviours: Vec<Behaviour>,
     /// How long each behaviour lasts
@@ -649,7 +649,11 @@ pub struct Liars {
 impl Liars {
     /// The behaviours that are asked for.
     pub fn behaviours(&self) -> Vec<Behaviour> {
-        let all = || Behaviour::ALL.into_iter().filter(|behaviour| *behaviour != Behaviour::Off);
+        // A lie in a change of view needs one, and an honest leader is not deposed.
+        let lies = |behaviour: &Behaviour| {
+            !matches!(behaviour, Behaviour::Off | Behaviour::LyingViewChange)
+        };
+        let all = || Behaviour::ALL.into_iter().filter(lies);
         if self.behaviours.is_empty() { all().collect() } else { self.behaviours.clone() }
     }
 }

@@ -28,7 +28,7 @@ const HONEST: [usize; 2] = [2, 3];
 const BLOCKS: u64 = 10;
 const ACCOUNTS: u32 = 16;
 /// How long the honest ones are watched once they hear each other.
-const MEETING: Duration = Duration::from_secs(5);
+const MEETING: Duration = Duration::from_secs(3);
 
 /// What to do.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ use crate::byzantine::control::{Behaviour, Request};
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use crate::live::{self, until};
 use crate::load::background::Background;
-use crate::load::sample::Percentiles;
 use crate::membership::{self, govern};
 use crate::scratch::Scratch;
 use crate::{faults, rpc};
@@ -145,7 +144,7 @@ impl Stage<'_> {
         let (began, before) = (Instant::now(), self.load.progress().so_far());
         tokio::time::sleep(self.lasts).await;
         let (took, after) = (began.elapsed(), self.load.progress().so_far());
-        let latency_ms = self.load.progress().take_latencies().unwrap_or(Percentiles::default());
+        let latency_ms = self.load.progress().take_latencies().unwrap_or_default();
         let (mut acts, mut due) = (Vec::new(), Vec::new());
         for (id, behaviour) in orders() {
             let done = faults::order(self.cluster, id, Request::Status)?.acts;

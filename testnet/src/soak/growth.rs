@@ -101,18 +101,19 @@ impl Growth {
 
     /// For people.
     pub(super) fn line(&self) -> String {
+        let held = format!(
+            "{} samples: memory {:.0} MiB, {:.0} open files, disk {:.0} MiB",
+            self.samples, self.resident_mib, self.descriptors_at_end, self.disk_mib
+        );
+        if !self.judged {
+            return format!("{held}; too few to judge growth");
+        }
         let percent = |ratio: f64| 100.0 * (ratio - 1.0);
         format!(
-            "{} samples: memory {:.0} MiB ({:+.1} % from one half to the other), {:.0} open files ({:+.1} %), \
-             disk {:.0} MiB ({:+.1} % per transaction){}",
-            self.samples,
-            self.resident_mib,
+            "{held}; from one half to the other {:+.1} %, {:+.1} % and {:+.1} % per transaction",
             percent(self.resident),
-            self.descriptors_at_end,
             percent(self.descriptors),
-            self.disk_mib,
-            percent(self.disk_per_transaction),
-            if self.judged { "" } else { "; too few to judge" },
+            percent(self.disk_per_transaction)
         )
     }
 }

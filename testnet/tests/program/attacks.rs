@@ -1,4 +1,4 @@
-//! Liars, floods, broken networks, two builds: a little of what `make soak` does for hours.
+//! Liars, forks, broken networks, starts on a chain: a little of what `make soak` does for hours.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn planted(arguments: &[&str]) -> String {
 
 #[test]
 fn honest_validators_go_on_beside_liars() {
-    let report = gate(&["liars", "--seconds", "5", "--behaviours", "silent,double-vote"]);
+    let report = gate(&["liars", "--seconds", "3", "--behaviours", "silent,double-vote"]);
     let phases = report["phases"].as_array().expect("a list");
     assert_eq!(phases.len(), 2);
     assert_eq!(phases[1]["convicted"], phases[1]["liars"], "{report:#}");
@@ -35,7 +35,7 @@ fn honest_validators_go_on_beside_liars() {
 /// Otherwise the check above might be blind.
 #[test]
 fn one_liar_too_many_is_noticed() {
-    let said = planted(&["liars", "--one-too-many", "--seconds", "3", "--behaviours", "silent"]);
+    let said = planted(&["liars", "--one-too-many", "--seconds", "2", "--behaviours", "silent"]);
     assert!(said.contains("of the fault-free goodput"), "{said}");
 }
 
@@ -49,7 +49,7 @@ fn a_fork_is_proven_from_two_disks_and_crashes_nobody() {
 #[test]
 fn broken_networks_decide_nothing_without_a_quorum() {
     let report =
-        gate(&["network", "--seconds", "3", "--shapes", "halves,partial,deaf-follower,lossy"]);
+        gate(&["network", "--seconds", "2", "--shapes", "halves,partial,deaf-follower,lossy"]);
     let shapes = report["shapes"].as_array().expect("a list");
     assert_eq!(shapes.len(), 4);
     assert!(shapes[1..].iter().all(|shape| shape["finalized"].as_u64() > Some(0)), "{report:#}");
@@ -63,22 +63,8 @@ fn a_cut_that_cuts_nothing_is_noticed() {
 }
 
 #[test]
-fn a_flood_of_forgeries_takes_little_from_anyone() {
-    let report = gate(&["flood", "--seconds", "5"]);
-    assert!(report["forged"].as_u64() > Some(0), "{report:#}");
-}
-
-#[test]
-fn odd_transactions_have_one_outcome_everywhere_and_again() {
-    let report = gate(&["determinism", "--transactions", "2000"]);
-    assert_eq!(report["final"], json!(2000));
-    assert!(report["failed"].as_u64().is_some_and(|count| count > 100 && count < 1_900));
-    assert_eq!(report["executed_again"].as_array().map(Vec::len), Some(2));
-}
-
-#[test]
 fn a_long_chain_votes_again_soon() {
-    let report = gate(&["reopen", "--blocks", "500"]);
-    assert!(report["blocks"].as_u64() >= Some(500), "{report:#}");
+    let report = gate(&["reopen", "--blocks", "200"]);
+    assert!(report["blocks"].as_u64() >= Some(200), "{report:#}");
     assert_eq!(report["starts"].as_array().map(Vec::len), Some(3));
 }
