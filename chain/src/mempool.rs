@@ -43,7 +43,7 @@ pub struct Mempool {
     /// Where each waiting transaction is.
     by_hash: BTreeMap<Digest, (Address, u64)>,
     by_expiry: BTreeSet<(Height, Digest)>,
-    /// Senders whose first transaction could execute now, by its arrival.
+    /// Senders whose first transaction could execute now, by their [turns](Queue::turn).
     ready: BTreeMap<u64, Address>,
     /// Bytes of each sender, for the search for whoever fills most of the pool.
     by_load: BTreeSet<(usize, Address)>,
@@ -104,7 +104,8 @@ impl Mempool {
         self.executable
     }
 
-    /// Of the transactions that would execute first of their sender, the one that waits longest.
+    /// Of the transactions that would execute first of their sender, that of the one who waits
+    /// longest for a turn.
     pub fn oldest_executable(&self) -> Option<Digest> {
         let (_, sender) = self.ready.first_key_value()?;
         self.queues.get(sender)?.first().map(|transaction| transaction.hash())
@@ -286,7 +287,9 @@ impl Mempool {
     }
 
     /// What a block on top of `state`, that of its parent, should try: at most `max`, round robin
-    /// over the senders, the longest waiting first, each sender's in the order of their nonces.
+    /// over the senders, the longest waiting first, each sender's in the order of their nonces. Who
+    /// had a turn in a committed block waits from then on: however much somebody hands in, others
+    /// come as often.
     pub fn candidates(&self, state: &State, max: usize) -> Vec<Arc<VerifiedTransaction>> {
         let mut chosen = Vec::with_capacity(max.min(self.executable));
         let mut cursors = Vec::new();
@@ -329,7 +332,9 @@ impl Mempool {
                 (RecordKey::Account(sender), Some(RecordValue::Account(account)))
                     if self.queues.contains_key(sender) =>
                 {
-                    let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce));
+                    self.arrivals += 1;
+                    let now = self.arrivals;
+                    let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce, now));
                     for waiting in gone {
                         self.forget(&waiting.transaction);
                     }
@@ -393,8 +398,8 @@ impl Mempool {
         self.by_load.remove(&(queue.bytes(), sender));
         self.by_gapped.remove(&(queue.gapped_len(), sender));
         self.executable -= queue.run_len();
-        if let Some(arrival) = queue.first_arrival() {
-            self.ready.remove(&arrival);
+        if let Some(turn) = queue.turn() {
+            self.ready.remove(&turn);
         }
         let result = change(&mut queue);
         if queue.len() > 0 {
@@ -403,8 +408,8 @@ impl Mempool {
                 self.by_gapped.insert((queue.gapped_len(), sender));
             }
             self.executable += queue.run_len();
-            if let Some(arrival) = queue.first_arrival() {
-                self.ready.insert(arrival, sender);
+            if let Some(turn) = queue.turn() {
+                self.ready.insert(turn, sender);
             }
             self.queues.insert(sender, queue);
         }

@@ -34,7 +34,7 @@ use crate::transfer::{LIFETIME, Slot};
 
 const VALIDATORS: u16 = 4;
 /// Most transactions of a block.
-const BLOCK: u32 = 5;
+const BLOCK: u32 = 2;
 /// Accounts that ask for little, and how much all of them ask for per second.
 const MODEST: u32 = 100;
 const MODEST_TPS: f64 = 50.0;

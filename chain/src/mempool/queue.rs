@@ -27,13 +27,15 @@ pub(super) struct Queue {
     run: u64,
     waiting: BTreeMap<u64, Waiting>,
     bytes: usize,
+    /// When one of its transactions was executed last, as arrivals count.
+    served: u64,
 }
 
 impl Queue {
     pub(super) fn new(state: &State, sender: Address) -> Self {
         let account = Slot::account(sender);
         let next = state.account_at(&account).nonce;
-        Self { account, next, run: 0, waiting: BTreeMap::new(), bytes: 0 }
+        Self { account, next, run: 0, waiting: BTreeMap::new(), bytes: 0, served: 0 }
     }
 
     /// Where the account is in the state.
@@ -72,8 +74,10 @@ impl Queue {
         self.get(self.next)
     }
 
-    pub(super) fn first_arrival(&self) -> Option<u64> {
-        self.waiting.get(&self.next).map(|waiting| waiting.arrival)
+    /// Since when the sender waits for its turn: for the transaction that could execute now, and not
+    /// since before it had its last turn.
+    pub(super) fn turn(&self) -> Option<u64> {
+        self.waiting.get(&self.next).map(|waiting| waiting.arrival.max(self.served))
     }
 
     /// All transactions, first the one that can wait longest: the one with the highest nonce.
@@ -111,11 +115,13 @@ impl Queue {
         Some(removed)
     }
 
-    /// Follows the account to its next nonce and gives back what lies below.
-    pub(super) fn advance(&mut self, next: u64) -> Vec<Waiting> {
+    /// Follows the account to its next nonce and gives back what lies below. `now` is an arrival's
+    /// number that nothing else has.
+    pub(super) fn advance(&mut self, next: u64, now: u64) -> Vec<Waiting> {
         if next <= self.next {
             return Vec::new();
         }
+        self.served = now;
         let rest = self.waiting.split_off(&next);
         let gone: Vec<Waiting> = std::mem::replace(&mut self.waiting, rest).into_values().collect();
         self.bytes -= gone.iter().map(|waiting| waiting.transaction.encoded_len()).sum::<usize>();

@@ -76,8 +76,9 @@ fn check(pool: &Mempool) {
             gapped.insert((queue.len() - queue.run_len(), *sender));
         }
         assert_eq!(queue.gapped().count(), queue.gapped_len());
-        if let Some(arrival) = queue.first_arrival() {
-            ready.insert(arrival, *sender);
+        if let Some(turn) = queue.turn() {
+            let before = ready.insert(turn, *sender);
+            assert_eq!(before, None, "two senders have one turn");
         }
         let next = pool.state.account(sender).nonce;
         let run = (next..).take_while(|nonce| queue.get(*nonce).is_some()).count();
@@ -213,6 +214,25 @@ fn transactions_wait_for_the_nonces_before_them() {
     commit(&mut pool, 7, &[transfer(0, 1, 1, 2), transfer(0, 2, 1, 2)]);
     assert!(pool.is_empty());
     assert_eq!((pool.bytes(), pool.next_nonce(&address(0))), (0, 3));
+}
+
+#[test]
+fn a_sender_with_much_waits_for_its_turn_behind_one_with_little() {
+    let state = state_with(&[10, 10, 10]);
+    let mut pool = pool(&state);
+    for nonce in 0..6 {
+        add(&mut pool, put(0, nonce, "a", "a"));
+        add(&mut pool, put(1, nonce, "b", "b"));
+    }
+    add(&mut pool, put(2, 0, "c", "c"));
+    assert_eq!(candidates(&pool, &state, 2, 3), [(0, 0), (1, 0)]);
+    let execution = commit(&mut pool, 6, &[put(0, 0, "a", "a"), put(1, 0, "b", "b")]);
+    // Their next ones came before that of the third, and they had their turns.
+    let next = candidates(&pool, &execution.state, 3, 3);
+    assert_eq!(next[0], (2, 0));
+    assert_eq!(next.len(), 3);
+    let execution = commit(&mut pool, 7, &[put(2, 0, "c", "c"), put(1, 1, "b", "b")]);
+    assert_eq!(candidates(&pool, &execution.state, 2, 3), [(0, 1), (1, 2)]);
 }
 
 #[test]

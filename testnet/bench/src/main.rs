@@ -74,7 +74,7 @@ enum Benchmark {
     Engines,
     /// S3: our Raft over the network beside etcd, and a transfer beside a put
     Etcd,
-    /// Where the time of a transaction goes, as perf sees it
+    /// Where processor time goes, as perf sees it: of validators, and of engines in process
     Budget {
         /// Write a flame graph to this file too
         #[arg(long, value_name = "FILE")]
@@ -120,7 +120,7 @@ impl Benchmark {
             }
             Self::Signed => signed::run(pairs, quick).await?,
             Self::Etcd => return etcd::run(pairs, quick).await,
-            Self::Budget { svg } => (vec![budget::run(quick, svg.as_deref()).await?], Vec::new()),
+            Self::Budget { svg } => (budget::run(quick, svg.as_deref()).await?, Vec::new()),
             Self::Delays => (vec![delays::simulated(), delays::real(quick).await?], Vec::new()),
             Self::Recovery => recovery::run(pairs, quick).await?,
         }))

@@ -300,28 +300,32 @@ impl<E: Engine> Direct<E> {
     pub fn pipelined(&mut self, blocks: u64, transactions: u64, size: usize) -> Costs {
         // By then what a block causes has happened to an earlier one in every round.
         const WARM_UP: u64 = 36;
-        let (mut before, mut number) = (self.costs(), 0);
-        for block in 0..WARM_UP + blocks {
-            if block == WARM_UP {
-                before = self.costs();
-            }
-            self.submit_new(number..number + transactions, size);
-            number += transactions;
-            self.round();
+        for _ in 0..WARM_UP {
+            self.flow(transactions, size);
+        }
+        let before = self.costs();
+        for _ in 0..blocks {
+            self.flow(transactions, size);
         }
         self.costs() - before
+    }
+
+    /// A round in which a block of so many transactions of `size` bytes is proposed.
+    pub fn flow(&mut self, transactions: u64, size: usize) {
+        self.submit_new(transactions, size);
+        self.round();
     }
 
     /// What one block of so many transactions costs that comes alone, until nobody says anything.
     pub fn alone(&mut self, transactions: u64, size: usize) -> Costs {
         let before = self.costs();
-        self.submit_new(0..transactions, size);
+        self.submit_new(transactions, size);
         self.settle();
         self.costs() - before
     }
 
-    fn submit_new(&mut self, numbers: Range<u64>, size: usize) {
-        let made = self.transactions(numbers, size);
+    fn submit_new(&mut self, count: u64, size: usize) {
+        let made = self.transactions(0..count, size);
         self.submit(made);
     }
 }

@@ -14,7 +14,7 @@ use consensus_sim::direct::Carriage;
 
 use crate::method::{Spread, in_turn, own_cpu, ratios};
 use crate::results::{Bound, Goal, Table};
-use ours::Ours;
+pub use ours::Ours;
 
 pub const SERVERS: usize = 3;
 pub const OPERATION_BYTES: usize = 200;

@@ -8,13 +8,13 @@ use consensus_sim::signatures::SignatureRule;
 use super::{Contestant, OPERATION_BYTES, SERVERS};
 
 /// Servers of one engine.
-pub(super) struct Ours<E: Engine> {
+pub struct Ours<E: Engine> {
     servers: Direct<E>,
     number: u64,
 }
 
 impl<E: Engine> Ours<E> {
-    pub(super) fn new(carriage: Carriage, batch: usize) -> Self {
+    pub fn new(carriage: Carriage, batch: usize) -> Self {
         let setup = Setup::new(SERVERS, EngineOptions::default(), batch);
         // Engines for crashes alone sign nothing.
         let setup = Setup { carriage, signatures: SignatureRule::Cheap, ..setup };

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use crate::method::{Spread, in_turn, own_cpu, ratios};
 use crate::results::{Bound, Goal, Table};
 
-const VALIDATORS: usize = 4;
+pub const VALIDATORS: usize = 4;
 
 /// What is ordered.
 #[derive(Clone, Copy, Debug)]
-struct Load {
+pub struct Load {
     what: &'static str,
     /// In each block.
-    payloads: usize,
-    payload_bytes: usize,
+    pub payloads: usize,
+    pub payload_bytes: usize,
     /// How many blocks are measured, after some that are not.
     blocks: u64,
 }
@@ -29,9 +29,9 @@ impl Load {
     }
 }
 
-/// The smallest transaction there is, for the side that has no blocks without any.
+/// One transaction, for the side that has no blocks without any.
 const EMPTY: Load = Load { what: "empty", payloads: 1, payload_bytes: 200, blocks: 400 };
-const SMALL: Load = Load { what: "1 MB", payloads: 5_000, payload_bytes: 200, blocks: 40 };
+pub const SMALL: Load = Load { what: "1 MB", payloads: 5_000, payload_bytes: 200, blocks: 40 };
 const LARGE: Load = Load { what: "1 MB", payloads: 1_953, payload_bytes: 512, blocks: 40 };
 
 /// What was ordered, and what all validators together took for it.
