@@ -156,7 +156,7 @@ impl Mempool {
         }
         let queue = self.queues.get(sender);
         let account = match queue {
-            Some(queue) => self.state.account_at(queue.account()),
+            Some(queue) => *queue.account(),
             None => self.state.account(sender),
         };
         self.check_standing(sender, &account, transaction)?;
@@ -334,7 +334,7 @@ impl Mempool {
                 {
                     self.arrivals += 1;
                     let now = self.arrivals;
-                    let gone = self.with_queue(*sender, |queue| queue.advance(account.nonce, now));
+                    let gone = self.with_queue(*sender, |queue| queue.advance(*account, now));
                     for waiting in gone {
                         self.forget(&waiting.transaction);
                     }
@@ -365,10 +365,10 @@ impl Mempool {
     /// Drops what a sender may not submit any more.
     fn drop_inadmissible(&mut self, sender: &Address) {
         let Some(queue) = self.queues.get(sender) else { return };
-        let account = self.state.account(sender);
+        let account = queue.account();
         let inadmissible: Vec<Digest> = queue
             .last_first()
-            .filter(|waiting| self.check_standing(sender, &account, waiting.transaction()).is_err())
+            .filter(|waiting| self.check_standing(sender, account, waiting.transaction()).is_err())
             .map(|waiting| waiting.hash())
             .collect();
         for hash in inadmissible {
@@ -393,15 +393,15 @@ impl Mempool {
 
     /// Changes the queue of a sender and keeps everything that is sorted by queues in step.
     fn with_queue<R>(&mut self, sender: Address, change: impl FnOnce(&mut Queue) -> R) -> R {
-        let mut queue =
-            self.queues.remove(&sender).unwrap_or_else(|| Queue::new(&self.state, sender));
+        let new = || Queue::new(&self.state, sender);
+        let queue = self.queues.entry(sender).or_insert_with(new);
         self.by_load.remove(&(queue.bytes(), sender));
         self.by_gapped.remove(&(queue.gapped_len(), sender));
         self.executable -= queue.run_len();
         if let Some(turn) = queue.turn() {
             self.ready.remove(&turn);
         }
-        let result = change(&mut queue);
+        let result = change(queue);
         if queue.len() > 0 {
             self.by_load.insert((queue.bytes(), sender));
             if queue.gapped_len() > 0 {
@@ -411,7 +411,8 @@ impl Mempool {
             if let Some(turn) = queue.turn() {
                 self.ready.insert(turn, sender);
             }
-            self.queues.insert(sender, queue);
+        } else {
+            self.queues.remove(&sender);
         }
         result
     }

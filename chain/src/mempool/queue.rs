@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mempool::VerifiedTransaction;
-use crate::state::{Slot, State};
+use crate::state::{Account, Slot, State};
 use crate::types::Address;
 
 /// A transaction and when it came: a number that grows with each arrival in the pool.
@@ -16,13 +16,13 @@ pub(super) struct Waiting {
 
 /// Transactions by nonce.
 ///
-/// Invariants: no nonce is below `next`; the nonces `next..next + run` are there and `next + run`
-/// is not; `bytes` is the sum of the encoded lengths.
+/// Invariants: no nonce is below that of the account; from there on `run` nonces are there and the one
+/// behind them is not; `bytes` is the sum of the encoded lengths.
 #[derive(Debug)]
 pub(super) struct Queue {
-    account: Slot,
-    /// The account's nonce on the last committed state.
-    next: u64,
+    slot: Slot,
+    /// On the last committed state. Its nonce is the next one.
+    account: Account,
     /// How many transactions could execute one after the other.
     run: u64,
     waiting: BTreeMap<u64, Waiting>,
@@ -33,13 +33,13 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(state: &State, sender: Address) -> Self {
-        let account = Slot::account(sender);
-        let next = state.account_at(&account).nonce;
-        Self { account, next, run: 0, waiting: BTreeMap::new(), bytes: 0, served: 0 }
+        let slot = Slot::account(sender);
+        let account = state.account_at(&slot);
+        Self { slot, account, run: 0, waiting: BTreeMap::new(), bytes: 0, served: 0 }
     }
 
-    /// Where the account is in the state.
-    pub(super) fn account(&self) -> &Slot {
+    /// The account on the last committed state, without a walk through that.
+    pub(super) fn account(&self) -> &Account {
         &self.account
     }
 
@@ -62,7 +62,7 @@ impl Queue {
 
     /// The first nonce that no transaction is waiting with.
     pub(super) fn next_nonce(&self) -> u64 {
-        self.next + self.run
+        self.account.nonce + self.run
     }
 
     pub(super) fn get(&self, nonce: u64) -> Option<&Arc<VerifiedTransaction>> {
@@ -71,13 +71,13 @@ impl Queue {
 
     /// The transaction that could execute now.
     pub(super) fn first(&self) -> Option<&Arc<VerifiedTransaction>> {
-        self.get(self.next)
+        self.get(self.account.nonce)
     }
 
     /// Since when the sender waits for its turn: for the transaction that could execute now, and not
     /// since before it had its last turn.
     pub(super) fn turn(&self) -> Option<u64> {
-        self.waiting.get(&self.next).map(|waiting| waiting.arrival.max(self.served))
+        self.waiting.get(&self.account.nonce).map(|waiting| waiting.arrival.max(self.served))
     }
 
     /// All transactions, first the one that can wait longest: the one with the highest nonce.
@@ -93,14 +93,15 @@ impl Queue {
     /// What could execute on top of `state`, in order.
     pub(super) fn run_on(&self, state: &State) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
         let end = self.next_nonce();
-        let start = state.account_at(&self.account).nonce.clamp(self.next, end);
+        let start = state.account_at(&self.slot).nonce.clamp(self.account.nonce, end);
         self.waiting.range(start..end).map(|(_, waiting)| &waiting.transaction)
     }
 
     /// Adds a transaction whose nonce is free and not used up.
     pub(super) fn insert(&mut self, waiting: Waiting) {
         let nonce = waiting.transaction.transaction().payload.nonce;
-        assert!(nonce >= self.next, "nonce {nonce} is below {}", self.next);
+        let next = self.account.nonce;
+        assert!(nonce >= next, "nonce {nonce} is below {next}");
         self.bytes += waiting.transaction.encoded_len();
         let before = self.waiting.insert(nonce, waiting);
         assert!(before.is_none(), "nonce {nonce} was taken");
@@ -111,28 +112,29 @@ impl Queue {
         let removed = self.waiting.remove(&nonce)?;
         self.bytes -= removed.transaction.encoded_len();
         // It cuts the run where it stood in it.
-        self.run = self.run.min(nonce - self.next);
+        self.run = self.run.min(nonce - self.account.nonce);
         Some(removed)
     }
 
-    /// Follows the account to its next nonce and gives back what lies below. `now` is an arrival's
-    /// number that nothing else has.
-    pub(super) fn advance(&mut self, next: u64, now: u64) -> Vec<Waiting> {
-        if next <= self.next {
+    /// Follows the account and gives back what lies below its next nonce. `now` is an arrival's number
+    /// that nothing else has.
+    pub(super) fn advance(&mut self, account: Account, now: u64) -> Vec<Waiting> {
+        let before = std::mem::replace(&mut self.account, account).nonce;
+        let next = account.nonce;
+        if next <= before {
             return Vec::new();
         }
         self.served = now;
         let rest = self.waiting.split_off(&next);
         let gone: Vec<Waiting> = std::mem::replace(&mut self.waiting, rest).into_values().collect();
         self.bytes -= gone.iter().map(|waiting| waiting.transaction.encoded_len()).sum::<usize>();
-        self.run = self.run.saturating_sub(next - self.next);
-        self.next = next;
+        self.run = self.run.saturating_sub(next - before);
         self.extend_run();
         gone
     }
 
     fn extend_run(&mut self) {
-        while self.waiting.contains_key(&(self.next + self.run)) {
+        while self.waiting.contains_key(&self.next_nonce()) {
             self.run += 1;
         }
     }

@@ -80,7 +80,9 @@ fn check(pool: &Mempool) {
             let before = ready.insert(turn, *sender);
             assert_eq!(before, None, "two senders have one turn");
         }
-        let next = pool.state.account(sender).nonce;
+        let account = pool.state.account(sender);
+        assert_eq!(*queue.account(), account);
+        let next = account.nonce;
         let run = (next..).take_while(|nonce| queue.get(*nonce).is_some()).count();
         assert_eq!(queue.run_len(), run);
         for nonce in next..next + pool.limits.nonce_gap {

@@ -71,6 +71,7 @@ fn proofs(maker: &Maker) -> Vec<(Proof, String)> {
             format!("{}, number 1 of epoch 1 of chain {CHAIN}, equivocated", keypair(2).public()),
         ),
         (maker.prove_fork(3, 3), says("The validators 1, 2 of epoch 0 signed for both")),
+        (maker.prove_fork(6, 3), says("Two blocks are final at height 6 of chain")),
     ]
 }
 
@@ -102,7 +103,10 @@ fn proofs_of_every_kind_hold_and_say_what_they_prove() {
             maker.check(file.as_bytes()).unwrap_or_else(|error| panic!("{says}: {error}"));
         assert!(verdict.statement.contains(&says), "{says}: {}", verdict.statement);
         assert!(file.contains(&format!("\"statement\": {:?}", verdict.statement)), "{file}");
-        assert_eq!(verdict.block.is_none(), matches!(proof.claim, Claim::Equivocation { .. }));
+        assert_eq!(
+            verdict.block.is_none(),
+            matches!(proof.claim, Claim::Equivocation { .. } | Claim::Fork { .. })
+        );
     }
 }
 
@@ -134,6 +138,11 @@ fn no_byte_of_a_file_about_the_state_can_be_changed() {
 #[test]
 fn no_byte_of_a_file_about_an_equivocation_can_be_changed() {
     change_files(|claim| matches!(claim, Claim::Equivocation { .. }));
+}
+
+#[test]
+fn no_byte_of_a_file_about_a_fork_can_be_changed() {
+    change_files(|claim| matches!(claim, Claim::Fork { .. }));
 }
 
 /// Each byte plus one and with each of several bits flipped, left out, and doubled.
