@@ -288,21 +288,19 @@ impl Mempool {
 
     /// What a block on top of `state`, that of its parent, should try: at most `max`, round robin
     /// over the senders, the longest waiting first, each sender's in the order of their nonces. Who
-    /// had a turn in a committed block waits from then on: however much somebody hands in, others
-    /// come as often.
+    /// had a turn waits from then on, behind all others while that block is not committed: however
+    /// much somebody hands in, others come as often.
     pub fn candidates(&self, state: &State, max: usize) -> Vec<Arc<VerifiedTransaction>> {
-        let mut chosen = Vec::with_capacity(max.min(self.executable));
-        let mut cursors = Vec::new();
+        let (mut cursors, mut served) = (Vec::new(), Vec::new());
         for sender in self.ready.values() {
-            if chosen.len() >= max {
+            if cursors.len() >= max {
                 break;
             }
-            let mut run = self.queues[sender].run_on(state);
-            if let Some(first) = run.next() {
-                chosen.push(Arc::clone(first));
-                cursors.push(run);
-            }
+            let (had_a_turn, run) = self.queues[sender].run_on(state);
+            if had_a_turn { served.push(run) } else { cursors.push(run) }
         }
+        cursors.append(&mut served);
+        let mut chosen = Vec::with_capacity(max.min(self.executable));
         while !cursors.is_empty() && chosen.len() < max {
             cursors.retain_mut(|run| {
                 let next = if chosen.len() < max { run.next() } else { None };

@@ -90,11 +90,16 @@ impl Queue {
         self.last_first().take(self.gapped_len())
     }
 
-    /// What could execute on top of `state`, in order.
-    pub(super) fn run_on(&self, state: &State) -> impl Iterator<Item = &Arc<VerifiedTransaction>> {
+    /// Whether some were executed in `state`, which is that of a later block than the last committed
+    /// one; and what could execute on top of it, in order.
+    pub(super) fn run_on(
+        &self,
+        state: &State,
+    ) -> (bool, impl Iterator<Item = &Arc<VerifiedTransaction>>) {
         let end = self.next_nonce();
         let start = state.account_at(&self.slot).nonce.clamp(self.account.nonce, end);
-        self.waiting.range(start..end).map(|(_, waiting)| &waiting.transaction)
+        let run = self.waiting.range(start..end).map(|(_, waiting)| &waiting.transaction);
+        (start > self.account.nonce, run)
     }
 
     /// Adds a transaction whose nonce is free and not used up.

@@ -228,7 +228,10 @@ fn a_sender_with_much_waits_for_its_turn_behind_one_with_little() {
     }
     add(&mut pool, put(2, 0, "c", "c"));
     assert_eq!(candidates(&pool, &state, 2, 3), [(0, 0), (1, 0)]);
-    let execution = commit(&mut pool, 6, &[put(0, 0, "a", "a"), put(1, 0, "b", "b")]);
+    let block = [put(0, 0, "a", "a"), put(1, 0, "b", "b")];
+    let above = execute(&state, &context(6), &block.clone().map(Transaction::Signed)).unwrap();
+    assert_eq!(candidates(&pool, &above.state, 2, 3), [(2, 0), (0, 1)], "it is not committed yet");
+    let execution = commit(&mut pool, 6, &block);
     // Their next ones came before that of the third, and they had their turns.
     let next = candidates(&pool, &execution.state, 3, 3);
     assert_eq!(next[0], (2, 0));

@@ -25,10 +25,8 @@ pub(super) struct Timers {
     spoke: Time,
     /// When this leader looked after its followers last.
     ticked: Time,
-    /// Counts how often the dice were cast.
+    /// Counts how often the timer was set, for its dice.
     draws: u64,
-    /// What they showed last.
-    draw: u16,
 }
 
 impl Timers {
@@ -43,7 +41,6 @@ impl Timers {
             spoke: now,
             ticked: now,
             draws: 0,
-            draw: 0,
         }
     }
 
@@ -76,19 +73,15 @@ impl<R: Rules> Raft<R> {
         let place = (self.config.me, self.term(), self.timers.draws);
         let hash =
             Hasher::on_chain(Domain::ViewChange, &self.config.chain_id).value(&place).finish();
-        self.timers.draw = u16::from_le_bytes([hash.0[0], hash.0[1]]);
-        self.wind_election_timer();
-    }
-
-    fn wind_election_timer(&mut self) {
-        let Timers { base, draw, .. } = self.timers;
-        self.timers.election_at = self.now + base + base * u32::from(draw) / u32::from(u16::MAX);
+        let draw = u32::from(u16::from_le_bytes([hash.0[0], hash.0[1]]));
+        let base = self.timers.base;
+        self.timers.election_at = self.now + base + base * draw / u32::from(u16::MAX);
     }
 
     pub(super) fn heard_leader(&mut self) {
         self.timers.heard = Some(self.now);
         self.timers.base = self.timers.min;
-        self.wind_election_timer();
+        self.restart_election_timer();
     }
 
     /// Whether there is a leader, as far as this server can tell: it leads, or heard one within the
