@@ -95,6 +95,7 @@ fn draw(stacks: &str, picture: &Path) -> anyhow::Result<()> {
     let mut options = flamegraph::Options::default();
     options.title = "Four validators under the highest load of signed transfers".to_owned();
     options.min_width = 0.2;
+    options.no_javascript = true;
     let file = std::fs::File::create(picture)
         .with_context(|| format!("cannot write {}", picture.display()))?;
     flamegraph::from_lines(&mut options, stacks.lines(), file)?;
