@@ -232,13 +232,7 @@ Example:
         #[arg(long, default_value_t = 1)]
         seed: u64,
         #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
+        own: Own,
     },
     /// Submit transactions and measure throughput and latency
     #[command(after_help = "\
@@ -296,13 +290,7 @@ honest calls.")]
         #[arg(long, default_value_t = 1)]
         seed: u64,
         #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
+        own: Own,
     },
     /// Check that clients see one history, whatever happens to the nodes
     #[command(after_help = "\
@@ -350,13 +338,7 @@ Example:
         #[arg(long, value_name = "FILE")]
         other: Option<PathBuf>,
         #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
+        own: Own,
     },
     /// Make a long chain, and time how soon validators vote again after a start
     Reopen {
@@ -364,13 +346,7 @@ Example:
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
         blocks: u32,
         #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
+        own: Own,
     },
     /// Hand in ten times what a network can take, half of it forged, and check that it hardly notices
     #[command(after_help = "\
@@ -383,13 +359,7 @@ that ask for little must get it.")]
         #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
         seconds: u64,
         #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the network's files here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
+        own: Own,
     },
     /// Fork a chain with more liars than it bears, and prove who did it
     #[command(after_help = "\
@@ -410,6 +380,19 @@ meet, and must not crash. `node inspect --against` proves the fork from their di
     Simulate(args::Simulate),
     /// List the scenarios that `simulate` knows
     Scenarios(args::Scenarios),
+}
+
+/// Of a command that makes a network of its own.
+#[derive(Args, Debug)]
+pub struct Own {
+    #[command(flatten)]
+    pub engine: EngineChoice,
+    /// Keep the network's files here [default: a temporary directory, removed on success]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// One JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -533,17 +516,11 @@ pub struct Soak {
     /// Who is broken, how and when
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    #[command(flatten)]
-    pub engine: EngineChoice,
     /// How leaders choose their mode, in an engine that has two
     #[arg(long)]
     pub policy: Option<Policy>,
-    /// Keep the network's files here [default: a temporary directory, removed on success]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
+    #[command(flatten)]
+    pub own: Own,
 }
 
 fn rounds() -> clap::builder::RangedI64ValueParser<u32> {
@@ -589,13 +566,7 @@ pub struct Linearize {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     #[command(flatten)]
-    pub engine: EngineChoice,
-    /// Keep the network's files here [default: a temporary directory, removed on success]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
+    pub own: Own,
 }
 
 #[derive(Args, Debug)]
@@ -610,13 +581,7 @@ pub struct Network {
     #[arg(long)]
     pub leaky: bool,
     #[command(flatten)]
-    pub engine: EngineChoice,
-    /// Keep the network's files here [default: a temporary directory, removed on success]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
+    pub own: Own,
 }
 
 #[derive(Args, Debug)]
@@ -637,13 +602,7 @@ pub struct Liars {
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub rate: u32,
     #[command(flatten)]
-    pub engine: EngineChoice,
-    /// Keep the network's files here [default: a temporary directory, removed on success]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
+    pub own: Own,
 }
 
 impl Liars {
@@ -661,7 +620,7 @@ impl Liars {
 impl Linearize {
     /// The faults that are asked for, or all. An engine that tolerates no liar gets none.
     pub fn faults(&self) -> Vec<Fault> {
-        let bears_lies = self.engine.get().fault_model() == FaultModel::Byzantine;
+        let bears_lies = self.own.engine.get().fault_model() == FaultModel::Byzantine;
         let fits = |fault: &Fault| bears_lies || *fault != Fault::Lie;
         if self.faults.is_empty() {
             return Fault::ALL.into_iter().filter(fits).collect();

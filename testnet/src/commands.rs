@@ -76,9 +76,10 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let tell = &mut |text| eprintln!("{text}");
             changed(&membership::pardon(&open(on.target)?, on.id, tell).await?, json)?;
         }
-        Command::Churn { changes, seed, engine, dir, json } => {
-            let options = churn::Options { engine: engine.get(), changes, seed, dir };
-            return change_again_and_again(options, json).await;
+        Command::Churn { changes, seed, own } => {
+            let (engine, dir) = (own.engine.get(), own.dir);
+            let options = churn::Options { engine, changes, seed, dir };
+            return change_again_and_again(options, own.json).await;
         }
         Command::Load(arguments) => return measure(arguments).await,
         Command::Demo { engine, dir, json } => {
@@ -89,31 +90,36 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             return Ok(exit_code(report.ok));
         }
         Command::Soak(arguments) => return endure(arguments).await,
-        Command::Abuse { requests, sockets, identities, megabytes, seed, engine, dir, json } => {
-            let engine = engine.get();
+        Command::Abuse { requests, sockets, identities, megabytes, seed, own } => {
+            let (engine, dir) = (own.engine.get(), own.dir);
             let options =
                 abuse::Options { engine, requests, sockets, identities, megabytes, seed, dir };
-            return misuse(options, json).await;
+            return misuse(options, own.json).await;
         }
         Command::Linearize(arguments) => return linearize(arguments).await,
         Command::Liars(arguments) => return lie(arguments).await,
-        Command::Determinism { transactions, other, engine, dir, json } => {
-            let options = determinism::Options { engine: engine.get(), transactions, other, dir };
+        Command::Determinism { transactions, other, own } => {
+            let options = determinism::Options {
+                engine: own.engine.get(),
+                transactions,
+                other,
+                dir: own.dir,
+            };
             let report =
                 unless_ended(determinism::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, json, &report.summary(), &report.problems());
+            return conclude(&report, own.json, &report.summary(), &report.problems());
         }
-        Command::Reopen { blocks, engine, dir, json } => {
-            let options = reopen::Options { engine: engine.get(), blocks, dir };
+        Command::Reopen { blocks, own } => {
+            let options = reopen::Options { engine: own.engine.get(), blocks, dir: own.dir };
             let report = unless_ended(reopen::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, json, &report.summary(), &report.problems());
+            return conclude(&report, own.json, &report.summary(), &report.problems());
         }
         Command::Network(arguments) => return spoil(arguments).await,
-        Command::Flood { seconds, engine, dir, json } => {
+        Command::Flood { seconds, own } => {
             let lasts = Duration::from_secs(seconds);
-            let options = flood::Options { engine: engine.get(), lasts, dir };
+            let options = flood::Options { engine: own.engine.get(), lasts, dir: own.dir };
             let report = unless_ended(flood::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, json, &report.summary(), &report.problems());
+            return conclude(&report, own.json, &report.summary(), &report.problems());
         }
         Command::Fork { engine, dir, json } => {
             let options = fork::Options { engine: engine.get(), dir };
@@ -288,7 +294,7 @@ async fn measure(arguments: Load) -> anyhow::Result<ExitCode> {
 }
 
 async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
-    let (engine, rounds) = (arguments.engine.get(), arguments.rounds());
+    let (engine, rounds) = (arguments.own.engine.get(), arguments.rounds());
     arguments.policy.map_or(Ok(()), |policy| policy.check(engine))?;
     let options = soak::Options {
         engine,
@@ -297,10 +303,10 @@ async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
         minutes: arguments.minutes,
         lying_disks: arguments.lying_disks,
         seed: arguments.seed,
-        dir: arguments.dir,
+        dir: arguments.own.dir,
     };
     let report = unless_ended(soak::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.json, &report.summary(), &report.problems())
+    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
 }
 
 async fn misuse(options: abuse::Options, json: bool) -> anyhow::Result<ExitCode> {
@@ -323,41 +329,41 @@ async fn change_again_and_again(options: churn::Options, json: bool) -> anyhow::
 
 async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
     let options = linearize::Options {
-        engine: arguments.engine.get(),
+        engine: arguments.own.engine.get(),
         histories: arguments.histories,
         operations: arguments.operations as usize,
         clients: arguments.clients.into(),
         faults: arguments.faults(),
         seed: arguments.seed,
-        dir: arguments.dir,
+        dir: arguments.own.dir,
     };
     let report = unless_ended(linearize::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.json, &report.summary(), &report.problems())
+    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
 }
 
 async fn lie(arguments: Liars) -> anyhow::Result<ExitCode> {
     let options = liars::Options {
-        engine: arguments.engine.get(),
+        engine: arguments.own.engine.get(),
         liars: arguments.liars.into(),
         one_too_many: arguments.one_too_many,
         behaviours: arguments.behaviours(),
         lasts: Duration::from_secs(arguments.seconds),
         rate: arguments.rate.into(),
-        dir: arguments.dir,
+        dir: arguments.own.dir,
     };
     let report = unless_ended(liars::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.json, &report.summary(), &report.problems())
+    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
 }
 
 async fn spoil(arguments: Network) -> anyhow::Result<ExitCode> {
     let all = || Shape::ALL.to_vec();
     let options = network::Options {
-        engine: arguments.engine.get(),
+        engine: arguments.own.engine.get(),
         shapes: if arguments.shapes.is_empty() { all() } else { arguments.shapes },
         lasts: Duration::from_secs(arguments.seconds),
         leaky: arguments.leaky,
-        dir: arguments.dir,
+        dir: arguments.own.dir,
     };
     let report = unless_ended(network::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.json, &report.summary(), &report.problems())
+    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
 }

@@ -2,14 +2,15 @@
 //! do not match. What it makes final must hardly drop, consensus must not notice, and clients that ask
 //! for little must get it.
 //!
-//! Blocks are made small first, by a decision of the validators: so the limit is the chain's, and not
-//! what this machine's processors have left beside the clients.
+//! Validators are made a continent apart, and blocks small, by their decision: so the limit is the
+//! chain's, and not what this machine's processors have left beside the clients.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use chain::codec;
 use chain::governance::{Change, Parameter};
 use chain::transaction::Body;
@@ -22,19 +23,21 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::audit::audit;
+use crate::byzantine::control::Request;
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
-use crate::live;
 use crate::load::background::Background;
 use crate::load::pump::Pace;
 use crate::load::sample::Percentiles;
 use crate::membership::govern;
 use crate::rpc;
-use crate::scratch::Scratch;
 use crate::transfer::{LIFETIME, Slot};
+use crate::{faults, live};
 
 const VALIDATORS: u16 = 4;
+/// How long each message takes from one validator to another.
+const DELAY: Duration = Duration::from_millis(50);
 /// Most transactions of a block.
-const BLOCK: u32 = 2;
+const BLOCK: u32 = 4;
 /// Accounts that ask for little, and how much all of them ask for per second.
 const MODEST: u32 = 100;
 const MODEST_TPS: f64 = 50.0;
@@ -105,40 +108,37 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    Scratch::with(
-        options.dir.clone(),
-        "flood",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "flood", spec, good, async |cluster| {
+        all(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn all(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
     let parameter = Parameter::BlockTransactions(BLOCK);
-    govern::pass(&cluster, &Change::SetParameter { parameter }, |_| {}).await?;
+    govern::pass(cluster, &Change::SetParameter { parameter }, |_| {}).await?;
+    set_apart(cluster).await?;
 
-    let modest = Background::of(&cluster, Pace::Steady(MODEST_TPS), 0..MODEST).await?;
-    let greedy = Background::of(&cluster, Pace::InFlight(SATURATING), GREEDY).await?;
+    let modest = Background::of(cluster, Pace::Steady(MODEST_TPS), 0..MODEST).await?;
+    let greedy = Background::of(cluster, Pace::InFlight(SATURATING), GREEDY).await?;
     tokio::time::sleep(WARM_UP).await;
-    let saturation = part(&cluster, &modest, options.lasts, || {}).await?;
+    let saturation = part(cluster, &modest, options.lasts, || {}).await?;
     drop(greedy);
     tell(format!("saturation: {}", saturation.line()));
 
     let rate = saturation.tps * TIMES / 2.0;
-    let greedy = Background::of(&cluster, Pace::Steady(rate), GREEDY).await?;
-    let forgers = Forgers::start(&cluster, rate).await?;
+    let greedy = Background::of(cluster, Pace::Steady(rate), GREEDY).await?;
+    let forgers = Forgers::start(cluster, rate).await?;
     tokio::time::sleep(WARM_UP).await;
     let before = (greedy.progress().so_far().submitted, forgers.count());
     let mut after = before;
-    let flood = part(&cluster, &modest, options.lasts, || {
+    let flood = part(cluster, &modest, options.lasts, || {
         after = (greedy.progress().so_far().submitted, forgers.count());
     })
     .await?;
@@ -148,7 +148,7 @@ async fn all(
 
     let seen = modest.seen().clone();
     let outcome = modest.finish().await?;
-    let audit = audit(&cluster, &seen).await?;
+    let audit = audit(cluster, &seen).await?;
     let offered = (offered_valid + forged) as f64 / options.lasts.as_secs_f64();
     let mut report = Report {
         engine: options.engine.to_string(),
@@ -167,6 +167,21 @@ async fn all(
     };
     report.ok = report.problems().is_empty();
     Ok(report)
+}
+
+/// Makes all links slow, for a leader who never knew them otherwise: how many blocks one keeps in
+/// flight follows the round trips that it measured.
+async fn set_apart(cluster: &Cluster) -> anyhow::Result<()> {
+    let slow = || -> anyhow::Result<()> {
+        for node in cluster.manifest()?.nodes {
+            faults::order(cluster, node.id, Request::Delay { ms: DELAY.as_millis().try_into()? })?;
+        }
+        Ok(())
+    };
+    slow()?;
+    let leader = faults::leader(cluster).await?.context("nobody leads")?;
+    faults::restart(cluster, leader).await?;
+    slow()
 }
 
 /// Measures for a while. `end` is called when it is over.

@@ -23,7 +23,7 @@ mod line_socket;
 pub mod linearize;
 pub mod live;
 pub mod load;
-mod machine;
+pub mod machine;
 pub mod membership;
 pub mod network;
 pub mod partition;

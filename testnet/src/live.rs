@@ -1,7 +1,7 @@
 //! Waiting for a network to live.
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -17,6 +17,7 @@ use node_api::{AccountApiClient, ChainApiClient, ConsensusApiClient, HexBytes, T
 use crate::cluster::manifest::NodeEntry;
 use crate::cluster::{Cluster, Spec};
 use crate::rpc;
+use crate::scratch::Scratch;
 use crate::transfer::{LIFETIME, Slot};
 
 /// How long validators may take to start.
@@ -47,6 +48,24 @@ where
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Does something on a new network of its own that makes blocks, in `dir` or a temporary directory, which
+/// stays where the work fails or what comes of it is not `good`.
+///
+/// # Errors
+/// Those of the work, and where the network cannot be made or does not come to life.
+pub(crate) async fn on_its_own<R>(
+    dir: Option<PathBuf>,
+    purpose: &str,
+    spec: Spec,
+    good: impl Fn(&R) -> bool,
+    work: impl AsyncFnOnce(Cluster) -> anyhow::Result<R>,
+) -> anyhow::Result<R> {
+    Scratch::with(dir, purpose, "the logs are", good, async |dir| {
+        work(fresh(dir, spec).await?).await
+    })
+    .await
 }
 
 /// A new network in `dir` that makes blocks, and ends with this value.

@@ -2,7 +2,7 @@
 
 /// Ticks of all processors since the machine started.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ticks {
+pub struct Ticks {
     total: u64,
     idle: u64,
     steal: u64,
@@ -10,11 +10,12 @@ pub(crate) struct Ticks {
 
 impl Ticks {
     /// Now; nothing where there is no `/proc`.
-    pub(crate) fn now() -> Option<Self> {
+    pub fn now() -> Option<Self> {
         Self::of(&std::fs::read_to_string("/proc/stat").ok()?)
     }
 
-    fn of(stat: &str) -> Option<Self> {
+    /// What `/proc/stat` says.
+    pub fn of(stat: &str) -> Option<Self> {
         let words = stat.lines().next()?.split_ascii_whitespace().skip(1);
         let numbers: Vec<u64> = words.map_while(|number| number.parse().ok()).collect();
         // user nice system idle iowait irq softirq steal; the rest is counted in user already.
@@ -23,12 +24,12 @@ impl Ticks {
     }
 
     /// Share of processor time since an earlier reading in which nothing ran.
-    pub(crate) fn idle_since(&self, earlier: &Self) -> f64 {
+    pub fn idle_since(&self, earlier: &Self) -> f64 {
         self.share(earlier, |ticks| ticks.idle)
     }
 
     /// Share of processor time since an earlier reading that the hypervisor gave to somebody else.
-    pub(crate) fn steal_since(&self, earlier: &Self) -> f64 {
+    pub fn steal_since(&self, earlier: &Self) -> f64 {
         self.share(earlier, |ticks| ticks.steal)
     }
 

@@ -1,7 +1,7 @@
 //! `testnet reopen`: makes a long chain, ends validators by SIGKILL or in good order, and takes the time from
 //! their start to the first block that they help to make final.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,7 +15,6 @@ use crate::live::{self, until};
 use crate::load::background::{Background, Since};
 use crate::load::pump::Pace;
 use crate::membership::govern;
-use crate::scratch::Scratch;
 
 const VALIDATORS: u16 = 4;
 const SENDERS: usize = 1_000;
@@ -63,28 +62,24 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    Scratch::with(
-        options.dir.clone(),
-        "reopen",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "reopen", spec, good, async |cluster| {
+        all(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn all(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
     let parameter = Parameter::BlockTransactions(1);
-    govern::pass(&cluster, &Change::SetParameter { parameter }, |_| {}).await?;
-    let grown = grow(&cluster, options.blocks, tell).await?;
+    govern::pass(cluster, &Change::SetParameter { parameter }, |_| {}).await?;
+    let grown = grow(cluster, options.blocks, tell).await?;
 
-    let load = Background::start(&cluster, TPS, SENDERS).await?;
+    let load = Background::start(cluster, TPS, SENDERS).await?;
     let mut starts = Vec::new();
     for (what, ids, killed) in [
         ("all, in good order", vec![0, 1, 2, 3], false),
@@ -95,12 +90,12 @@ async fn all(
         if let [id] = ids[..] {
             cluster.kill((id + 1) % 4)?;
         }
-        let voting = start_again(&cluster, &load, &ids, killed).await.context(what)?;
+        let voting = start_again(cluster, &load, &ids, killed).await.context(what)?;
         tell(format!("{what}: voting after {:.0} ms", voting.as_secs_f64() * 1e3));
         starts.push(Start { what, voting_ms: voting.as_secs_f64() * 1e3 });
         cluster.start_all()?;
-        live::all_answer(&cluster).await?;
-        live::caught_up(&cluster, load.seen().highest()).await?;
+        live::all_answer(cluster).await?;
+        live::caught_up(cluster, load.seen().highest()).await?;
     }
     let seen = load.seen().clone();
     load.finish().await?;
@@ -110,7 +105,7 @@ async fn all(
         blocks: status.height_final.get(),
         grown_s: grown.as_secs_f64(),
         starts,
-        chain: audit(&cluster, &seen).await?.problems(),
+        chain: audit(cluster, &seen).await?.problems(),
         ok: false,
     };
     report.ok = report.problems().is_empty();

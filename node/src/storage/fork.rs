@@ -6,8 +6,7 @@ use std::path::Path;
 use bincode::Decode;
 use chain::block::SealedBlock;
 use chain::codec::Bounded;
-use chain::finality::FinalityProof;
-use chain::light::{Claim, EpochChange, FinalBlock, Lineage, Proof};
+use chain::light::{Claim, FinalBlock, Lineage, Proof};
 use chain::types::{Digest, Epoch, Height};
 use rocksdb::DB;
 
@@ -15,6 +14,7 @@ use super::columns::{self, BLOCKS, ByHeight, CHAIN, MARKER_KEY};
 use super::error::{OpenError, StoreError};
 use super::lock::DirectoryLock;
 use super::open;
+use super::read::{decode_block, lineage_of, next_proof};
 use super::records::{self, EpochOpening, Marker};
 use super::recover::base_of;
 
@@ -101,45 +101,30 @@ impl Chain {
     }
 
     fn block(&self, height: Height) -> Result<SealedBlock, StoreError> {
-        let missing = || format!("height {height}: its block");
-        let damaged = || StoreError::damaged(missing());
-        let column = columns::of(&self.db, BLOCKS);
-        let bytes = self.db.get_cf(column, self.hash(height)?.0)?.ok_or_else(damaged)?;
-        SealedBlock::from_encoded(bytes).map_err(|_| damaged())
+        let missing = || StoreError::damaged(format!("height {height}: its block"));
+        let (column, hash) = (columns::of(&self.db, BLOCKS), self.hash(height)?);
+        decode_block(self.db.get_cf(column, hash.0)?.ok_or_else(missing)?, &hash)
     }
 
     /// A block with the next stored proof and the headers between; `None` where there is no proof.
     fn final_block(&self, height: Height) -> Result<Option<FinalBlock>, StoreError> {
-        let mut between = Vec::new();
-        let mut at = height;
-        while at <= self.end.height && between.len() <= FinalityProof::MAX_HEADERS {
-            let key = ByHeight::Proof.key(at);
-            let found = get(&self.db, &key, || format!("height {at}: its proof"))?;
-            if let Some(mut proof) = found {
-                let FinalityProof { headers, .. } = &mut proof;
-                between.reverse();
-                headers.append(&mut between);
-                let header = self.block(height)?.header.clone();
-                return Ok(Some(FinalBlock { header, finality: proof.into() }));
-            }
-            at = at.next();
-            if at <= self.end.height {
-                between.push(self.block(at)?.signed_header());
-            }
-        }
-        Ok(None)
+        let proof =
+            |at| get(&self.db, &ByHeight::Proof.key(at), || format!("height {at}: its proof"));
+        let found = next_proof(height..=self.end.height, proof, |at| self.block(at))?;
+        let Some(proof) = found else { return Ok(None) };
+        let header = self.block(height)?.header.clone();
+        Ok(Some(FinalBlock { header, finality: proof.into() }))
     }
 
     fn lineage(&self, last: Epoch) -> Result<Lineage, StoreError> {
-        let change = |epoch: u64| {
+        let opening = |epoch: u64| {
             let what = || format!("the start of epoch {epoch}");
             let missing = || StoreError::damaged(what());
-            let key = columns::epoch_key(Epoch::new(epoch));
-            let EpochOpening { barrier, finality, validators } =
-                get(&self.db, &key, what)?.ok_or_else(missing)?;
-            Ok(EpochChange { barrier, finality: finality.ok_or_else(missing)?, validators })
+            get(&self.db, &columns::epoch_key(Epoch::new(epoch)), what)?.ok_or_else(missing)
         };
-        (1..=last.get()).map(change).collect::<Result<_, _>>().map(Lineage)
+        let openings: Result<Vec<EpochOpening>, StoreError> =
+            (1..=last.get()).map(opening).collect();
+        lineage_of(openings?)
     }
 }
 

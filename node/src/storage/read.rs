@@ -1,5 +1,6 @@
 //! Reading the chain back.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
 use chain::block::{Header, SealedBlock};
@@ -72,9 +73,7 @@ impl Store {
         let Some(bytes) = self.0.db.get_cf(self.column(BLOCKS), hash.0)? else {
             return Ok(None);
         };
-        let damaged = || StoreError::damaged(format!("block {hash}"));
-        let block = SealedBlock::from_encoded(bytes).map_err(|_| damaged())?;
-        if block.hash() == *hash { Ok(Some(block)) } else { Err(damaged()) }
+        decode_block(bytes, hash).map(Some)
     }
 
     /// The final block at a height that is known to have one.
@@ -134,21 +133,7 @@ impl Store {
             return Ok(None);
         }
         let last = self.final_tip().0;
-        let mut between = Vec::new();
-        let mut at = height;
-        while at <= last && at.get() > 0 {
-            if let Some(mut proof) = self.proof(at)? {
-                between.reverse();
-                proof.headers.append(&mut between);
-                return Ok((proof.headers.len() <= FinalityProof::MAX_HEADERS).then_some(proof));
-            }
-            at = at.next();
-            if between.len() == FinalityProof::MAX_HEADERS || at > last {
-                break;
-            }
-            between.push(self.final_block(at)?.signed_header());
-        }
-        Ok(None)
+        next_proof(height..=last, |at| self.proof(at), |at| self.final_block(at))
     }
 
     /// What each transaction of a final block did.
@@ -247,15 +232,7 @@ impl Store {
         if !self.has_proofs() {
             return Ok(None);
         }
-        let change = |opening: EpochOpening| {
-            let EpochOpening { barrier, finality, validators } = opening;
-            let missing = || at(barrier.height, "its proof, which a barrier has");
-            let finality = finality.ok_or_else(missing)?;
-            Ok(EpochChange { barrier, finality, validators })
-        };
-        let changes: Result<_, StoreError> =
-            self.epoch_openings(last)?.into_iter().map(change).collect();
-        Ok(Some(Lineage(changes?)))
+        lineage_of(self.epoch_openings(last)?).map(Some)
     }
 
     /// All evidence in the final chain, oldest first. There are few: each costs its author the
@@ -317,6 +294,48 @@ impl Store {
                 Ok((height_of(&key)?, value))
             })
     }
+}
+
+/// A stored block, if it is that with this hash.
+pub(super) fn decode_block(bytes: Vec<u8>, hash: &Digest) -> Result<SealedBlock, StoreError> {
+    let damaged = || StoreError::damaged(format!("block {hash}"));
+    let block = SealedBlock::from_encoded(bytes).map_err(|_| damaged())?;
+    if block.hash() == *hash { Ok(block) } else { Err(damaged()) }
+}
+
+/// Proof that the first of some heights is final: the next stored one, with the headers between.
+/// `None` where there is none, or not near enough.
+pub(super) fn next_proof(
+    heights: RangeInclusive<Height>,
+    proof: impl Fn(Height) -> Result<Option<FinalityProof>, StoreError>,
+    block: impl Fn(Height) -> Result<SealedBlock, StoreError>,
+) -> Result<Option<FinalityProof>, StoreError> {
+    let (mut at, last) = heights.into_inner();
+    let mut between = Vec::new();
+    while at <= last && at.get() > 0 {
+        if let Some(mut proof) = proof(at)? {
+            between.reverse();
+            proof.headers.append(&mut between);
+            return Ok((proof.headers.len() <= FinalityProof::MAX_HEADERS).then_some(proof));
+        }
+        at = at.next();
+        if between.len() == FinalityProof::MAX_HEADERS || at > last {
+            break;
+        }
+        between.push(block(at)?.signed_header());
+    }
+    Ok(None)
+}
+
+/// Changes of the validator set with their proofs.
+pub(super) fn lineage_of(openings: Vec<EpochOpening>) -> Result<Lineage, StoreError> {
+    let change = |opening: EpochOpening| {
+        let EpochOpening { barrier, finality, validators } = opening;
+        let missing = || at(barrier.height, "its proof, which a barrier has");
+        let finality = finality.ok_or_else(missing)?;
+        Ok(EpochChange { barrier, finality, validators })
+    };
+    openings.into_iter().map(change).collect::<Result<_, _>>().map(Lineage)
 }
 
 fn height_of(key: &[u8]) -> Result<Height, StoreError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use testnet::machine::Ticks;
 
 /// How long a machine is watched before it counts as quiet.
 const WATCH: Duration = Duration::from_secs(3);
@@ -87,9 +88,10 @@ impl Weather {
     /// # Errors
     /// Where the system does not tell; where the machine is not quiet, unless `loud`.
     pub fn check(loud: bool) -> anyhow::Result<Self> {
-        let before = Ticks::read()?;
+        let ticks = || Ticks::now().context("/proc/stat says nothing of the processors");
+        let before = ticks()?;
         std::thread::sleep(WATCH);
-        let weather = before.until(Ticks::read()?);
+        let weather = Self::between(&before, &ticks()?);
         if !weather.quiet && !loud {
             bail!(
                 "the machine is not quiet: others use {:.0} % of it and {:.0} % is stolen. Wait, \
@@ -100,37 +102,11 @@ impl Weather {
         }
         Ok(weather)
     }
-}
 
-/// Ticks of all processors, from the first line of `/proc/stat`.
-#[derive(Clone, Copy, Debug)]
-struct Ticks {
-    total: u64,
-    idle: u64,
-    stolen: u64,
-}
-
-impl Ticks {
-    fn read() -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string("/proc/stat").context("/proc/stat cannot be read")?;
-        Self::parse(&text).context("/proc/stat says nothing of the processors")
-    }
-
-    fn parse(stat: &str) -> Option<Self> {
-        let numbers = stat.lines().next()?.split_ascii_whitespace().skip(1);
-        // user nice system idle iowait irq softirq steal; the rest is counted in user already.
-        let numbers: Vec<u64> =
-            numbers.take(8).map(|number| number.parse().ok()).collect::<Option<_>>()?;
-        let (idle, stolen) = (numbers.get(3)? + numbers.get(4)?, *numbers.get(7)?);
-        Some(Self { total: numbers.iter().sum(), idle, stolen })
-    }
-
-    fn until(self, later: Self) -> Weather {
-        let total = (later.total - self.total).max(1) as f64;
-        let stolen = (later.stolen - self.stolen) as f64 / total;
-        let idle = (later.idle - self.idle) as f64 / total;
-        let busy = (1.0 - idle - stolen).max(0.0);
-        Weather { busy, stolen, quiet: busy + stolen <= MOST_BUSY }
+    fn between(before: &Ticks, after: &Ticks) -> Self {
+        let stolen = after.steal_since(before);
+        let busy = (1.0 - after.idle_since(before) - stolen).max(0.0);
+        Self { busy, stolen, quiet: busy + stolen <= MOST_BUSY }
     }
 }
 
@@ -149,11 +125,11 @@ mod tests {
     #[test]
     fn what_others_use_is_told_from_what_is_stolen() {
         let at = |user, idle, stolen| {
-            Ticks::parse(&format!("cpu {user} 0 0 {idle} 0 0 0 {stolen} 0 0\n")).unwrap()
+            Ticks::of(&format!("cpu {user} 0 0 {idle} 0 0 0 {stolen} 0 0\n")).unwrap()
         };
-        let weather = at(100, 100, 100).until(at(110, 180, 110));
+        let weather = Weather::between(&at(100, 100, 100), &at(110, 180, 110));
         assert!((weather.busy - 0.1).abs() < 1e-9 && (weather.stolen - 0.1).abs() < 1e-9);
         assert!(!weather.quiet);
-        assert!(at(0, 0, 0).until(at(2, 97, 1)).quiet);
+        assert!(Weather::between(&at(0, 0, 0), &at(2, 97, 1)).quiet);
     }
 }

@@ -8,7 +8,7 @@ mod slow;
 mod strangers;
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use consensus::registry::EngineName;
@@ -16,10 +16,9 @@ use serde::Serialize;
 
 use crate::cluster::manifest::NodeEntry;
 use crate::cluster::process::ProcessId;
-use crate::cluster::{DEFAULT_ACCOUNTS, Spec};
+use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use crate::live;
 use crate::load::background::Background;
-use crate::scratch::Scratch;
 use honest::{Calls, Client};
 
 const VALIDATORS: u16 = 4;
@@ -81,26 +80,22 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    Scratch::with(
-        options.dir.clone(),
-        "abuse",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| abuse(&options, dir, &mut tell).await,
-    )
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "abuse", spec, good, async |cluster| {
+        abuse(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn abuse(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
     let nodes = cluster.manifest()?.nodes;
     let (victim, seed) = (&nodes[0], options.seed);
-    let load = Background::start(&cluster, TPS, SENDERS).await?;
+    let load = Background::start(cluster, TPS, SENDERS).await?;
     let mut phases = Phases { victim, tell, list: Vec::new() };
 
     phases
@@ -115,12 +110,12 @@ async fn abuse(
         .run("malformed requests", malformed::send(victim.rpc_port, options.requests, seed))
         .await?;
     phases.run("slow sockets", slow::hold(victim.rpc_port, options.sockets)).await?;
-    phases.run("strangers", strangers::dial(&cluster, victim, options.identities, seed)).await?;
+    phases.run("strangers", strangers::dial(cluster, victim, options.identities, seed)).await?;
     phases.run("garbage", garbage::pour(&addresses, options.megabytes << 20, seed)).await?;
     let phases = phases.list;
 
     let outcome = load.finish().await?;
-    live::caught_up(&cluster, None).await?;
+    live::caught_up(cluster, None).await?;
     let after = memory(&nodes);
     let grown = before.iter().zip(&after).map(|(before, after)| after.saturating_sub(*before));
     let now = cluster.manifest()?.nodes;

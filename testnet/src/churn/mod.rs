@@ -4,7 +4,7 @@
 mod plan;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -19,7 +19,6 @@ use crate::load::background::Background;
 use crate::load::seen::Seen;
 use crate::membership::govern::{self, Refusal};
 use crate::membership::{self, Changed};
-use crate::scratch::Scratch;
 use crate::{faults, live};
 use plan::{Change, Kind, Strike, plan};
 pub use report::Report;
@@ -46,29 +45,24 @@ pub struct Options {
 /// # Errors
 /// Where the network cannot be started, dies, or refuses a change for good.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    Scratch::with(
-        options.dir.clone(),
-        "churn",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| churn(&options, dir, &mut tell).await,
-    )
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "churn", spec, good, async |cluster| {
+        churn(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn churn(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
-
-    let load = Background::start(&cluster, TPS, SENDERS).await?;
+    let load = Background::start(cluster, TPS, SENDERS).await?;
     let mut records = Vec::new();
     let changes = plan(options.changes, options.seed, options.engine.fault_model());
     for (number, change) in changes.iter().enumerate() {
-        let record = play(&cluster, load.seen(), change).await.with_context(|| {
+        let record = play(cluster, load.seen(), change).await.with_context(|| {
             format!("change {} of {}: {}", number + 1, changes.len(), change.kind)
         })?;
         tell(format!("change {:>3} of {}: {record}", number + 1, changes.len()));
@@ -76,8 +70,8 @@ async fn churn(
     }
     let seen = load.seen().clone();
     let outcome = load.finish().await?;
-    let audit = audit(&cluster, &seen).await?;
-    let validators = govern::validators(&cluster).await?.len();
+    let audit = audit(cluster, &seen).await?;
+    let validators = govern::validators(cluster).await?.len();
     Ok(Report::new(options, &records, &outcome, &audit, validators))
 }
 

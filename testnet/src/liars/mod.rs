@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -21,7 +21,6 @@ use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use crate::live::{self, until};
 use crate::load::background::Background;
 use crate::membership::{self, govern};
-use crate::scratch::Scratch;
 use crate::{faults, rpc};
 pub use report::{Phase, Report};
 
@@ -75,26 +74,25 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
     if options.engine.fault_model() == FaultModel::Crash {
         bail!("{} tolerates no liar: choose hybrid or pbft", options.engine);
     }
-    Scratch::with(
-        options.dir.clone(),
-        "liars",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    let spec = Spec {
+        engine: options.engine,
+        validators: options.validators(),
+        accounts: DEFAULT_ACCOUNTS,
+    };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "liars", spec, good, async |cluster| {
+        all(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn all(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let Options { engine, .. } = *options;
-    let spec = Spec { engine, validators: options.validators(), accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
-    let load = Background::start(&cluster, options.rate, SENDERS).await?;
-    let mut stage = Stage { cluster: &cluster, load: &load, lasts: options.lasts, evidence: 0 };
+    let load = Background::start(cluster, options.rate, SENDERS).await?;
+    let mut stage = Stage { cluster, load: &load, lasts: options.lasts, evidence: 0 };
     stage.calm(options.rate).await?;
     let honest = stage.play(&[]).await?;
     tell(format!("everybody honest: {}", honest.line()));
@@ -107,7 +105,7 @@ async fn all(
     }
     let seen = load.seen().clone();
     let outcome = load.finish().await?;
-    let audit = audit(&cluster, &seen).await?;
+    let audit = audit(cluster, &seen).await?;
     Ok(Report::new(options, honest, phases, &outcome, &audit))
 }
 

@@ -5,7 +5,7 @@
 mod report;
 mod shape;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -17,7 +17,6 @@ use crate::byzantine::control::Request;
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use crate::live::{self, until};
 use crate::load::background::{Background, Since};
-use crate::scratch::Scratch;
 use crate::{faults, partition, rpc};
 pub use report::{Outcome, Report};
 pub use shape::Shape;
@@ -52,25 +51,21 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
     tell("links between processes are cut by the nodes' own peer filters, and made slow or lossy by \
           their fault layers; the kernel's queues are left alone"
         .into());
-    Scratch::with(
-        options.dir.clone(),
-        "network",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
+    let good = |report: &Report| report.ok;
+    live::on_its_own(options.dir.clone(), "network", spec, good, async |cluster| {
+        all(&options, &cluster, &mut tell).await
+    })
     .await
 }
 
 async fn all(
     options: &Options,
-    dir: &Path,
+    cluster: &Cluster,
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
-    let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let cluster = live::fresh(dir, spec).await?;
-    let load = Background::start(&cluster, TPS, SENDERS).await?;
-    let stage = Stage { cluster: &cluster, load: &load, options };
+    let load = Background::start(cluster, TPS, SENDERS).await?;
+    let stage = Stage { cluster, load: &load, options };
     let mut outcomes = Vec::new();
     for shape in &options.shapes {
         let outcome = stage.play(*shape).await.with_context(|| format!("{shape}"))?;
@@ -79,7 +74,7 @@ async fn all(
     }
     let seen = load.seen().clone();
     let outcome = load.finish().await?;
-    let audit = audit(&cluster, &seen).await?;
+    let audit = audit(cluster, &seen).await?;
     Ok(Report::new(options, outcomes, &outcome, &audit))
 }
 

@@ -1,4 +1,5 @@
-//! Liars, forks, broken networks, starts on a chain: a little of what `make soak` does for hours.
+//! Liars, forks, broken networks, floods, odd transactions, starts on a chain: a little of what
+//! `make soak` does for hours.
 
 use serde_json::{Value, json};
 
@@ -67,4 +68,19 @@ fn a_long_chain_votes_again_soon() {
     let report = gate(&["reopen", "--blocks", "200"]);
     assert!(report["blocks"].as_u64() >= Some(200), "{report:#}");
     assert_eq!(report["starts"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn a_flood_takes_little_from_those_who_ask_for_little() {
+    let report = gate(&["flood", "--seconds", "4"]);
+    assert_eq!(report["modest_missing"], json!(0), "{report:#}");
+    assert!(report["offered_times"].as_f64() > Some(8.0), "{report:#}");
+}
+
+#[test]
+fn odd_transactions_leave_one_state_everywhere() {
+    let report = gate(&["determinism", "--transactions", "2000"]);
+    assert!(report["final"].as_u64() >= Some(2000), "{report:#}");
+    assert!(report["failed"].as_u64() > Some(0), "{report:#}");
+    assert_eq!(report["executed_again"].as_array().map(Vec::len), Some(2));
 }

@@ -24,7 +24,7 @@ use chain::types::ValidatorIndex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::event::{Event, Fault, Metrics, Send};
+use super::event::{Event, Fault, Send};
 use super::stage::{Look, Member, Stage};
 use super::stream::Stream;
 use crate::machine::Ticks;
@@ -150,7 +150,7 @@ impl Live {
             let idle = now.zip(before).map(|(now, before)| now.idle_since(&before));
             before = now;
             let load = self.state().load;
-            let metrics = Metrics { machine_idle: idle, ..self.totals.metrics(load) };
+            let metrics = self.totals.metrics(load, idle);
             self.tell(Event::Metrics(metrics));
         }
     }

@@ -45,8 +45,8 @@ impl Totals {
         sums.now.transactions += u64::from(transactions);
     }
 
-    /// The present second is over.
-    pub(super) fn metrics(&self, load: Option<Load>) -> Metrics {
+    /// The present second is over, in which so much of the machine was idle.
+    pub(super) fn metrics(&self, load: Option<Load>, machine_idle: Option<f64>) -> Metrics {
         let mut sums = self.sums();
         let now = std::mem::take(&mut sums.now);
         sums.before.push_back(now);
@@ -64,7 +64,7 @@ impl Totals {
             tps: now.transactions as f64,
             latency_p50_ms: load.and_then(|load| load.p50_ms),
             latency_p99_ms: load.and_then(|load| load.p99_ms),
-            machine_idle: None,
+            machine_idle,
         }
     }
 }
@@ -76,15 +76,15 @@ mod tests {
     #[test]
     fn numbers_are_means_over_seconds() {
         let totals = Totals::default();
-        assert_eq!(totals.metrics(None).messages_per_block, None);
+        assert_eq!(totals.metrics(None, None).messages_per_block, None);
         for _ in 0..SECONDS {
             totals.sent(120, 12_000);
             totals.block(30);
             totals.block(10);
-            totals.metrics(None);
+            totals.metrics(None, None);
         }
         totals.block(5);
-        let metrics = totals.metrics(None);
+        let metrics = totals.metrics(None, None);
         assert_eq!(metrics.tps, 5.0, "of the last second");
         // Four full seconds and one with a block and no message.
         assert_eq!(metrics.messages_per_block, Some(480.0 / 9.0));
