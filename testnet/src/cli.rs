@@ -316,7 +316,7 @@ Examples:
     /// Cut and spoil the links between validators in many shapes under load
     #[command(after_help = "\
 Shapes: halves, leader, follower (one alone), ring, star, partial (one link), deaf-leader, deaf-follower
-(heard, hears nobody), slow, lossy, flapping. A minority must make nothing final; a quorum that hears each
+(heard, hears nobody), slow, lossy, narrow, flapping. A minority must make nothing final; a quorum that hears each
 other must go on; the network must be well within three view timeouts of its own.
 
 Examples:

@@ -37,7 +37,7 @@ const VALIDATORS: u16 = 4;
 /// How long each message takes from one validator to another.
 const DELAY: Duration = Duration::from_millis(50);
 /// Most transactions of a block.
-const BLOCK: u32 = 4;
+const BLOCK: u32 = 2;
 /// Accounts that ask for little, and how much all of them ask for per second.
 const MODEST: u32 = 100;
 const MODEST_TPS: f64 = 50.0;

@@ -132,13 +132,15 @@ pub struct Link {
     /// In hundredths of them.
     pub lost_percent: u8,
     pub delay_ms: u64,
+    /// 0: as much as there is.
+    pub bytes_per_s: u32,
 }
 
 impl Link {
     /// Nothing gets through.
-    pub const CUT: Self = Self { lost_percent: 100, delay_ms: 0 };
+    pub const CUT: Self = Self { lost_percent: 100, ..Self::WHOLE };
     /// Everything gets through at once.
-    pub const WHOLE: Self = Self { lost_percent: 0, delay_ms: 0 };
+    pub const WHOLE: Self = Self { lost_percent: 0, delay_ms: 0, bytes_per_s: 0 };
 }
 
 /// Links that are not whole, by the seat of the receiver.

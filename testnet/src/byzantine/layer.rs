@@ -1,10 +1,11 @@
 //! The layer itself: passes everything through until it is told otherwise.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chain::codec;
 use chain::crypto::Keypair;
-use chain::types::Digest;
+use chain::types::{Digest, ValidatorIndex};
 use chain::validator::ValidatorSet;
 use consensus::driver::Outbox;
 use consensus::engine::Recipients;
@@ -18,6 +19,7 @@ use super::equivocate::Equivocate;
 use super::flood::Flood;
 use super::invalid_block::InvalidBlock;
 use super::lying_view_change::LyingViewChange;
+use super::narrow::NarrowLinks;
 use super::withhold::Withhold;
 use super::{Identity, Misbehaviour, Silent};
 use crate::crash_point::{self, CrashPoint};
@@ -30,6 +32,7 @@ const BYZANTINE_DELAY: Duration = Duration::from_millis(500);
 pub struct FaultLayer<M> {
     inner: Arc<Mutex<MessageOutbox<M>>>,
     delayed: DelayQueue<(Recipients, M)>,
+    narrow: NarrowLinks,
     control: Control,
     said: SaidLog,
     chain_id: Digest,
@@ -67,7 +70,8 @@ impl<M: EngineMessage> FaultLayer<M> {
             late.lock().unwrap_or_else(PoisonError::into_inner).send(to, &message);
         })?;
         let active = (Behaviour::Off, None);
-        Ok(Self { inner, delayed, control, said, chain_id, key, identity, active })
+        let narrow = NarrowLinks::default();
+        Ok(Self { inner, delayed, narrow, control, said, chain_id, key, identity, active })
     }
 
     /// Writes down what the engine promises with a message. Whether it does.
@@ -84,17 +88,28 @@ impl<M: EngineMessage> FaultLayer<M> {
     }
 
     /// Sends a message over the links as they are.
-    fn forward(&self, delay: Duration, to: Recipients, message: &M) {
+    fn forward(&mut self, delay: Duration, to: Recipients, message: &M) {
         let Some(identity) = self.identity.as_ref().filter(|_| !self.control.is_whole()) else {
             return self.pass(delay, to, message);
         };
         for receiver in identity.each(to) {
-            let Link { lost_percent, delay_ms } = self.control.link(receiver);
-            if rand::random_range(0..100) >= lost_percent {
-                let delay = delay + Duration::from_millis(delay_ms);
-                self.pass(delay, Recipients::One(receiver), message);
+            let link = self.control.link(receiver);
+            if let Some(carried) = self.carry(link, receiver, message) {
+                self.pass(delay + carried, Recipients::One(receiver), message);
             }
         }
+    }
+
+    /// How long a message is on a link; `None`: it is lost there.
+    fn carry(&mut self, link: Link, to: ValidatorIndex, message: &M) -> Option<Duration> {
+        if rand::random_range(0..100) < link.lost_percent {
+            return None;
+        }
+        let sent = match link.bytes_per_s {
+            0 => Duration::ZERO,
+            rate => self.narrow.carry(to, codec::encode(message).len(), rate, Instant::now())?,
+        };
+        Some(sent + Duration::from_millis(link.delay_ms))
     }
 
     fn pass(&self, delay: Duration, to: Recipients, message: &M) {

@@ -13,6 +13,7 @@ mod flood;
 mod invalid_block;
 mod layer;
 mod lying_view_change;
+mod narrow;
 mod withhold;
 
 use std::sync::Arc;

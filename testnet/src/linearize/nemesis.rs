@@ -129,8 +129,8 @@ impl Nemesis {
                 self.spoil(cluster, |id| id != victim, &to, Link::CUT, lasts).await?;
             }
             Fault::Links => {
-                let slow = Link { lost_percent: 0, delay_ms: self.random.random_range(10..150) };
-                let lossy = Link { lost_percent: 10, delay_ms: 0 };
+                let slow = Link { delay_ms: self.random.random_range(10..150), ..Link::WHOLE };
+                let lossy = Link { lost_percent: 10, ..Link::WHOLE };
                 let link = if self.random.random_bool(0.5) { slow } else { lossy };
                 self.spoil(cluster, |_| true, &[], link, lasts).await?;
             }

@@ -28,12 +28,14 @@ pub enum Shape {
     Slow,
     /// Of a hundred consensus messages five are lost.
     Lossy,
+    /// Links carry 32 KiB of consensus messages a second.
+    Narrow,
     /// One after the other is away for a moment.
     Flapping,
 }
 
 impl Shape {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Halves,
         Self::Leader,
         Self::Follower,
@@ -44,6 +46,7 @@ impl Shape {
         Self::DeafFollower,
         Self::Slow,
         Self::Lossy,
+        Self::Narrow,
         Self::Flapping,
     ];
 
@@ -59,6 +62,7 @@ impl Shape {
             Self::DeafFollower => "deaf-follower",
             Self::Slow => "slow",
             Self::Lossy => "lossy",
+            Self::Narrow => "narrow",
             Self::Flapping => "flapping",
         }
     }
@@ -109,8 +113,9 @@ impl Shape {
     /// What all links are like.
     pub(super) const fn link(self) -> Option<Link> {
         match self {
-            Self::Slow => Some(Link { lost_percent: 0, delay_ms: 100 }),
-            Self::Lossy => Some(Link { lost_percent: 5, delay_ms: 0 }),
+            Self::Slow => Some(Link { delay_ms: 100, ..Link::WHOLE }),
+            Self::Lossy => Some(Link { lost_percent: 5, ..Link::WHOLE }),
+            Self::Narrow => Some(Link { bytes_per_s: 32 * 1024, ..Link::WHOLE }),
             _ => None,
         }
     }

@@ -49,10 +49,15 @@ fn a_fork_is_proven_from_two_disks_and_crashes_nobody() {
 
 #[test]
 fn broken_networks_decide_nothing_without_a_quorum() {
-    let report =
-        gate(&["network", "--seconds", "2", "--shapes", "halves,partial,deaf-follower,lossy"]);
+    let report = gate(&[
+        "network",
+        "--seconds",
+        "2",
+        "--shapes",
+        "halves,partial,deaf-follower,lossy,narrow",
+    ]);
     let shapes = report["shapes"].as_array().expect("a list");
-    assert_eq!(shapes.len(), 4);
+    assert_eq!(shapes.len(), 5);
     assert!(shapes[1..].iter().all(|shape| shape["finalized"].as_u64() > Some(0)), "{report:#}");
 }
 
