@@ -68,7 +68,7 @@ enum Command {
 enum Benchmark {
     /// S1: signed transfers of 200 bytes through four validator processes
     Signed,
-    /// S2: opaque payloads through the hybrid beside simplex of commonware-consensus, in process
+    /// S2: opaque payloads through the hybrid beside commonware-consensus and hotstuff_rs, in process
     Ordering,
     /// S3: Raft and Multi-Paxos beside the crates raft and omnipaxos, in process
     Engines,

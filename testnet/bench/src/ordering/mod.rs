@@ -1,6 +1,7 @@
 //! S2: opaque bytes, ordered by four validators with real signatures in one process. The hybrid
-//! beside simplex, of the crate `commonware-consensus`.
+//! beside simplex, of the crate `commonware-consensus`, and HotStuff, of the crate `hotstuff_rs`.
 
+mod hotstuff;
 mod ours;
 mod simplex;
 mod wires;
@@ -69,9 +70,14 @@ impl Since {
 
 type Order = fn(Load) -> anyhow::Result<Ordered>;
 
-/// The peer first.
-const CONTESTANTS: [(&str, Order); 2] =
-    [("commonware simplex", simplex::order), ("our hybrid", ours::order)];
+/// Whom the others are compared with first.
+const CONTESTANTS: [(&str, Order); 3] = [
+    ("commonware simplex", simplex::order),
+    ("our hybrid", ours::order),
+    ("hotstuff_rs 0.4", hotstuff::order),
+];
+/// Who has goals.
+const OURS: usize = 1;
 
 /// The table, and the goals.
 ///
@@ -79,7 +85,8 @@ const CONTESTANTS: [(&str, Order); 2] =
 /// Where somebody decides nothing.
 pub fn run(pairs: usize, quick: bool) -> anyhow::Result<(Vec<Table>, Vec<Goal>)> {
     let mut table = Table::new(
-        "Opaque payloads, four validators in one process, Ed25519",
+        "Opaque payloads, four validators in one process, Ed25519; those of hotstuff_rs have \
+         threads of their own, which now and then look for requests",
         &[
             "who",
             "blocks",
@@ -121,12 +128,14 @@ pub fn run(pairs: usize, quick: bool) -> anyhow::Result<(Vec<Table>, Vec<Goal>)>
     Ok((vec![table], goals))
 }
 
-/// Ours as a part of the peer's.
+/// Somebody's as a part of the peer's.
+#[derive(Clone, Copy)]
 struct Compared {
     rate: Spread,
     cpu: Spread,
 }
 
+/// The rows of one load; tells how ours compares.
 fn compare(load: Load, pairs: usize, quick: bool, table: &mut Table) -> anyhow::Result<Compared> {
     let load = Load { blocks: if quick { load.blocks / 4 } else { load.blocks }, ..load };
     let mut measures = CONTESTANTS.map(|(_, order)| move || order(load));
@@ -134,15 +143,17 @@ fn compare(load: Load, pairs: usize, quick: bool, table: &mut Table) -> anyhow::
     let of = |place: usize, value: fn(&Ordered) -> f64| -> Vec<f64> {
         samples[place].iter().map(value).collect()
     };
-    let ratio = |value: fn(&Ordered) -> f64| ratios(&of(1, value), &of(0, value), quick);
-    let compared = Compared {
-        rate: ratio(Ordered::blocks_per_second)?,
-        cpu: ratio(Ordered::micros_per_block)?,
+    let ratio = |place, value| ratios(&of(place, value), &of(0, value), quick);
+    let compared = |place| -> anyhow::Result<Compared> {
+        Ok(Compared {
+            rate: ratio(place, Ordered::blocks_per_second)?,
+            cpu: ratio(place, Ordered::micros_per_block)?,
+        })
     };
     for (place, (name, _)) in CONTESTANTS.iter().enumerate() {
         let rate = Spread::of(&of(place, Ordered::blocks_per_second));
         let cpu = Spread::of(&of(place, Ordered::micros_per_block));
-        let is_peer = place == 0;
+        let beside = (place > 0).then(|| compared(place)).transpose()?;
         table.row([
             (*name).into(),
             load.what.into(),
@@ -151,9 +162,9 @@ fn compare(load: Load, pairs: usize, quick: bool, table: &mut Table) -> anyhow::
             (rate.median * load.block_bytes() as f64 / 1e6).into(),
             cpu.into(),
             (cpu.median / load.payloads as f64).into(),
-            if is_peer { "1".into() } else { compared.rate.into() },
-            if is_peer { "1".into() } else { compared.cpu.into() },
+            beside.map_or_else(|| "1".into(), |beside| beside.rate.into()),
+            beside.map_or_else(|| "1".into(), |beside| beside.cpu.into()),
         ]);
     }
-    Ok(compared)
+    compared(OURS)
 }
