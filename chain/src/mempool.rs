@@ -19,11 +19,11 @@ mod verified;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use slab::Slab;
+
 pub use limits::MempoolLimits;
 pub use reject::RejectReason;
 pub use verified::{HashedTransaction, VerifiedTransaction};
-
-use slab::Slab;
 
 use crate::access::AccessMode;
 use crate::state::{Change, RecordKey, RecordValue, State};
@@ -43,7 +43,8 @@ pub struct Mempool {
     height: Height,
     /// Whether anybody may submit, in that state.
     is_open: bool,
-    /// One queue per sender with waiting transactions; none is empty.
+    /// One per sender with waiting transactions; none is empty. Everything else names them by their
+    /// numbers, which are short and lead to them without a search.
     queues: Slab<Queue>,
     senders: BTreeMap<Address, QueueId>,
     index: Index,

@@ -266,3 +266,24 @@ impl<'de> Deserialize<'de> for Amount {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_and_addresses_have_the_order_of_their_bytes() {
+        let with = |place: usize, byte: u8| {
+            let mut bytes = [0x80; 20];
+            bytes[place] = byte;
+            Address(bytes)
+        };
+        let all: Vec<Address> =
+            (0..20).flat_map(|at| [0, 0x7f, 0xff].map(|b| with(at, b))).collect();
+        for a in &all {
+            for b in &all {
+                assert_eq!(a.cmp(b), a.0.cmp(&b.0), "{a} and {b}");
+            }
+        }
+    }
+}

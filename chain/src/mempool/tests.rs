@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::access::Role;
-use crate::codec;
+use crate::codec::{self, CodecError};
 use crate::crypto::Signer;
 use crate::execute::{Execution, execute};
 use crate::governance::{Change, GovernanceAction, Parameter};
@@ -195,6 +195,18 @@ fn only_a_checked_signature_makes_a_verified_transaction() {
     }
     // A signature of the tests' cheap rule is none by the real one.
     assert_eq!(VerifiedTransaction::check(good, ed25519().as_ref()), refused);
+}
+
+#[test]
+fn a_transaction_from_its_bytes_is_the_same_as_one_that_is_encoded() {
+    for transaction in [transfer(0, 0, 1, 1), with_new_key(3)] {
+        let bytes = codec::encode(&transaction);
+        let hashed = HashedTransaction::decode(&bytes).unwrap();
+        assert_eq!(hashed, HashedTransaction::new(transaction.clone()));
+        assert_eq!((hashed.hash(), hashed.sender()), (transaction.hash(), transaction.sender()));
+        let longer = [bytes, vec![0]].concat();
+        assert_eq!(HashedTransaction::decode(&longer), Err(CodecError::Trailing { left: 1 }));
+    }
 }
 
 #[test]
