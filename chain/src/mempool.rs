@@ -9,7 +9,9 @@
 //! are kept by. Everything is ordered and cheap: no operation walks the pool, but for a change of who
 //! may submit.
 
+mod index;
 mod limits;
+mod orders;
 mod queue;
 mod reject;
 mod verified;
@@ -17,16 +19,19 @@ mod verified;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use slab::Slab;
+
 pub use limits::MempoolLimits;
 pub use reject::RejectReason;
 pub use verified::{HashedTransaction, VerifiedTransaction};
 
 use crate::access::AccessMode;
-use crate::codec::{self, Bounded};
-use crate::state::{Account, Change, RecordKey, RecordValue, State};
+use crate::state::{Change, RecordKey, RecordValue, State};
 use crate::transaction::{Body, SignedTransaction};
 use crate::types::{Address, Digest, Height};
-use queue::{Queue, Waiting};
+use index::{Index, Place};
+use orders::Orders;
+use queue::{Queue, QueueId, Waiting};
 
 /// The pool of a node.
 #[derive(Debug)]
@@ -38,19 +43,12 @@ pub struct Mempool {
     height: Height,
     /// Whether anybody may submit, in that state.
     is_open: bool,
-    /// One queue per sender with waiting transactions; none is empty.
-    queues: BTreeMap<Address, Queue>,
-    /// Where each waiting transaction is.
-    by_hash: BTreeMap<Digest, (Address, u64)>,
-    by_expiry: BTreeSet<(Height, Digest)>,
-    /// Senders whose first transaction could execute now, by their [turns](Queue::turn).
-    ready: BTreeMap<u64, Address>,
-    /// Bytes of each sender, for the search for whoever fills most of the pool.
-    by_load: BTreeSet<(usize, Address)>,
-    /// How many transactions of a sender wait behind a nonce that is missing, where any do.
-    by_gapped: BTreeSet<(usize, Address)>,
-    bytes: usize,
-    executable: usize,
+    /// One per sender with waiting transactions; none is empty. Everything else names them by their
+    /// numbers, which are short and lead to them without a search.
+    queues: Slab<Queue>,
+    senders: BTreeMap<Address, QueueId>,
+    index: Index,
+    orders: Orders,
     arrivals: u64,
 }
 
@@ -63,82 +61,84 @@ impl Mempool {
             is_open: state.parameters().access == AccessMode::Open,
             state,
             height,
-            queues: BTreeMap::new(),
-            by_hash: BTreeMap::new(),
-            by_expiry: BTreeSet::new(),
-            ready: BTreeMap::new(),
-            by_load: BTreeSet::new(),
-            by_gapped: BTreeSet::new(),
-            bytes: 0,
-            executable: 0,
+            queues: Slab::new(),
+            senders: BTreeMap::new(),
+            index: Index::default(),
+            orders: Orders::default(),
             arrivals: 0,
         }
     }
 
     /// How many transactions wait.
     pub fn len(&self) -> usize {
-        self.by_hash.len()
+        self.index.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.by_hash.is_empty()
+        self.len() == 0
     }
 
     /// How many bytes wait, as encoded.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.index.bytes()
     }
 
     pub fn contains(&self, hash: &Digest) -> bool {
-        self.by_hash.contains_key(hash)
+        self.index.contains(hash)
     }
 
     /// A waiting transaction.
     pub fn get(&self, hash: &Digest) -> Option<&Arc<VerifiedTransaction>> {
-        let (sender, nonce) = self.by_hash.get(hash)?;
-        self.queues.get(sender)?.get(*nonce)
+        let (queue, nonce) = self.index.place(hash)?;
+        self.queues.get(queue)?.get(nonce)
     }
 
     /// How many transactions would execute on the last committed state, one after the other.
     pub fn executable_count(&self) -> usize {
-        self.executable
+        self.orders.executable
     }
 
     /// Of the transactions that would execute first of their sender, that of the one who waits
     /// longest for a turn.
     pub fn oldest_executable(&self) -> Option<Digest> {
-        let (_, sender) = self.ready.first_key_value()?;
-        self.queues.get(sender)?.first().map(|transaction| transaction.hash())
+        let (_, queue) = self.orders.ready.first_key_value()?;
+        self.queues.get(*queue)?.first().map(|transaction| transaction.hash())
     }
 
     /// The nonce that the sender's next transaction should have: behind the last committed and
     /// whatever waits without a gap.
     pub fn next_nonce(&self, sender: &Address) -> u64 {
-        match self.queues.get(sender) {
-            Some(queue) => queue.next_nonce(),
+        match self.queue_of(sender) {
+            Some((_, queue)) => queue.next_nonce(),
             None => self.state.account(sender).nonce,
         }
+    }
+
+    fn queue_of(&self, sender: &Address) -> Option<(QueueId, &Queue)> {
+        let id = *self.senders.get(sender)?;
+        Some((id, &self.queues[id]))
     }
 
     /// All checks but the signature, cheapest first. What passes is worth verifying.
     ///
     /// # Errors
     /// [`RejectReason`].
-    pub fn precheck(
-        &self,
-        transaction: &SignedTransaction,
-        hash: &Digest,
-    ) -> Result<(), RejectReason> {
-        self.check(transaction, hash, &transaction.sender())
+    pub fn precheck(&self, transaction: &HashedTransaction) -> Result<(), RejectReason> {
+        let sender = transaction.sender();
+        let room = match self.queue_of(&sender) {
+            Some((_, queue)) => self.check(transaction, queue),
+            None => self.check(transaction, &Queue::new(&self.state, sender)),
+        };
+        room.map(|_| ())
     }
 
-    /// [`precheck`](Self::precheck) of a transaction whose sender is computed already.
+    /// [`precheck`](Self::precheck) beside the sender's queue. Answers with what would have to make room.
     fn check(
         &self,
-        transaction: &SignedTransaction,
-        hash: &Digest,
-        sender: &Address,
-    ) -> Result<(), RejectReason> {
+        hashed: &HashedTransaction,
+        queue: &Queue,
+    ) -> Result<Vec<Digest>, RejectReason> {
+        let transaction = hashed.transaction();
         transaction.check_form(&self.chain_id)?;
         let payload = &transaction.payload;
         if payload.expiry <= self.height {
@@ -151,15 +151,8 @@ impl Mempool {
                 max: self.limits.lifetime,
             });
         }
-        if self.contains(hash) {
-            return Err(RejectReason::Duplicate);
-        }
-        let queue = self.queues.get(sender);
-        let account = match queue {
-            Some(queue) => *queue.account(),
-            None => self.state.account(sender),
-        };
-        self.check_standing(sender, &account, transaction)?;
+        self.check_standing(&hashed.sender(), queue, transaction)?;
+        let account = queue.account();
         if payload.nonce < account.nonce {
             return Err(RejectReason::NonceUsed { nonce: payload.nonce, next: account.nonce });
         }
@@ -170,10 +163,14 @@ impl Mempool {
                 max: self.limits.nonce_gap,
             });
         }
-        if queue.is_some_and(|queue| queue.get(payload.nonce).is_some()) {
-            return Err(RejectReason::NonceWaiting { nonce: payload.nonce });
+        match queue.get(payload.nonce) {
+            Some(waiting) if waiting.hash() == hashed.hash() => {
+                return Err(RejectReason::Duplicate);
+            }
+            Some(_) => return Err(RejectReason::NonceWaiting { nonce: payload.nonce }),
+            None => {}
         }
-        if queue.is_some_and(|queue| queue.len() >= self.limits.per_sender) {
+        if queue.len() >= self.limits.per_sender {
             return Err(RejectReason::SenderFull { max: self.limits.per_sender });
         }
         if let Body::Transfer { amount, .. } = &payload.body
@@ -184,7 +181,7 @@ impl Mempool {
                 amount: *amount,
             });
         }
-        self.room_for(sender, transaction).map(|_| ())
+        self.room_for(hashed, queue)
     }
 
     /// What the state may take back at any time: that the key signs for the account, and that the
@@ -192,11 +189,11 @@ impl Mempool {
     fn check_standing(
         &self,
         sender: &Address,
-        account: &Account,
+        queue: &Queue,
         transaction: &SignedTransaction,
     ) -> Result<(), RejectReason> {
         let payload = &transaction.payload;
-        if !account.is_signed_by(payload) {
+        if !queue.account().is_signed_by(payload) {
             return Err(RejectReason::WrongKey);
         }
         if !self.is_open && !self.state.may_submit(sender, &payload.body, self.height.next()) {
@@ -213,19 +210,26 @@ impl Mempool {
         &mut self,
         transaction: Arc<VerifiedTransaction>,
     ) -> Result<Vec<Digest>, RejectReason> {
-        self.check(transaction.transaction(), &transaction.hash(), &transaction.sender())?;
-        let len = transaction.encoded_len();
-        let evicted = self.room_for(&transaction.sender(), transaction.transaction())?;
+        let sender = transaction.sender();
+        let (id, evicted) = match self.queue_of(&sender) {
+            Some((id, queue)) => (id, self.check(transaction.hashed(), queue)?),
+            None => {
+                let queue = Queue::new(&self.state, sender);
+                let evicted = self.check(transaction.hashed(), &queue)?;
+                let id = self.queues.insert(queue);
+                self.senders.insert(sender, id);
+                (id, evicted)
+            }
+        };
         for hash in &evicted {
-            self.remove(hash);
+            if let Some(place) = self.index.place(hash) {
+                self.remove(place);
+            }
         }
-        let (sender, nonce) = (transaction.sender(), transaction.transaction().payload.nonce);
-        self.by_hash.insert(transaction.hash(), (sender, nonce));
-        self.by_expiry.insert((transaction.transaction().payload.expiry, transaction.hash()));
-        self.bytes += len;
         self.arrivals += 1;
-        let arrival = self.arrivals;
-        self.with_queue(sender, |queue| queue.insert(Waiting { transaction, arrival }));
+        let waiting = Waiting::new(transaction, self.arrivals);
+        self.index.add(id, &waiting);
+        self.with_queue(id, |queue, _| queue.insert(waiting));
         Ok(evicted)
     }
 
@@ -235,29 +239,28 @@ impl Mempool {
     /// giving up that much.
     fn room_for(
         &self,
-        sender: &Address,
-        newcomer: &SignedTransaction,
+        newcomer: &HashedTransaction,
+        queue: &Queue,
     ) -> Result<Vec<Digest>, RejectReason> {
-        if self.fits(SignedTransaction::MAX_BYTES) {
-            return Ok(Vec::new());
-        }
-        let len = codec::encode(newcomer).len();
+        let len = newcomer.encoded_len();
         if self.fits(len) {
             return Ok(Vec::new());
         }
-        if newcomer.payload.nonce != self.next_nonce(sender) {
+        if newcomer.transaction().payload.nonce != queue.next_nonce() {
             return Err(RejectReason::PoolFull);
         }
-        let others = self.by_gapped.iter().rev().filter(|(_, other)| other != sender);
-        let gapped = others.flat_map(|(_, other)| self.queues[other].gapped());
+        let by_gapped = self.orders.by_gapped.iter().rev().map(|(_, other)| &self.queues[*other]);
+        let others = by_gapped.filter(|other| other.sender() != queue.sender());
+        let gapped = others.flat_map(Queue::gapped);
         if let Some(victims) = self.victims(gapped, len) {
             return Ok(victims);
         }
-        let load = len + self.queues.get(sender).map_or(0, Queue::bytes);
-        let missing = (self.bytes + len).saturating_sub(self.limits.bytes);
-        match self.by_load.last() {
-            Some((most, heaviest)) if heaviest != sender && *most > load + missing => {
-                self.victims(self.queues[heaviest].last_first(), len).ok_or(RejectReason::PoolFull)
+        let load = len + queue.bytes();
+        let missing = (self.bytes() + len).saturating_sub(self.limits.bytes);
+        let heaviest = self.orders.by_load.last().map(|(_, heaviest)| &self.queues[*heaviest]);
+        match heaviest.filter(|heaviest| heaviest.sender() != queue.sender()) {
+            Some(heaviest) if heaviest.bytes() > load + missing => {
+                self.victims(heaviest.last_first(), len).ok_or(RejectReason::PoolFull)
             }
             _ => Err(RejectReason::PoolFull),
         }
@@ -265,7 +268,7 @@ impl Mempool {
 
     /// Whether a transaction of this length fits without anybody making room.
     fn fits(&self, len: usize) -> bool {
-        self.len() < self.limits.transactions && self.bytes + len <= self.limits.bytes
+        self.len() < self.limits.transactions && self.bytes() + len <= self.limits.bytes
     }
 
     /// As many of these transactions as must go before one of this length fits; `None` where all of
@@ -275,7 +278,7 @@ impl Mempool {
         mut candidates: impl Iterator<Item = &'a Arc<VerifiedTransaction>>,
         len: usize,
     ) -> Option<Vec<Digest>> {
-        let (mut count, mut bytes) = (self.len() + 1, self.bytes + len);
+        let (mut count, mut bytes) = (self.len() + 1, self.bytes() + len);
         let mut victims = Vec::new();
         while count > self.limits.transactions || bytes > self.limits.bytes {
             let victim = candidates.next()?;
@@ -292,15 +295,15 @@ impl Mempool {
     /// much somebody hands in, others come as often.
     pub fn candidates(&self, state: &State, max: usize) -> Vec<Arc<VerifiedTransaction>> {
         let (mut cursors, mut served) = (Vec::new(), Vec::new());
-        for sender in self.ready.values() {
+        for queue in self.orders.ready.values() {
             if cursors.len() >= max {
                 break;
             }
-            let (had_a_turn, run) = self.queues[sender].run_on(state);
+            let (had_a_turn, run) = self.queues[*queue].run_on(state);
             if had_a_turn { served.push(run) } else { cursors.push(run) }
         }
         cursors.append(&mut served);
-        let mut chosen = Vec::with_capacity(max.min(self.executable));
+        let mut chosen = Vec::with_capacity(max.min(self.executable_count()));
         while !cursors.is_empty() && chosen.len() < max {
             cursors.retain_mut(|run| {
                 let next = if chosen.len() < max { run.next() } else { None };
@@ -327,14 +330,13 @@ impl Mempool {
         let mut all_doubtful = false;
         for (key, value) in changes {
             match (key, value) {
-                (RecordKey::Account(sender), Some(RecordValue::Account(account)))
-                    if self.queues.contains_key(sender) =>
-                {
+                (RecordKey::Account(sender), Some(RecordValue::Account(account))) => {
                     self.arrivals += 1;
                     let now = self.arrivals;
-                    let gone = self.with_queue(*sender, |queue| queue.advance(*account, now));
-                    for waiting in gone {
-                        self.forget(&waiting.transaction);
+                    if let Some(queue) = self.senders.get(sender) {
+                        self.with_queue(*queue, |queue, index| {
+                            queue.advance(*account, now, |waiting| index.forget(waiting));
+                        });
                     }
                     if account.key.is_some() {
                         doubtful.insert(*sender);
@@ -348,71 +350,51 @@ impl Mempool {
             }
         }
         if all_doubtful && !self.is_open {
-            doubtful.extend(self.queues.keys());
+            doubtful.extend(self.senders.keys());
         }
         for sender in doubtful {
             self.drop_inadmissible(&sender);
         }
-        while let Some((expiry, hash)) = self.by_expiry.first().copied()
+        while let Some((expiry, place)) = self.index.first_to_expire()
             && expiry <= height
         {
-            self.remove(&hash);
+            self.remove(place);
         }
     }
 
     /// Drops what a sender may not submit any more.
     fn drop_inadmissible(&mut self, sender: &Address) {
-        let Some(queue) = self.queues.get(sender) else { return };
-        let account = queue.account();
-        let inadmissible: Vec<Digest> = queue
+        let Some((id, queue)) = self.queue_of(sender) else { return };
+        let inadmissible: Vec<u64> = queue
             .last_first()
-            .filter(|waiting| self.check_standing(sender, account, waiting.transaction()).is_err())
-            .map(|waiting| waiting.hash())
+            .map(|waiting| waiting.transaction())
+            .filter(|transaction| self.check_standing(sender, queue, transaction).is_err())
+            .map(|transaction| transaction.payload.nonce)
             .collect();
-        for hash in inadmissible {
-            self.remove(&hash);
+        for nonce in inadmissible {
+            self.remove((id, nonce));
         }
     }
 
-    fn remove(&mut self, hash: &Digest) {
-        if let Some((sender, nonce)) = self.by_hash.get(hash).copied()
-            && let Some(waiting) = self.with_queue(sender, |queue| queue.remove(nonce))
-        {
-            self.forget(&waiting.transaction);
-        }
-    }
-
-    /// Takes a transaction that left its queue out of the books.
-    fn forget(&mut self, transaction: &VerifiedTransaction) {
-        self.by_hash.remove(&transaction.hash());
-        self.by_expiry.remove(&(transaction.transaction().payload.expiry, transaction.hash()));
-        self.bytes -= transaction.encoded_len();
-    }
-
-    /// Changes the queue of a sender and keeps everything that is sorted by queues in step.
-    fn with_queue<R>(&mut self, sender: Address, change: impl FnOnce(&mut Queue) -> R) -> R {
-        let new = || Queue::new(&self.state, sender);
-        let queue = self.queues.entry(sender).or_insert_with(new);
-        self.by_load.remove(&(queue.bytes(), sender));
-        self.by_gapped.remove(&(queue.gapped_len(), sender));
-        self.executable -= queue.run_len();
-        if let Some(turn) = queue.turn() {
-            self.ready.remove(&turn);
-        }
-        let result = change(queue);
-        if queue.len() > 0 {
-            self.by_load.insert((queue.bytes(), sender));
-            if queue.gapped_len() > 0 {
-                self.by_gapped.insert((queue.gapped_len(), sender));
+    fn remove(&mut self, (queue, nonce): Place) {
+        self.with_queue(queue, |queue, index| {
+            if let Some(waiting) = queue.remove(nonce) {
+                index.forget(&waiting);
             }
-            self.executable += queue.run_len();
-            if let Some(turn) = queue.turn() {
-                self.ready.insert(turn, sender);
-            }
-        } else {
-            self.queues.remove(&sender);
+        });
+    }
+
+    /// Changes a queue and keeps the orders in step.
+    fn with_queue(&mut self, id: QueueId, change: impl FnOnce(&mut Queue, &mut Index)) {
+        let queue = &mut self.queues[id];
+        let before = queue.rank();
+        change(queue, &mut self.index);
+        let after = queue.rank();
+        self.orders.update(id, before, after);
+        if queue.is_empty() {
+            self.senders.remove(&queue.sender());
+            self.queues.remove(id);
         }
-        result
     }
 }
 

@@ -23,7 +23,7 @@ const DOORS: [(&str, &[&str]); 10] = [
 ];
 
 /// The only packages from elsewhere that pure code uses. All compute; none reaches outside.
-const PURE_DEPENDENCIES: [&str; 13] = [
+const PURE_DEPENDENCIES: [&str; 14] = [
     "bech32",
     "bincode",
     "ct-merkle",
@@ -36,6 +36,7 @@ const PURE_DEPENDENCIES: [&str; 13] = [
     "serde",
     "serde_json",
     "sha2",
+    "slab",
     "thiserror",
 ];
 

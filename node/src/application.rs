@@ -3,6 +3,7 @@
 //! Lives on the consensus thread. The only place where a clock meets a block: the leader stamps
 //! what it builds, and whoever executes says how far in the future a block is.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -181,7 +182,14 @@ impl Application for NodeApplication {
     fn execute(&mut self, block: &SealedBlock) -> Result<Executed, InvalidBlock> {
         let start = Instant::now();
         let pool = &self.pool;
-        let verdict = self.ledger.execute(block, &|hash| pool.is_verified(hash));
+        let unknown = RefCell::new(Vec::new());
+        let verdict = self.ledger.execute(block, &|hash| {
+            let known = pool.is_verified(hash);
+            if !known {
+                unknown.borrow_mut().push(*hash);
+            }
+            known
+        });
         let next_validators = match verdict {
             Ok(next_validators) => next_validators,
             Err(reason) => {
@@ -195,7 +203,7 @@ impl Application for NodeApplication {
         let outcome = self.ledger.executed(&hash).zip(self.ledger.state_at(&hash));
         if let Some((executed, state)) = outcome {
             // Should another view propose them again, they need no second verification.
-            self.pool.mark_verified(&executed.transactions);
+            self.pool.mark_verified(&unknown.into_inner());
             self.view.mark_executed(block, executed, state.clone());
             self.above.insert(hash, (block.header.parent, executed.transactions.len()));
             self.newest = hash;

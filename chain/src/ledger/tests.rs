@@ -281,9 +281,9 @@ fn real_signatures_are_verified_together() {
 fn mempool_batch(
     transactions: Vec<crate::transaction::SignedTransaction>,
 ) -> Vec<Arc<crate::mempool::VerifiedTransaction>> {
+    let unknown = vec![false; transactions.len()];
     let transactions =
         transactions.into_iter().map(crate::mempool::HashedTransaction::new).collect();
-    let unknown = |_: &Digest| false;
     crate::mempool::VerifiedTransaction::check_batch(transactions, &unknown, ed25519().as_ref())
         .into_iter()
         .collect::<Result<_, _>>()

@@ -1,9 +1,8 @@
-use std::collections::BTreeSet;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::access::Role;
+use crate::codec::{self, CodecError};
 use crate::crypto::Signer;
 use crate::execute::{Execution, execute};
 use crate::governance::{Change, GovernanceAction, Parameter};
@@ -35,8 +34,12 @@ fn add(pool: &mut Mempool, transaction: SignedTransaction) -> Digest {
     hash
 }
 
+fn hashed(transaction: &SignedTransaction) -> HashedTransaction {
+    HashedTransaction::new(transaction.clone())
+}
+
 fn reject(pool: &Mempool, transaction: &SignedTransaction) -> RejectReason {
-    pool.precheck(transaction, &transaction.hash()).unwrap_err()
+    pool.precheck(&hashed(transaction)).unwrap_err()
 }
 
 /// (account, nonce) of the candidates, for the first `senders` accounts.
@@ -62,45 +65,49 @@ fn commit(pool: &mut Mempool, height: u64, list: &[SignedTransaction]) -> Execut
 /// What must hold of the books at all times.
 fn check(pool: &Mempool) {
     let mut bytes = 0;
-    let mut executable = 0;
-    let mut ready = BTreeMap::new();
-    let mut hashes = BTreeSet::new();
-    let mut loads = BTreeSet::new();
-    let mut gapped = BTreeSet::new();
-    for (sender, queue) in &pool.queues {
-        assert!(queue.len() > 0 && queue.len() <= pool.limits.per_sender);
+    let mut orders = Orders::default();
+    let mut index = Index::default();
+    let mut senders = BTreeMap::new();
+    for (id, queue) in &pool.queues {
+        let sender = queue.sender();
+        senders.insert(sender, id);
+        assert!(!queue.is_empty() && queue.len() <= pool.limits.per_sender);
         bytes += queue.bytes();
-        executable += queue.run_len();
-        loads.insert((queue.bytes(), *sender));
-        if queue.len() > queue.run_len() {
-            gapped.insert((queue.len() - queue.run_len(), *sender));
+        let rank = queue.rank();
+        orders.by_load.insert((queue.bytes(), id));
+        if rank.gapped > 0 {
+            orders.by_gapped.insert((rank.gapped, id));
         }
-        assert_eq!(queue.gapped().count(), queue.gapped_len());
-        if let Some(turn) = queue.turn() {
-            let before = ready.insert(turn, *sender);
+        assert_eq!(queue.gapped().count(), rank.gapped);
+        assert_eq!(rank.run + rank.gapped, queue.len());
+        assert_eq!(rank.turn.is_some(), rank.run > 0);
+        orders.executable += rank.run;
+        if let Some(turn) = rank.turn {
+            let before = orders.ready.insert(turn, id);
             assert_eq!(before, None, "two senders have one turn");
         }
-        let account = pool.state.account(sender);
+        let account = pool.state.account(&sender);
         assert_eq!(*queue.account(), account);
         let next = account.nonce;
         let run = (next..).take_while(|nonce| queue.get(*nonce).is_some()).count();
-        assert_eq!(queue.run_len(), run);
-        for nonce in next..next + pool.limits.nonce_gap {
-            if let Some(transaction) = queue.get(nonce) {
-                assert_eq!(pool.by_hash.get(&transaction.hash()), Some(&(*sender, nonce)));
-                let expiry = transaction.transaction().payload.expiry;
-                assert!(pool.by_expiry.contains(&(expiry, transaction.hash())));
-                assert!(expiry > pool.height);
-                assert!(expiry.get() <= pool.height.get() + pool.limits.lifetime);
-                hashes.insert(transaction.hash());
-            }
+        assert_eq!(rank.run, run);
+        let mut found = 0;
+        for waiting in queue.waiting() {
+            let transaction = &waiting.transaction;
+            let payload = &transaction.transaction().payload;
+            assert!((next..next + pool.limits.nonce_gap).contains(&payload.nonce));
+            assert_eq!(queue.get(payload.nonce).unwrap().hash(), transaction.hash());
+            assert!(payload.expiry > pool.height);
+            assert!(payload.expiry.get() <= pool.height.get() + pool.limits.lifetime);
+            index.add(id, waiting);
+            found += transaction.encoded_len();
         }
+        assert_eq!(queue.bytes(), found);
     }
-    assert_eq!((pool.bytes(), pool.executable_count()), (bytes, executable));
-    assert_eq!((pool.len(), pool.by_expiry.len()), (hashes.len(), hashes.len()));
-    assert_eq!((&pool.ready, &pool.by_load, &pool.by_gapped), (&ready, &loads, &gapped));
+    assert_eq!((pool.bytes(), pool.executable_count()), (bytes, orders.executable));
+    assert_eq!((&pool.index, &pool.orders, &pool.senders), (&index, &orders, &senders));
     assert!(pool.len() <= pool.limits.transactions && pool.bytes() <= pool.limits.bytes);
-    assert_eq!(pool.oldest_executable().is_some(), executable > 0);
+    assert_eq!(pool.oldest_executable().is_some(), orders.executable > 0);
 }
 
 #[test]
@@ -160,7 +167,7 @@ fn each_reason_to_refuse_has_its_text_and_code() {
     }
     let last = expiring(1, 0, transfer_body(0, 10), 1_006);
     for good in [expiring(1, 0, transfer_body(0, 10), 7), last, put(0, 13, "a", "d")] {
-        assert_eq!(pool.precheck(&good, &good.hash()), Ok(()));
+        assert_eq!(pool.precheck(&hashed(&good)), Ok(()));
     }
 }
 
@@ -176,10 +183,9 @@ fn only_a_checked_signature_makes_a_verified_transaction() {
         transactions.map(HashedTransaction::new).to_vec()
     };
     // What was checked before is not checked again.
-    let known = |hash: &Digest| *hash == bad.hash();
-    let checked = VerifiedTransaction::check_batch(batch(), &known, &Cheap);
+    let checked = VerifiedTransaction::check_batch(batch(), &[false, true, false], &Cheap);
     assert!(checked.iter().all(Result::is_ok));
-    let checked = VerifiedTransaction::check_batch(batch(), &|_| false, &Cheap);
+    let checked = VerifiedTransaction::check_batch(batch(), &[false; 3], &Cheap);
     assert_eq!(checked[1], refused);
     for place in [0, 2] {
         let verified = checked[place].as_ref().unwrap();
@@ -189,6 +195,18 @@ fn only_a_checked_signature_makes_a_verified_transaction() {
     }
     // A signature of the tests' cheap rule is none by the real one.
     assert_eq!(VerifiedTransaction::check(good, ed25519().as_ref()), refused);
+}
+
+#[test]
+fn a_transaction_from_its_bytes_is_the_same_as_one_that_is_encoded() {
+    for transaction in [transfer(0, 0, 1, 1), with_new_key(3)] {
+        let bytes = codec::encode(&transaction);
+        let hashed = HashedTransaction::decode(&bytes).unwrap();
+        assert_eq!(hashed, HashedTransaction::new(transaction.clone()));
+        assert_eq!((hashed.hash(), hashed.sender()), (transaction.hash(), transaction.sender()));
+        let longer = [bytes, vec![0]].concat();
+        assert_eq!(HashedTransaction::decode(&longer), Err(CodecError::Trailing { left: 1 }));
+    }
 }
 
 #[test]
@@ -306,7 +324,7 @@ fn a_full_pool_takes_room_from_whoever_fills_it() {
     for (number, victim) in [(3, 9), (4, 8), (5, 7), (3, 6)] {
         let nonce = pool.next_nonce(&address(number));
         let newcomer = transfer(number, nonce, 0, 1);
-        assert_eq!(pool.precheck(&newcomer, &newcomer.hash()), Ok(()));
+        assert_eq!(pool.precheck(&hashed(&newcomer)), Ok(()));
         let evicted = pool.insert(verified(newcomer)).unwrap();
         assert_eq!(evicted, [transfer(0, victim, 1, 1).hash()]);
         assert_eq!(pool.len(), 12);
@@ -352,7 +370,7 @@ fn what_cannot_execute_makes_room_for_what_can() {
     // Newcomers take the place of the last ones of whoever has most of them.
     for (number, (sender, victim)) in [(1, (51, 7)), (2, (51, 2))] {
         let newcomer = transfer(number, 0, 0, 1);
-        assert_eq!(pool.precheck(&newcomer, &newcomer.hash()), Ok(()));
+        assert_eq!(pool.precheck(&hashed(&newcomer)), Ok(()));
         let evicted = pool.insert(verified(newcomer)).unwrap();
         assert_eq!(evicted, [put(sender, victim, "k", "v").hash()]);
         check(&pool);
@@ -466,12 +484,12 @@ proptest! {
                     let body = Body::Put { key: vec![1], value: vec![0; size] };
                     let transaction = expiring(from, nonce, body, expiry);
                     let hash = transaction.hash();
-                    let promised = pool.precheck(&transaction, &hash);
+                    let promised = pool.precheck(&hashed(&transaction));
                     let before = pool.len();
                     let executable = pool.executable_count();
                     let next = pool.next_nonce(&address(from));
                     let gapped_suffice = nonce == next && {
-                        let others = pool.queues.iter().filter(|(at, _)| **at != address(from));
+                        let others = pool.queues.iter().filter(|(_, at)| at.sender() != address(from));
                         let all: Vec<_> = others.flat_map(|(_, queue)| queue.gapped()).collect();
                         let bytes: usize = all.iter().map(|item| item.encoded_len()).sum();
                         let len = codec::encode(&transaction).len();

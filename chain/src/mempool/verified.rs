@@ -2,24 +2,38 @@
 
 use std::sync::Arc;
 
-use crate::codec;
+use crate::codec::{self, CodecError};
 use crate::crypto::{SignatureItem, Verifier};
 use crate::transaction::{MalformedTransaction, SignedTransaction};
 use crate::types::{Address, Digest};
 
-/// A transaction with its hash and its length, both from one encoding.
+/// A transaction with what else is worth computing once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashedTransaction {
     transaction: SignedTransaction,
     hash: Digest,
+    sender: Address,
     encoded_len: usize,
 }
 
 impl HashedTransaction {
     pub fn new(transaction: SignedTransaction) -> Self {
         let encoded = codec::encode(&transaction);
-        let hash = SignedTransaction::hash_of(&encoded);
-        Self { transaction, hash, encoded_len: encoded.len() }
+        Self::encoded_as(transaction, &encoded)
+    }
+
+    /// Reads a transaction from its canonical encoding.
+    ///
+    /// # Errors
+    /// [`CodecError`] where the bytes are not the encoding of one transaction.
+    pub fn decode(encoded: &[u8]) -> Result<Self, CodecError> {
+        Ok(Self::encoded_as(codec::decode(encoded)?, encoded))
+    }
+
+    fn encoded_as(transaction: SignedTransaction, encoded: &[u8]) -> Self {
+        let hash = SignedTransaction::hash_of(encoded);
+        let sender = transaction.sender();
+        Self { transaction, hash, sender, encoded_len: encoded.len() }
     }
 
     pub fn transaction(&self) -> &SignedTransaction {
@@ -30,19 +44,20 @@ impl HashedTransaction {
         self.hash
     }
 
+    /// The account that sends.
+    pub fn sender(&self) -> Address {
+        self.sender
+    }
+
     /// Length of the encoding in bytes.
     pub fn encoded_len(&self) -> usize {
         self.encoded_len
     }
 }
 
-/// A transaction whose signature was found good, with what else is worth computing once. There is
-/// no way to make one without a check.
+/// A transaction whose signature was found good. There is no way to make one without a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifiedTransaction {
-    hashed: HashedTransaction,
-    sender: Address,
-}
+pub struct VerifiedTransaction(HashedTransaction);
 
 impl VerifiedTransaction {
     /// Checks one transaction.
@@ -54,23 +69,26 @@ impl VerifiedTransaction {
         verifier: &dyn Verifier,
     ) -> Result<Arc<Self>, MalformedTransaction> {
         if transaction.verify_signature(verifier) {
-            Ok(Self::trusted(HashedTransaction::new(transaction)))
+            Ok(Arc::new(Self(HashedTransaction::new(transaction))))
         } else {
             Err(MalformedTransaction::BadSignature)
         }
     }
 
-    /// Checks many together, each verdict in its transaction's place. `known` tells which ones, by
-    /// hash, were found good before: the hash covers the signature.
+    /// Checks many together, each verdict in its transaction's place. `known` tells which ones, in their
+    /// order, were found good before, by their hashes: those cover the signature.
+    ///
+    /// # Panics
+    /// Where `known` has another length.
     pub fn check_batch(
         transactions: Vec<HashedTransaction>,
-        known: &dyn Fn(&Digest) -> bool,
+        known: &[bool],
         verifier: &dyn Verifier,
     ) -> Vec<Result<Arc<Self>, MalformedTransaction>> {
-        let is_known: Vec<bool> = transactions.iter().map(|item| known(&item.hash)).collect();
+        assert_eq!(transactions.len(), known.len(), "each is known or not");
         let unknown: Vec<(&SignedTransaction, Digest)> = transactions
             .iter()
-            .zip(&is_known)
+            .zip(known)
             .filter(|(_, known)| !**known)
             .map(|(item, _)| (&item.transaction, item.transaction.payload.signing_digest()))
             .collect();
@@ -80,35 +98,39 @@ impl VerifiedTransaction {
             .collect();
         let mut verdicts = verifier.verify_batch(&items).into_iter();
         let good: Vec<bool> =
-            is_known.into_iter().map(|known| known || verdicts.next() == Some(true)).collect();
+            known.iter().map(|known| *known || verdicts.next() == Some(true)).collect();
         transactions
             .into_iter()
             .zip(good)
             .map(|(item, good)| {
-                if good { Ok(Self::trusted(item)) } else { Err(MalformedTransaction::BadSignature) }
+                if good {
+                    Ok(Arc::new(Self(item)))
+                } else {
+                    Err(MalformedTransaction::BadSignature)
+                }
             })
             .collect()
     }
 
-    fn trusted(hashed: HashedTransaction) -> Arc<Self> {
-        let sender = hashed.transaction.sender();
-        Arc::new(Self { hashed, sender })
+    pub fn hashed(&self) -> &HashedTransaction {
+        &self.0
     }
 
     pub fn transaction(&self) -> &SignedTransaction {
-        &self.hashed.transaction
+        self.0.transaction()
     }
 
     pub fn hash(&self) -> Digest {
-        self.hashed.hash
+        self.0.hash()
     }
 
+    /// The account that sends.
     pub fn sender(&self) -> Address {
-        self.sender
+        self.0.sender()
     }
 
     /// Length of the encoding in bytes.
     pub fn encoded_len(&self) -> usize {
-        self.hashed.encoded_len
+        self.0.encoded_len()
     }
 }

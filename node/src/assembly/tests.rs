@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chain::access::AccessMode;
+use chain::mempool::HashedTransaction;
 use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Amount, Digest, Height, View};
 use chain::validator::ValidatorSet;
@@ -123,7 +124,7 @@ impl Cluster {
         let mut hashes = Vec::new();
         let nodes = self.nodes.iter().flatten().cycle();
         for (transfer, node) in transfers.into_iter().zip(nodes) {
-            hashes.push(node.pool.submit(transfer).await.unwrap());
+            hashes.push(node.pool.submit(HashedTransaction::new(transfer)).await.unwrap());
         }
         hashes
     }

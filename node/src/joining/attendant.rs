@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chain::crypto::PublicKey;
 use chain::governance::{KeyKind, Proposal, ProposalId, ProposalStatus};
+use chain::mempool::HashedTransaction;
 use chain::receipt::Outcome;
 use chain::state::State;
 use chain::types::{Digest, Height};
@@ -163,7 +164,7 @@ impl Attendant {
         }
         let tip = Tip { chain_id: self.view.chain_id(), height: head.height, hash: head.hash };
         let nonce = head.state.account(&signer.public().address()).nonce;
-        let ready = signer.sign(proposal, tip, nonce);
+        let ready = HashedTransaction::new(signer.sign(proposal, tip, nonce));
         memory.attempt = Some(Attempt { transaction: ready.hash(), at: Instant::now() });
         let (height, key) = (head.height, signer.public());
         match self.pool.submit(ready).await {

@@ -12,6 +12,7 @@
 //! of known transactions needs no verification.
 
 mod queue;
+mod verdicts;
 mod verified;
 mod worker;
 
@@ -23,14 +24,14 @@ use chain::mempool::{
     HashedTransaction, Mempool, MempoolLimits, RejectReason, VerifiedTransaction,
 };
 use chain::state::State;
-use chain::transaction::SignedTransaction;
 use chain::types::{Address, Digest, Height};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::storage::FinalBlock;
 
 use queue::{Queue, Waiting};
+use verdicts::Ticket;
 use verified::VerifiedHashes;
 use worker::Worker;
 
@@ -137,9 +138,6 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// The verdict on one transaction, once there is one.
-type Reply = oneshot::Receiver<Result<Digest, SubmitError>>;
-
 /// Locks without minding a panic elsewhere: every change under these locks is complete in itself.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -185,41 +183,35 @@ impl TransactionPool {
     ///
     /// # Errors
     /// [`SubmitError`] with the reason.
-    pub async fn submit(&self, transaction: SignedTransaction) -> Result<Digest, SubmitError> {
-        let verdict = self.enqueue(transaction, Origin::Local)?;
-        verdict.await.unwrap_or(Err(SubmitError::Closed))
+    pub async fn submit(&self, transaction: HashedTransaction) -> Result<Digest, SubmitError> {
+        let verdicts = self.submit_many(vec![transaction], Origin::Local).await;
+        verdicts.into_iter().next().unwrap_or(Err(SubmitError::Closed))
     }
 
     /// Takes many transactions in; each verdict in its transaction's place.
     pub async fn submit_many(
         &self,
-        transactions: Vec<SignedTransaction>,
+        transactions: Vec<HashedTransaction>,
         origin: Origin,
     ) -> Vec<Result<Digest, SubmitError>> {
-        // All are queued before the first verdict is waited for, so they are verified together.
-        let pending: Vec<_> =
-            transactions.into_iter().map(|transaction| self.enqueue(transaction, origin)).collect();
-        let mut verdicts = Vec::with_capacity(pending.len());
-        for verdict in pending {
-            verdicts.push(match verdict {
-                Ok(verdict) => verdict.await.unwrap_or(Err(SubmitError::Closed)),
-                Err(error) => Err(error),
-            });
-        }
-        verdicts
+        let (tickets, verdicts) = verdicts::open(transactions.len());
+        self.enqueue(transactions, tickets, origin);
+        verdicts.await.expect("a group tells its verdicts when the last ticket is gone")
     }
 
-    /// The cheap checks, and a place in the queue.
-    fn enqueue(
-        &self,
-        transaction: SignedTransaction,
-        origin: Origin,
-    ) -> Result<Reply, SubmitError> {
-        let transaction = HashedTransaction::new(transaction);
-        lock(&self.shared().mempool).precheck(transaction.transaction(), &transaction.hash())?;
-        let (reply, verdict) = oneshot::channel();
-        self.shared().queue.push(Waiting { transaction, origin, reply })?;
-        Ok(verdict)
+    /// The cheap checks, and places in the queue for what passes: all before the first is verified, so
+    /// they are verified together.
+    fn enqueue(&self, transactions: Vec<HashedTransaction>, tickets: Vec<Ticket>, origin: Origin) {
+        let mut worth = Vec::with_capacity(transactions.len());
+        let mempool = lock(&self.shared().mempool);
+        for (transaction, ticket) in transactions.into_iter().zip(tickets) {
+            match mempool.precheck(&transaction) {
+                Ok(()) => worth.push(Waiting { transaction, origin, ticket }),
+                Err(reason) => ticket.give(Err(reason.into())),
+            }
+        }
+        drop(mempool);
+        self.shared().queue.push(worth);
     }
 
     /// Whether a transaction waits for a block.
@@ -265,14 +257,11 @@ impl TransactionPool {
         lock(&self.shared().verified).contains(hash) || self.is_pending(hash)
     }
 
-    /// Remembers transactions of a valid block: their signatures were checked with it.
+    /// Remembers transactions of a valid block that were not [verified](Self::is_verified) before: their
+    /// signatures were checked with it.
     pub(crate) fn mark_verified(&self, hashes: &[Digest]) {
         let mut verified = lock(&self.shared().verified);
-        for hash in hashes {
-            if !verified.contains(hash) {
-                verified.insert(*hash);
-            }
-        }
+        hashes.iter().for_each(|hash| verified.insert(*hash));
     }
 
     /// What a block on top of `state` should try, at most `max`.

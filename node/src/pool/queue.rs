@@ -7,18 +7,16 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use chain::mempool::HashedTransaction;
-use chain::types::Digest;
-use tokio::sync::oneshot;
 
-use super::{Origin, SubmitError};
+use super::verdicts::Ticket;
+use super::{Origin, SubmitError, lock};
 
 /// A transaction on its way into the pool.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) transaction: HashedTransaction,
     pub(super) origin: Origin,
-    /// Told the verdict.
-    pub(super) reply: oneshot::Sender<Result<Digest, SubmitError>>,
+    pub(super) ticket: Ticket,
 }
 
 /// Most transactions of one origin that wait.
@@ -36,14 +34,13 @@ struct Share {
 }
 
 impl Share {
-    fn push(&mut self, item: Waiting) -> Result<(), SubmitError> {
+    fn push(&mut self, item: Waiting) {
         let bytes = item.transaction.encoded_len();
         if self.waiting.len() >= MAX_TRANSACTIONS || self.bytes + bytes > MAX_BYTES {
-            return Err(SubmitError::Overloaded);
+            return item.ticket.give(Err(SubmitError::Overloaded));
         }
         self.bytes += bytes;
         self.waiting.push_back(item);
-        Ok(())
     }
 
     fn take(&mut self, count: usize) -> impl Iterator<Item = Waiting> {
@@ -61,6 +58,13 @@ struct Contents {
 }
 
 impl Contents {
+    fn share(&mut self, origin: Origin) -> &mut Share {
+        match origin {
+            Origin::Local => &mut self.local,
+            Origin::Peer => &mut self.peers,
+        }
+    }
+
     fn len(&self) -> usize {
         self.local.waiting.len() + self.peers.waiting.len()
     }
@@ -74,29 +78,22 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Adds a transaction.
-    ///
-    /// # Errors
-    /// [`SubmitError::Overloaded`] where the share of its origin is full, [`SubmitError::Closed`] for
-    /// ever.
-    pub(super) fn push(&self, item: Waiting) -> Result<(), SubmitError> {
-        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
-        if contents.closed {
-            return Err(SubmitError::Closed);
+    /// Adds transactions. For those that the share of their origin has no room for the verdict is
+    /// [`SubmitError::Overloaded`]; once the queue is closed, [`SubmitError::Closed`] for all.
+    pub(super) fn push(&self, items: Vec<Waiting>) {
+        let mut contents = lock(&self.contents);
+        if contents.closed || items.is_empty() {
+            return;
         }
-        match item.origin {
-            Origin::Local => contents.local.push(item)?,
-            Origin::Peer => contents.peers.push(item)?,
-        }
+        items.into_iter().for_each(|item| contents.share(item.origin).push(item));
         drop(contents);
         self.filled.notify_one();
-        Ok(())
     }
 
     /// Waits until there is something, then takes what is there, at most `max`, as evenly of both
     /// origins as there is. `None` once the queue is closed.
     pub(super) fn take(&self, max: usize) -> Option<Vec<Waiting>> {
-        let contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let contents = lock(&self.contents);
         let mut contents = self
             .filled
             .wait_while(contents, |contents| contents.len() == 0 && !contents.closed)
@@ -114,7 +111,7 @@ impl Queue {
 
     /// Lets the verifying thread go and refuses everything from now on.
     pub(super) fn close(&self) {
-        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut contents = lock(&self.contents);
         contents.closed = true;
         (contents.local, contents.peers) = Default::default();
         drop(contents);
@@ -123,7 +120,7 @@ impl Queue {
 
     /// How many transactions wait.
     pub(super) fn len(&self) -> usize {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner).len()
+        lock(&self.contents).len()
     }
 }
 
@@ -131,8 +128,9 @@ impl Queue {
 mod tests {
     use chain::crypto::Keypair;
     use chain::transaction::{Body, Payload};
-    use chain::types::Height;
+    use chain::types::{Digest, Height};
 
+    use super::super::verdicts;
     use super::*;
 
     /// With a value of so many bytes.
@@ -143,7 +141,8 @@ mod tests {
         let payload =
             Payload { chain_id, account: None, sender: key.public(), nonce: 0, expiry, body };
         let transaction = HashedTransaction::new(payload.sign(&key));
-        Waiting { transaction, origin, reply: oneshot::channel().0 }
+        let ticket = verdicts::open(1).0.remove(0);
+        Waiting { transaction, origin, ticket }
     }
 
     fn counts(taken: &[Waiting]) -> (usize, usize) {
@@ -157,15 +156,19 @@ mod tests {
             let queue = Queue::default();
             let large = MAX_BYTES / 4 - item(flood, 0).transaction.encoded_len();
             for _ in 0..4 {
-                queue.push(item(flood, large)).unwrap();
+                queue.push(vec![item(flood, large)]);
             }
-            assert!(queue.push(item(flood, 1)).is_err(), "the share is full");
-            queue.push(item(other, 1)).unwrap();
-            queue.push(item(other, 1)).unwrap();
+            let (tickets, mut verdicts) = verdicts::open(1);
+            for ticket in tickets {
+                queue.push(vec![Waiting { ticket, ..item(flood, 1) }]);
+            }
+            assert_eq!(verdicts.try_recv().unwrap(), [Err(SubmitError::Overloaded)]);
+            assert_eq!(queue.len(), 4, "the share is full");
+            queue.push(vec![item(other, 1), item(other, 1)]);
             // The few are in the next batch, however long the flood waits already.
             let taken = queue.take(4).unwrap();
             assert_eq!(counts(&taken), (2, 2));
-            queue.push(item(flood, large)).unwrap();
+            queue.push(vec![item(flood, large)]);
             assert_eq!((queue.take(4).unwrap().len(), queue.len()), (3, 0));
         }
     }
@@ -173,7 +176,7 @@ mod tests {
     #[test]
     fn a_batch_is_full_whoever_waits() {
         let queue = Queue::default();
-        let push = |origin, count| (0..count).for_each(|_| queue.push(item(origin, 1)).unwrap());
+        let push = |origin, count| queue.push((0..count).map(|_| item(origin, 1)).collect());
         push(Origin::Local, 7);
         push(Origin::Peer, 1);
         assert_eq!(counts(&queue.take(6).unwrap()), (5, 1));
@@ -182,6 +185,7 @@ mod tests {
         assert_eq!(counts(&queue.take(6).unwrap()), (0, 5));
         push(Origin::Local, 1);
         queue.close();
-        assert!(queue.take(6).is_none() && queue.push(item(Origin::Local, 1)).is_err());
+        push(Origin::Local, 1);
+        assert!(queue.take(6).is_none() && queue.len() == 0);
     }
 }

@@ -49,9 +49,12 @@ async fn a_verifying_thread_that_dies_is_noticed_and_leaves_nobody_waiting() {
     let (sender, expiry) = (alice.public(), Height::new(9));
     let transaction =
         Payload { chain_id, account: None, sender, nonce: 0, expiry, body }.sign(&alice);
-    assert_eq!(pool.submit(transaction.clone()).await, Err(SubmitError::Closed));
+    assert_eq!(
+        pool.submit(HashedTransaction::new(transaction.clone())).await,
+        Err(SubmitError::Closed)
+    );
     pool.failed().await;
-    assert_eq!(pool.submit(transaction).await, Err(SubmitError::Closed));
+    assert_eq!(pool.submit(HashedTransaction::new(transaction)).await, Err(SubmitError::Closed));
 }
 
 #[test]

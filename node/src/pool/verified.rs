@@ -25,7 +25,9 @@ impl VerifiedHashes {
 
     pub(super) fn insert(&mut self, hash: Digest) {
         if self.current.len() == self.capacity {
-            self.previous = std::mem::take(&mut self.current);
+            // The older one goes and leaves its memory to the next.
+            std::mem::swap(&mut self.current, &mut self.previous);
+            self.current.clear();
         }
         self.current.insert(hash);
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use chain::mempool::{RejectReason, VerifiedTransaction};
-use chain::types::Digest;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Waiting;
@@ -39,17 +38,20 @@ impl Worker {
 /// Verifies a batch together and takes in what is good.
 fn admit(shared: &Shared, batch: Vec<Waiting>) {
     let (transactions, rest): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|item| (item.transaction, (item.origin, item.reply))).unzip();
+        batch.into_iter().map(|item| (item.transaction, (item.origin, item.ticket))).unzip();
     // A block may have brought some of them sooner: execution checked those.
-    let known = |hash: &Digest| lock(&shared.verified).contains(hash);
+    let known: Vec<bool> = {
+        let verified = lock(&shared.verified);
+        transactions.iter().map(|item| verified.contains(&item.hash())).collect()
+    };
     let checked = VerifiedTransaction::check_batch(transactions, &known, shared.verifier.as_ref());
     let mut own = Vec::new();
-    let mut replies = Vec::with_capacity(rest.len());
+    let mut verdicts = Vec::with_capacity(rest.len());
     let mut admitted = false;
     {
         let mut verified = lock(&shared.verified);
         let mut mempool = lock(&shared.mempool);
-        for (checked, (origin, reply)) in checked.into_iter().zip(rest) {
+        for (checked, (origin, ticket)) in checked.into_iter().zip(rest) {
             let verdict = checked.map_err(RejectReason::from).and_then(|transaction| {
                 let hash = transaction.hash();
                 verified.insert(hash);
@@ -60,16 +62,15 @@ fn admit(shared: &Shared, batch: Vec<Waiting>) {
                 }
                 Ok(hash)
             });
-            replies.push((reply, verdict));
+            verdicts.push((ticket, verdict));
         }
     }
     if admitted {
         (shared.hooks.wake)();
     }
     announce(shared, own);
-    for (reply, verdict) in replies {
-        // Who no longer waits does not need the answer.
-        let _ = reply.send(verdict.map_err(SubmitError::from));
+    for (ticket, verdict) in verdicts {
+        ticket.give(verdict.map_err(SubmitError::from));
     }
 }
 

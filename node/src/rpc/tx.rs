@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::codec;
-use chain::mempool::RejectReason;
-use chain::transaction::SignedTransaction;
+use chain::mempool::{HashedTransaction, RejectReason};
 use chain::types::Digest;
 use jsonrpsee::core::{RpcResult, async_trait};
 use node_api::limits::{DEFAULT_WAIT, MAX_SUBMIT_BATCH, MAX_WAIT};
@@ -75,8 +73,8 @@ impl TxRpc {
     }
 }
 
-fn decode(bytes: &HexBytes) -> Result<SignedTransaction, ApiError> {
-    codec::decode(&bytes.0).map_err(|error| errors::undecodable(&error))
+fn decode(bytes: &HexBytes) -> Result<HashedTransaction, ApiError> {
+    HashedTransaction::decode(&bytes.0).map_err(|error| errors::undecodable(&error))
 }
 
 #[async_trait]
@@ -94,16 +92,22 @@ impl TxApiServer for TxRpc {
             let problem = format!("{count} transactions where at most {MAX_SUBMIT_BATCH} may come");
             return Err(errors::invalid(problem).into());
         }
-        let decoded: Vec<_> = transactions.iter().map(decode).collect();
-        drop(transactions);
-        let good: Vec<_> = decoded.iter().flatten().cloned().collect();
+        let mut good = Vec::with_capacity(count);
+        let mut hashes: Vec<Result<Digest, ApiError>> = Vec::with_capacity(count);
+        for bytes in transactions {
+            hashes.push(decode(&bytes).map(|transaction| {
+                let hash = transaction.hash();
+                good.push(transaction);
+                hash
+            }));
+        }
         let mut verdicts = self.context.pool.submit_many(good, Origin::Local).await.into_iter();
         let mut results = Vec::with_capacity(count);
-        for decoded in decoded {
-            let result = match decoded {
-                Ok(transaction) => {
+        for hash in hashes {
+            let result = match hash {
+                Ok(hash) => {
                     let verdict = verdicts.next().unwrap_or(Err(SubmitError::Closed));
-                    self.verdict(transaction.hash(), verdict).await
+                    self.verdict(hash, verdict).await
                 }
                 Err(error) => Err(error),
             };

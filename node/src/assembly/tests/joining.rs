@@ -20,7 +20,7 @@ impl Cluster {
         let expiry = Height::new(head.height.get() + 1_000);
         let chain_id = self.chain_id;
         let signed = Payload { chain_id, account: None, sender, nonce, expiry, body }.sign(&key);
-        let hash = node.pool.submit(signed).await.unwrap();
+        let hash = node.pool.submit(HashedTransaction::new(signed)).await.unwrap();
         self.wait_final(&[hash]).await;
         match node.view.transaction(&hash).await.unwrap() {
             TxStatus::Final(at) => at.receipt.outcome,

@@ -12,7 +12,7 @@ async fn a_read_sees_what_any_node_called_final_and_fails_without_a_quorum() {
     for reader in 0..4 {
         let transfer = cluster.transfer(0);
         let writer = cluster.nodes[(reader + 1) % 4].as_ref().unwrap();
-        let hash = writer.pool.submit(transfer).await.unwrap();
+        let hash = writer.pool.submit(HashedTransaction::new(transfer)).await.unwrap();
         let told = writer.view.wait(&hash, crate::chain_view::BlockStatus::Final);
         let told = tokio::time::timeout(PATIENCE, told).await.unwrap().unwrap();
         let crate::chain_view::TxStatus::Final(at) = told else { panic!("{told:?}") };
