@@ -17,6 +17,8 @@ use crate::driver::Driver;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Where nothing moved for so long, nothing is about to.
+const STILL: Duration = Duration::from_secs(1);
 /// Findings of axe-core that no view may have.
 const SERIOUS: [&str; 2] = ["serious", "critical"];
 
@@ -146,9 +148,27 @@ impl Page {
         ));
     }
 
+    /// Waits until an element stays where it is: a busy page moves it in steps half a second apart.
+    #[track_caller]
+    fn wait_until_still(&self, css: &str) {
+        let rectangle =
+            format!("document.querySelector({css:?})?.getBoundingClientRect().toJSON()");
+        let (mut last, mut since) = (self.get(&rectangle), Instant::now());
+        let deadline = since + PATIENCE;
+        while last.is_null() || since.elapsed() < STILL {
+            assert!(Instant::now() < deadline, "{css} never stands still");
+            std::thread::sleep(PAUSE);
+            let now = self.get(&rectangle);
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+    }
+
     /// Drags an element by so many pixels.
     #[track_caller]
     pub(crate) fn drag(&self, css: &str, x: f64, y: f64) {
+        self.wait_until_still(css);
         let moment = Some(Duration::from_millis(250));
         let dragged = self.runtime.block_on(async {
             let element = self.client.find(Locator::Css(css)).await?;
