@@ -3,7 +3,7 @@
 /** Between two pictures of messages, and of the views of text, in milliseconds. Text costs most, and
  * nobody reads it faster. */
 const CALM = { motion: 30, text: 250 };
-const BUSY = { motion: 500, text: 1000 };
+const BUSY = { motion: 1000, text: 2000 };
 /** Shares of idle processor time: with less the machine becomes busy, with more it is calm again. */
 const LEAST_IDLE = 0.05;
 const MUCH_IDLE = 0.2;

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Where nothing moved for so long, nothing is about to.
-const STILL: Duration = Duration::from_secs(1);
+const STILL: Duration = Duration::from_millis(1500);
 /// Findings of axe-core that no view may have.
 const SERIOUS: [&str; 2] = ["serious", "critical"];
 
@@ -148,7 +148,7 @@ impl Page {
         ));
     }
 
-    /// Waits until an element stays where it is: a busy page moves it in steps half a second apart.
+    /// Waits until an element stays where it is: a busy page moves it in steps a second apart.
     #[track_caller]
     fn wait_until_still(&self, css: &str) {
         let rectangle =

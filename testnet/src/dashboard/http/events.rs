@@ -18,7 +18,7 @@ use crate::dashboard::stream::Entry;
 const ALIVE_EVERY: Duration = Duration::from_secs(10);
 
 /// Pause between two portions of events: a page that is woken for each of them does little else.
-const PORTION_EVERY: Duration = Duration::from_millis(100);
+const PORTION_EVERY: Duration = Duration::from_millis(200);
 
 /// A page that reads.
 struct Reader {
