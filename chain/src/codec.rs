@@ -50,6 +50,23 @@ pub fn decode<T: bincode::Decode<()> + Bounded>(bytes: &[u8]) -> Result<T, Codec
     if bytes.len() > T::MAX_BYTES {
         return Err(CodecError::TooLarge { len: bytes.len(), max: T::MAX_BYTES });
     }
+    let (value, used) = decode_first(bytes)?;
+    if used == bytes.len() {
+        Ok(value)
+    } else {
+        Err(CodecError::Trailing { left: bytes.len() - used })
+    }
+}
+
+/// Reads the value that `bytes` begin with, and tells how many of them are its encoding. Memory is bounded
+/// as by [`decode`].
+///
+/// # Errors
+/// [`CodecError`] where they do not begin with one of at most [`Bounded::MAX_BYTES`].
+pub fn decode_first<T: bincode::Decode<()> + Bounded>(
+    bytes: &[u8],
+) -> Result<(T, usize), CodecError> {
+    let bytes = &bytes[..bytes.len().min(T::MAX_BYTES)];
     // The limit is a constant in bincode's types and counts the reserved memory of collections.
     // Rungs of 16 keep it within a fixed multiple of the input.
     match bytes.len() {
@@ -63,13 +80,8 @@ pub fn decode<T: bincode::Decode<()> + Bounded>(bytes: &[u8]) -> Result<T, Codec
 
 fn decode_within<T: bincode::Decode<()>, const LIMIT: usize>(
     bytes: &[u8],
-) -> Result<T, CodecError> {
+) -> Result<(T, usize), CodecError> {
     let config: Config<LIMIT> = bincode::config::legacy().with_limit::<LIMIT>();
-    let (value, used) = bincode::decode_from_slice(bytes, config)
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
-    if used == bytes.len() {
-        Ok(value)
-    } else {
-        Err(CodecError::Trailing { left: bytes.len() - used })
-    }
+    bincode::decode_from_slice(bytes, config)
+        .map_err(|error| CodecError::Malformed(error.to_string()))
 }

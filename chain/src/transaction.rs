@@ -147,6 +147,13 @@ impl SignedTransaction {
         Hasher::new(Domain::TransactionHash).bytes(encoded).finish()
     }
 
+    /// The [signing digest](Payload::signing_digest) of the transaction with this encoding: the signature
+    /// stands at its end.
+    pub(crate) fn signing_digest_of(encoded: &[u8]) -> Digest {
+        let payload = &encoded[..encoded.len() - size_of::<Signature>()];
+        Hasher::new(Domain::TransactionSignature).bytes(payload).finish()
+    }
+
     /// The account that sends. Whether the signing key may act for it is in the state.
     pub fn sender(&self) -> Address {
         self.payload.account.unwrap_or_else(|| self.payload.sender.address())

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
@@ -67,7 +68,7 @@ fn check(pool: &Mempool) {
     let mut bytes = 0;
     let mut orders = Orders::default();
     let mut index = Index::default();
-    let mut senders = BTreeMap::new();
+    let mut senders = HashMap::new();
     for (id, queue) in &pool.queues {
         let sender = queue.sender();
         senders.insert(sender, id);

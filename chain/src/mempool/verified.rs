@@ -12,6 +12,8 @@ use crate::types::{Address, Digest};
 pub struct HashedTransaction {
     transaction: SignedTransaction,
     hash: Digest,
+    /// What the signature is to cover.
+    signing_digest: Digest,
     sender: Address,
     encoded_len: usize,
 }
@@ -30,10 +32,20 @@ impl HashedTransaction {
         Ok(Self::encoded_as(codec::decode(encoded)?, encoded))
     }
 
+    /// Reads a transaction from the encoding that `bytes` begin with, and tells its length.
+    ///
+    /// # Errors
+    /// [`CodecError`] where they begin with none.
+    pub fn decode_first(bytes: &[u8]) -> Result<(Self, usize), CodecError> {
+        let (transaction, len) = codec::decode_first(bytes)?;
+        Ok((Self::encoded_as(transaction, &bytes[..len]), len))
+    }
+
     fn encoded_as(transaction: SignedTransaction, encoded: &[u8]) -> Self {
         let hash = SignedTransaction::hash_of(encoded);
+        let signing_digest = SignedTransaction::signing_digest_of(encoded);
         let sender = transaction.sender();
-        Self { transaction, hash, sender, encoded_len: encoded.len() }
+        Self { transaction, hash, signing_digest, sender, encoded_len: encoded.len() }
     }
 
     pub fn transaction(&self) -> &SignedTransaction {
@@ -52,6 +64,11 @@ impl HashedTransaction {
     /// Length of the encoding in bytes.
     pub fn encoded_len(&self) -> usize {
         self.encoded_len
+    }
+
+    fn signature(&self) -> SignatureItem<'_> {
+        let signed = &self.transaction;
+        (&signed.payload.sender, &self.signing_digest, &signed.signature)
     }
 }
 
@@ -86,15 +103,11 @@ impl VerifiedTransaction {
         verifier: &dyn Verifier,
     ) -> Vec<Result<Arc<Self>, MalformedTransaction>> {
         assert_eq!(transactions.len(), known.len(), "each is known or not");
-        let unknown: Vec<(&SignedTransaction, Digest)> = transactions
+        let items: Vec<SignatureItem<'_>> = transactions
             .iter()
             .zip(known)
             .filter(|(_, known)| !**known)
-            .map(|(item, _)| (&item.transaction, item.transaction.payload.signing_digest()))
-            .collect();
-        let items: Vec<SignatureItem<'_>> = unknown
-            .iter()
-            .map(|(signed, digest)| (&signed.payload.sender, digest, &signed.signature))
+            .map(|(item, _)| item.signature())
             .collect();
         let mut verdicts = verifier.verify_batch(&items).into_iter();
         let good: Vec<bool> =

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chain::mempool::{HashedTransaction, VerifiedTransaction};
+use chain::mempool::VerifiedTransaction;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
@@ -52,7 +52,6 @@ pub(super) async fn hear(batches: mpsc::Receiver<PeerTransactions>, pool: Transa
 
 async fn take_in(mut batch: PeerTransactions, pool: &TransactionPool) {
     let transactions = std::mem::take(&mut batch.transactions);
-    let transactions = transactions.into_iter().map(HashedTransaction::new).collect();
     let verdicts = pool.submit_many(transactions, Origin::Peer).await;
     match PeerVerdict::of(&verdicts) {
         PeerVerdict::Accept => batch.accept(),

@@ -13,7 +13,7 @@ use super::addresses::{Announcement, is_tcp};
 use super::claims::Claim;
 use super::frames::read_frame;
 use super::handshake::Hello;
-use super::transactions::Batch;
+use super::transactions::read_batch;
 
 fn read<T: Encode + Decode<()> + Bounded>(
     name: &'static str,
@@ -37,7 +37,15 @@ fn fuzz_gossip() {
     let (chain_id, sender, expiry) = (Digest([1; 32]), key.public(), Height::new(9));
     let transaction =
         Payload { chain_id, account: None, sender, nonce: 0, expiry, body }.sign(&key);
-    read("gossip-transactions", [Batch(vec![transaction; 3]), Batch(Vec::new())], |_| {});
+    let batches = [vec![transaction; 3], Vec::new()];
+    let samples: Vec<_> = batches.iter().map(codec::encode).collect();
+    let target = Target::new("gossip-transactions", Form::Codec, samples, |bytes| {
+        let Ok(read) = read_batch(bytes) else { return false };
+        let read: Vec<_> = read.iter().map(|hashed| hashed.transaction().clone()).collect();
+        assert_eq!(codec::encode(&read), bytes, "two encodings of one batch");
+        true
+    });
+    target.check();
     let listening = ["/ip4/10.0.0.2/tcp/26656", "/dns4/node.example/tcp/1"];
     let listening = listening.map(|text| text.parse().unwrap());
     read("gossip-addresses", [Announcement::new(&listening)], |announcement: &Announcement| {

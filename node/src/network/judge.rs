@@ -7,7 +7,7 @@ use std::time::Instant;
 use chain::certificate::{Certificate, Finality};
 use chain::codec;
 use chain::crypto::Verifier;
-use chain::transaction::SignedTransaction;
+use chain::mempool::HashedTransaction;
 use chain::types::{Digest, Height};
 use chain::validator::ValidatorSet;
 use consensus::engine::FaultModel;
@@ -24,7 +24,7 @@ use super::inbox::Inbox;
 use super::message;
 use super::score::{Bucket, Misbehaviour};
 use super::service::Command;
-use super::transactions::Batch;
+use super::transactions::read_batch;
 
 /// Transactions per second that one peer may bring, and how many at once.
 const TRANSACTIONS: (f64, f64) = (20_000.0, 40_000.0);
@@ -51,7 +51,7 @@ pub(super) struct Delivery {
 pub struct PeerTransactions {
     /// The node that put the batch together.
     pub author: PeerId,
-    pub transactions: Vec<SignedTransaction>,
+    pub transactions: Vec<HashedTransaction>,
     verdict: Verdict,
 }
 
@@ -195,7 +195,7 @@ impl<M: EngineMessage> Judge<M> {
         rates: &mut Rates,
         mut verdict: Verdict,
     ) {
-        let Ok(Batch(transactions)) = codec::decode(data) else {
+        let Ok(transactions) = read_batch(data) else {
             return verdict.give(MessageAcceptance::Reject);
         };
         if !rates.transactions.take(transactions.len() as f64, Instant::now()) {

@@ -6,7 +6,7 @@ use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Position, Signatures, VoteKind};
 use chain::codec::Bounded;
 use chain::crypto::Ed25519;
-use chain::transaction::{Body, Payload};
+use chain::transaction::{Body, Payload, SignedTransaction};
 use chain::types::{Epoch, ValidatorIndex, View};
 use chain::validator::Validator;
 use consensus::driver::Outbox as _;
@@ -211,6 +211,11 @@ fn transaction(nonce: u64) -> SignedTransaction {
     let body = Body::Put { key: vec![1], value: vec![2; 100] };
     let expiry = Height::new(9);
     Payload { chain_id: CHAIN, account: None, sender: key.public(), nonce, expiry, body }.sign(&key)
+}
+
+/// The transactions of a batch.
+fn told(batch: &PeerTransactions) -> Vec<SignedTransaction> {
+    batch.transactions.iter().map(|hashed| hashed.transaction().clone()).collect()
 }
 
 /// A final certificate of four validators at a height.

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bincode::{Decode, Encode};
-use chain::codec::{self, Bounded};
+use chain::codec::{self, Bounded, CodecError};
+use chain::mempool::HashedTransaction;
 use chain::transaction::SignedTransaction;
 use tokio::sync::Notify;
 
@@ -25,12 +25,29 @@ const COLLECT_MAX: Duration = Duration::from_millis(10);
 /// Bytes of the length in front of an encoded list.
 const COUNT_BYTES: usize = 8;
 
-/// What travels on the topic of transactions.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Batch(pub(super) Vec<SignedTransaction>);
-
-impl Bounded for Batch {
-    const MAX_BYTES: usize = BATCH_MAX_BYTES;
+/// Reads what travels on the topic of transactions: the encoding of a list. Each is hashed as the bytes that
+/// came.
+///
+/// # Errors
+/// [`CodecError`] for anything else, and for more than [`BATCH_MAX_BYTES`].
+pub(super) fn read_batch(bytes: &[u8]) -> Result<Vec<HashedTransaction>, CodecError> {
+    if bytes.len() > BATCH_MAX_BYTES {
+        return Err(CodecError::TooLarge { len: bytes.len(), max: BATCH_MAX_BYTES });
+    }
+    let Some((count, mut rest)) = bytes.split_first_chunk::<COUNT_BYTES>() else {
+        return Err(CodecError::Malformed("a list without its length".into()));
+    };
+    let mut transactions = Vec::new();
+    while !rest.is_empty() {
+        let (transaction, len) = HashedTransaction::decode_first(rest)?;
+        transactions.push(transaction);
+        rest = &rest[len..];
+    }
+    if transactions.len() as u64 == u64::from_le_bytes(*count) {
+        Ok(transactions)
+    } else {
+        Err(CodecError::Malformed("a list of another length".into()))
+    }
 }
 
 /// Encoded batches that wait to be spread.
@@ -89,7 +106,7 @@ impl Batcher {
         }
     }
 
-    /// The next batch, encoded as a [`Batch`], and how many transactions are in it.
+    /// The next batch, as [`read_batch`] reads it, and how many transactions are in it.
     fn take(&self) -> Option<(Vec<u8>, u32)> {
         let mut waiting = self.lock();
         if waiting.closed.is_empty() {

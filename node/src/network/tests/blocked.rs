@@ -17,11 +17,11 @@ async fn blocked_peers_do_not_communicate_not_even_through_others() {
     // that is the first thing that arrives.
     nodes[1].handle().gossip_transactions([&transaction(1)]);
     let batch = nodes[2].receive_batch().await;
-    assert_eq!((batch.author, &batch.transactions), (id(1), &vec![transaction(1)]));
+    assert_eq!((batch.author, told(&batch)), (id(1), vec![transaction(1)]));
     batch.accept();
     nodes[2].handle().gossip_transactions([&transaction(2)]);
     let batch = nodes[0].receive_batch().await;
-    assert_eq!((batch.author, &batch.transactions), (id(2), &vec![transaction(2)]));
+    assert_eq!((batch.author, told(&batch)), (id(2), vec![transaction(2)]));
     batch.accept();
 
     // Nor do direct messages pass, in either direction.

@@ -20,7 +20,7 @@ async fn four_validators_exchange_messages_and_gossip() {
     assert_eq!(nodes[2].handle().gossip_transactions(&transactions), 5);
     for place in [0, 1, 3] {
         let batch = nodes[place].receive_batch().await;
-        assert_eq!((batch.author, &batch.transactions), (id(2), &transactions));
+        assert_eq!((batch.author, told(&batch)), (id(2), transactions.clone()));
         batch.accept();
     }
 
