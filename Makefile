@@ -14,13 +14,13 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help deps build testnet demo test lint bench soak report
+.PHONY: help deps build testnet demo test deny lint bench soak report
 
 help:
 	@echo "make testnet  start four validators on this machine, until Ctrl-C"
 	@echo "make demo     the scripted story: transfers, an equivocating validator, the fallback, calm again"
-	@echo "make test     every test"
-	@echo "make lint     formatting and lints"
+	@echo "make test     every test, and licences, sources and known holes of the dependencies"
+	@echo "make lint     formatting, lints, and what is known of the dependencies"
 	@echo "make bench    measure the chain beside its peers: BENCH=signed for one, QUICK=1 in minutes, LOUD=1 on a busy machine"
 	@echo "make soak     the long randomized runs"
 	@echo "make report   run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
@@ -39,15 +39,16 @@ testnet: build
 demo: build
 	$(BIN)/testnet demo
 
-test: deps build
+test: deps build deny
 	$(CARGO) test --workspace --all-targets --no-fail-fast
 
-lint:
+deny:
+	@./.config/deny.sh
+
+lint: deny
 	@./.config/deps.sh
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check; else \
-	    echo "cargo-deny is not installed: advisories and licences are not checked"; fi
 
 bench:
 	@./.config/deps.sh bench

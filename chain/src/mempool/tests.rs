@@ -1,5 +1,5 @@
-use std::collections::HashMap;
 use proptest::prelude::*;
+use std::collections::HashMap;
 
 use super::*;
 use crate::access::Role;

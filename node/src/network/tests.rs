@@ -6,7 +6,7 @@ use chain::block::SealedBlock;
 use chain::certificate::{Ballot, Position, Signatures, VoteKind};
 use chain::codec::Bounded;
 use chain::crypto::Ed25519;
-use chain::transaction::{Body, Payload, SignedTransaction};
+use chain::transaction::{Body, Payload};
 use chain::types::{Epoch, ValidatorIndex, View};
 use chain::validator::Validator;
 use consensus::driver::Outbox as _;

@@ -40,7 +40,10 @@ impl Machine {
             kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
             rustc: said("rustc", &["--version"]),
             commit: format!("{commit}{}", if changed { "+" } else { "" }),
-            curve_backend: curve_backend(&text("/proc/cpuinfo")),
+            curve_backend: curve_backend(
+                &text("/proc/cpuinfo"),
+                cfg!(curve25519_dalek_backend = "avx512"),
+            ),
             time: time::OffsetDateTime::now_utc().unix_timestamp(),
         }
     }
@@ -64,12 +67,19 @@ fn memory_gib(meminfo: &str) -> u64 {
     kib.unwrap_or(0_u64).div_ceil(1024 * 1024)
 }
 
-/// What `curve25519-dalek` chooses at run time: AVX2 where the processor has it, and nothing wider
-/// unless the build asks for it.
-fn curve_backend(cpuinfo: &str) -> String {
+/// What `curve25519-dalek` chooses at run time: AVX-512 where the build asks for it, as
+/// `.cargo/config.toml` does, and the processor has it; else AVX2.
+fn curve_backend(cpuinfo: &str, asked_for_avx512: bool) -> String {
     let flags = field(cpuinfo, "flags").unwrap_or_default();
-    let avx2 = flags.split(' ').any(|flag| flag == "avx2");
-    if avx2 { "AVX2, found at run time" } else { "64-bit serial" }.to_owned()
+    let has = |name| flags.split(' ').any(|flag| flag == name);
+    let backend = if asked_for_avx512 && has("avx512ifma") && has("avx512vl") {
+        "AVX-512 IFMA, found at run time"
+    } else if has("avx2") {
+        "AVX2, found at run time"
+    } else {
+        "64-bit serial"
+    };
+    backend.to_owned()
 }
 
 /// How busy the machine was before a benchmark began.
@@ -118,8 +128,11 @@ mod tests {
     fn the_system_is_understood() {
         assert_eq!(field("processor\t: 0\nmodel name\t: Quick\n", "model name").unwrap(), "Quick");
         assert_eq!(memory_gib("MemTotal:       16313492 kB\nMemFree: 1 kB\n"), 16);
-        assert_eq!(curve_backend("flags\t\t: fpu avx2 sha_ni\n"), "AVX2, found at run time");
-        assert_eq!(curve_backend("flags\t\t: fpu\n"), "64-bit serial");
+        let wide = "flags\t\t: fpu avx2 avx512ifma avx512vl\n";
+        assert_eq!(curve_backend(wide, true), "AVX-512 IFMA, found at run time");
+        assert_eq!(curve_backend(wide, false), "AVX2, found at run time");
+        assert_eq!(curve_backend("flags\t\t: fpu avx2\n", true), "AVX2, found at run time");
+        assert_eq!(curve_backend("flags\t\t: fpu\n", true), "64-bit serial");
     }
 
     #[test]

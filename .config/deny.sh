@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Holds what the workspace depends on against deny.toml: licences, sources, banned crates, known holes. Installs
+# cargo-deny where it is missing. Known holes are in a database on GitHub: where that cannot be reached, it says so.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+VERSION=0.20.2
+
+if ! cargo deny --version >/dev/null 2>&1; then
+    echo "deny: installing cargo-deny $VERSION"
+    # Its own folder: the project's is for the project's programs.
+    CARGO_TARGET_DIR="$(mktemp -d)" cargo install --quiet --locked "cargo-deny@$VERSION" || {
+        echo "deny: NOT CHECKED: cargo-deny $VERSION could not be installed" >&2
+        exit 0
+    }
+fi
+cargo deny --locked check bans licenses sources
+if cargo deny --locked fetch db >/dev/null 2>&1; then
+    cargo deny --locked check --disable-fetch advisories
+else
+    echo "deny: advisories NOT CHECKED: their database, named in deny.toml, cannot be reached" >&2
+fi
