@@ -16,7 +16,7 @@ if ! cargo deny --version >/dev/null 2>&1; then
 fi
 cargo deny --locked check bans licenses sources
 if cargo deny --locked fetch db >/dev/null 2>&1; then
-    cargo deny --locked check --disable-fetch advisories
+    cargo deny --locked check advisories
 else
     echo "deny: advisories NOT CHECKED: their database, named in deny.toml, cannot be reached" >&2
 fi
