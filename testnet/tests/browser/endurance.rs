@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use ::testnet::cluster::Cluster;
+use ::testnet::load::background::Background;
+use ::testnet::load::pump::Pace;
 use serde_json::Value;
 
 use crate::live::dashboard;
@@ -13,15 +16,15 @@ use crate::processor::time_of_tree;
 use crate::testnet::Testnet;
 
 const NODES: &str = "10";
-/// Most of the machine's processor time that a server with its page may take from a network that
-/// needs all of it, in a soak.
+/// Most that a server with its page may take from a network that needs all of the machine, in a soak: of
+/// processor time, and of throughput.
 const COST: f64 = 0.05;
-/// Least share of throughput that is left with a page, in a soak. The network alone is a tenth
-/// faster in one run than in the next: pairs cannot tell a cost of 5 % from none, processor time can.
-const KEPT: f64 = 0.85;
-/// Pairs of a run with a page and one without, in a soak; one in a test, which sees that there is
-/// throughput with a page.
-const PAIRS: usize = 5;
+/// Transactions that wait for finality, of so many senders.
+const IN_FLIGHT: usize = 1000;
+const SENDERS: usize = 1000;
+/// How long each look lasts in a soak, and how long a change is left alone before.
+const STRETCH: Duration = Duration::from_secs(10);
+const SETTLES: Duration = Duration::from_secs(3);
 /// How much larger than after a quarter of the time the heap may be at the end.
 const GROWTH_MIB: f64 = 4.0;
 const MIB: f64 = 1024.0 * 1024.0;
@@ -63,45 +66,100 @@ fn kill_server(testnet: &Testnet) {
     testnet.wait_for("an end of the server", |status| status["dashboard"].is_null());
 }
 
-/// What a pair of runs says, one with a server and a page, one without.
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    /// Share of throughput that is left with them.
-    kept: f64,
-    /// Share of the machine's processor time that they used meanwhile.
-    cost: f64,
+/// What a stretch of time says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    /// Transactions that became final.
+    finalized: f64,
+    seconds: f64,
+    /// Processor time that server, browser and driver used, in seconds.
+    used: f64,
 }
 
-/// Throughput with a server and a page, and the share of the processors that they used. No server
-/// runs before and after.
-fn watched(testnet: &Testnet, seconds: u64) -> (f64, f64) {
+/// Stretches of one kind, together.
+#[derive(Debug, Default)]
+struct Kind(Vec<Stretch>);
+
+impl Kind {
+    fn sum(&self, of: fn(&Stretch) -> f64) -> f64 {
+        self.0.iter().map(of).sum()
+    }
+
+    /// Transactions per second.
+    fn tps(&self) -> f64 {
+        self.sum(|one| one.finalized) / self.sum(|one| one.seconds)
+    }
+
+    /// Share of the machine's processor time that was used.
+    fn cost(&self) -> f64 {
+        let cores = std::thread::available_parallelism().expect("processors").get() as f64;
+        self.sum(|one| one.used) / self.sum(|one| one.seconds) / cores
+    }
+
+    /// Standard error of the rate, as a share of it.
+    fn error(&self) -> f64 {
+        let mean = self.tps();
+        let of = |one: &Stretch| (one.finalized / one.seconds / mean - 1.0).powi(2);
+        let count = self.0.len() as f64;
+        (self.0.iter().map(of).sum::<f64>() / (count - 1.0).max(1.0) / count).sqrt()
+    }
+}
+
+/// Load that goes on while pages come and go: as many transactions wait for finality at any time, so the
+/// network is always as busy as it can be.
+struct Load {
+    runtime: tokio::runtime::Runtime,
+    load: Background,
+}
+
+impl Load {
+    fn start(testnet: &Testnet) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let cluster = Cluster::open(&testnet.dir()).expect("a testnet");
+        let load = Background::at(&cluster, Pace::InFlight(IN_FLIGHT), SENDERS);
+        let load = runtime.block_on(load).expect("load");
+        Self { runtime, load }
+    }
+
+    /// Looks for a while.
+    fn watch(&self, lasts: Duration, used: impl Fn() -> Duration) -> Stretch {
+        let finalized = || self.load.progress().so_far().finalized as f64;
+        let (since, before, spent) = (Instant::now(), finalized(), used());
+        std::thread::sleep(lasts);
+        let finalized = finalized() - before;
+        let seconds = since.elapsed().as_secs_f64();
+        Stretch { finalized, seconds, used: (used() - spent).as_secs_f64() }
+    }
+
+    fn finish(self) {
+        let outcome = self.runtime.block_on(self.load.finish()).expect("load");
+        assert_eq!(outcome.submitted, outcome.finalized, "{outcome:?}");
+    }
+}
+
+/// With a server and a page, in a browser that is open already. No server runs before and after.
+fn watched(testnet: &Testnet, page: &Page, load: &Load, lasts: Duration) -> Stretch {
     let mut server = testnet.spawn(&["dashboard"]);
     testnet.wait_for("a server", |status| status["dashboard"].is_string());
-    let page = watch(testnet);
+    page.go(&dashboard(testnet));
+    wait_for_network(page);
+    std::thread::sleep(SETTLES);
     let used = || time_of_tree(page.driver()) + time_of_tree(server.id());
-    let (since, before) = (Instant::now(), used());
-    let with = full_load(testnet, seconds);
-    let spent = used() - before;
-    let cores = std::thread::available_parallelism().expect("processors").get() as f64;
-    let cost = spent.as_secs_f64() / since.elapsed().as_secs_f64() / cores;
+    let stretch = load.watch(lasts, used);
     page.assert_silent();
-    drop(page);
+    page.go("about:blank");
     kill_server(testnet);
     server.wait().expect("it ended");
-    (with, cost)
+    stretch
 }
 
-/// The page comes first in every other pair: a network may be faster early than late.
-fn compare(testnet: &Testnet, seconds: u64, page_first: bool) -> Pair {
-    let early = (!page_first).then(|| full_load(testnet, seconds));
-    let (with, cost) = watched(testnet, seconds);
-    let without = early.unwrap_or_else(|| full_load(testnet, seconds));
-    println!(
-        "{with:.0} transactions a second with a page, {without:.0} without; server and page used \
-         {:.1} % of the processors",
-        cost * 100.0
-    );
-    Pair { kept: with / without, cost }
+fn alone(load: &Load, lasts: Duration) -> Stretch {
+    std::thread::sleep(SETTLES);
+    load.watch(lasts, Duration::default)
 }
 
 /// For how long, in a soak.
@@ -118,8 +176,12 @@ fn ten_nodes() -> Testnet {
 
 fn watch(testnet: &Testnet) -> Page {
     let page = Page::open(&dashboard(testnet));
-    page.wait_for("the network", "document.querySelectorAll('.live .node').length === 10");
+    wait_for_network(&page);
     page
+}
+
+fn wait_for_network(page: &Page) {
+    page.wait_for("the network", "document.querySelectorAll('.live .node').length === 10");
 }
 
 #[test]
@@ -149,15 +211,33 @@ fn a_page_that_looks_at_ten_busy_nodes_stays_small() {
 fn a_page_costs_a_busy_network_little() {
     let testnet = ten_nodes();
     kill_server(&testnet);
-    let (pairs, seconds) = minutes().map_or((1, 4), |_| (PAIRS, 30));
-    let all: Vec<Pair> = (0..pairs).map(|pair| compare(&testnet, seconds, pair % 2 == 1)).collect();
-    let median = |of: fn(&Pair) -> f64| {
-        let mut values: Vec<f64> = all.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values[pairs / 2]
-    };
-    let (kept, cost) = (median(|pair| pair.kept), median(|pair| pair.cost));
-    println!("of {pairs} pairs: throughput kept {kept:.3}, processor time used {cost:.3}");
-    let (least, most) = if minutes().is_some() { (KEPT, COST) } else { (0.0, 1.0) };
-    assert!(kept > least && cost < most, "{all:.3?}");
+    let page = Page::open("about:blank");
+    let load = Load::start(&testnet);
+    let lasts = if minutes().is_some() { STRETCH } else { Duration::from_secs(3) };
+    let pairs = minutes().map_or(1, |minutes| minutes * 60 / (2 * (STRETCH + SETTLES)).as_secs());
+    let (mut with, mut without) = (Kind::default(), Kind::default());
+    for pair in 0..pairs {
+        // The page comes first in every other pair: a network may be faster early than late.
+        if pair % 2 == 0 {
+            with.0.push(watched(&testnet, &page, &load, lasts));
+            without.0.push(alone(&load, lasts));
+        } else {
+            without.0.push(alone(&load, lasts));
+            with.0.push(watched(&testnet, &page, &load, lasts));
+        }
+        let last = |kind: &Kind| kind.0.last().map(|one| one.finalized / one.seconds);
+        println!("{:.0?} a second with a page, {:.0?} without", last(&with), last(&without));
+    }
+    load.finish();
+    let (kept, cost) = (with.tps() / without.tps(), with.cost());
+    let error = with.error().hypot(without.error());
+    println!(
+        "of {pairs} pairs: {:.0} transactions a second with a page, {:.0} without: {kept:.3} kept, standard \
+         error {error:.3}; server and page used {cost:.3} of the processors",
+        with.tps(),
+        without.tps()
+    );
+    let (least, most) =
+        if minutes().is_some() { (1.0 - COST - 2.0 * error, COST) } else { (0.0, 1.0) };
+    assert!(kept > least && cost < most, "{with:.3?} {without:.3?}");
 }
