@@ -56,7 +56,7 @@ fn what_waits_is_bounded() {
     let added = (0..1000).filter(|_| batcher.add([&large]) == 1).count();
     assert!((60..=69).contains(&added), "{added} transactions of 60 kB fit into 4 MiB");
     assert!(batcher.lock().bytes <= MAX_WAITING_BYTES);
-    assert_eq!(batches(&batcher).iter().map(|batch| batch.0.len()).sum::<usize>(), added);
+    assert_eq!(batches(&batcher).iter().map(Vec::len).sum::<usize>(), added);
 }
 
 /// The clock of the runtime counts whole milliseconds.
