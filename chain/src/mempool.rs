@@ -6,7 +6,7 @@
 //! those that could not, else from whoever fills most of it.
 //!
 //! The pool holds the last committed state itself, so that no check uses another one than the queues
-//! are kept by. Everything is indexed and cheap: no operation walks the pool, but for a change of who
+//! are kept by. Everything is ordered and cheap: no operation walks the pool, but for a change of who
 //! may submit.
 
 mod index;
@@ -16,7 +16,7 @@ mod queue;
 mod reject;
 mod verified;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -46,7 +46,7 @@ pub struct Mempool {
     /// One per sender with waiting transactions; none is empty. Everything else names them by their
     /// numbers, which are short and lead to them without a search.
     queues: Slab<Queue>,
-    senders: HashMap<Address, QueueId>,
+    senders: BTreeMap<Address, QueueId>,
     index: Index,
     orders: Orders,
     arrivals: u64,
@@ -62,7 +62,7 @@ impl Mempool {
             state,
             height,
             queues: Slab::new(),
-            senders: HashMap::new(),
+            senders: BTreeMap::new(),
             index: Index::default(),
             orders: Orders::default(),
             arrivals: 0,

@@ -1,6 +1,6 @@
 //! Where each waiting transaction is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::queue::{QueueId, Waiting};
 use crate::mempool::VerifiedTransaction;
@@ -14,7 +14,7 @@ pub(super) type Place = (QueueId, u64);
 /// Invariants: both maps name the same transactions; `bytes` is the sum of their encoded lengths.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Index {
-    by_hash: HashMap<Digest, Place>,
+    by_hash: BTreeMap<Digest, Place>,
     /// Of those that expire at one height, the first that arrived comes first: what arrives or is
     /// executed together stands together.
     by_expiry: BTreeMap<(Height, u64), Place>,

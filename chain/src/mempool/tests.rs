@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use std::collections::HashMap;
 
 use super::*;
 use crate::access::Role;
@@ -68,7 +67,7 @@ fn check(pool: &Mempool) {
     let mut bytes = 0;
     let mut orders = Orders::default();
     let mut index = Index::default();
-    let mut senders = HashMap::new();
+    let mut senders = BTreeMap::new();
     for (id, queue) in &pool.queues {
         let sender = queue.sender();
         senders.insert(sender, id);
