@@ -19,6 +19,8 @@ const NODES: &str = "10";
 /// Most that a server with its page may take from a network that needs all of the machine, in a soak: of
 /// processor time, and of throughput.
 const COST: f64 = 0.05;
+/// Least share of throughput that is left with a page, in a soak, however much the stretches differ.
+const KEPT: f64 = 0.85;
 /// Transactions that wait for finality, of so many senders.
 const IN_FLIGHT: usize = 1000;
 const SENDERS: usize = 1000;
@@ -237,7 +239,7 @@ fn a_page_costs_a_busy_network_little() {
         with.tps(),
         without.tps()
     );
-    let (least, most) =
-        if minutes().is_some() { (1.0 - COST - 2.0 * error, COST) } else { (0.0, 1.0) };
+    let shown = (1.0 - COST - 2.0 * error).max(KEPT);
+    let (least, most) = if minutes().is_some() { (shown, COST) } else { (0.0, 1.0) };
     assert!(kept > least && cost < most, "{with:.3?} {without:.3?}");
 }
