@@ -24,6 +24,7 @@ export class Pace {
     if (idle === null) return;
     if (idle < LEAST_IDLE) this.isBusy = true;
     else if (idle > MUCH_IDLE) this.isBusy = false;
+    document.documentElement.toggleAttribute("data-busy", this.isBusy);
   }
 
   /** How long to wait after a picture. */

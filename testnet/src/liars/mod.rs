@@ -8,7 +8,7 @@ mod report;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use chain::governance::KeyKind;
 use consensus::engine::FaultModel;
 use consensus::registry::EngineName;
@@ -29,6 +29,8 @@ const SENDERS: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long evidence may take to be on chain once the liar is honest again.
 const TRIAL: Duration = Duration::from_secs(30);
+/// What a validator says last that was about to contradict itself.
+const GUARDED: &str = "the safety guard stops the node";
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -118,7 +120,8 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Waits until next to nothing waits to become final.
+    /// Waits until next to nothing waits to become final, and nobody shuts anybody out any more: who is
+    /// shut out takes no part, and would be one liar more in the next phase.
     async fn calm(&self, rate: f64) -> anyhow::Result<()> {
         until("what was submitted to become final", PATIENCE, async || {
             let so_far = self.load.progress().so_far();
@@ -126,6 +129,17 @@ impl Stage<'_> {
         })
         .await?;
         live::caught_up(self.cluster, self.load.seen().highest()).await?;
+        until("all links to be there again", PATIENCE, async || {
+            let nodes = self.cluster.manifest()?.nodes;
+            let mut linked = 0;
+            for node in &nodes {
+                let status = live::chain_status(node).await;
+                linked +=
+                    usize::from(status.is_some_and(|it| it.peers as usize + 1 == nodes.len()));
+            }
+            Ok((linked == nodes.len()).then_some(()))
+        })
+        .await?;
         // What was slow before this phase is not its doing.
         let _ = self.load.progress().take_latencies();
         Ok(())
@@ -143,18 +157,19 @@ impl Stage<'_> {
         tokio::time::sleep(self.lasts).await;
         let (took, after) = (began.elapsed(), self.load.progress().so_far());
         let latency_ms = self.load.progress().take_latencies().unwrap_or_default();
-        let (mut acts, mut due) = (Vec::new(), Vec::new());
+        let (mut acts, mut due, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
         for (id, behaviour) in orders() {
-            let done = faults::order(self.cluster, id, Request::Status)?.acts;
-            faults::order(self.cluster, id, Request::Behave { behaviour: Behaviour::Off })?;
-            acts.push(done);
-            due.extend((behaviour.leaves_evidence() && done > 0).then_some(id));
+            let done = self.reform(id).await?;
+            acts.push(done.unwrap_or_default());
+            due.extend((behaviour.leaves_evidence() && done > Some(0)).then_some(id));
+            stopped.extend(done.is_none().then_some(id));
         }
         let mut phase = Phase {
             behaviours: behaviours.iter().map(|behaviour| behaviour.name()).collect(),
             liars,
             mode,
             acts,
+            stopped,
             goodput_tps: (after.finalized - before.finalized) as f64 / took.as_secs_f64(),
             share: 0.0,
             floor: behaviours.iter().map(|behaviour| behaviour.floor()).fold(1.0, f64::min),
@@ -166,6 +181,27 @@ impl Stage<'_> {
         self.try_liars(&mut phase, &due).await?;
         self.pardon().await?;
         Ok(phase)
+    }
+
+    /// Makes a liar honest again. Returns how often it lied; `None` where its safety guard stopped it,
+    /// because its lie came back to it as the truth: then it starts again.
+    async fn reform(&self, id: usize) -> anyhow::Result<Option<u64>> {
+        let node = self.cluster.node(id)?;
+        if node.is_alive() {
+            let acts = faults::order(self.cluster, id, Request::Status)?.acts;
+            faults::order(self.cluster, id, Request::Behave { behaviour: Behaviour::Off })?;
+            return Ok(Some(acts));
+        }
+        let log = self.cluster.log(&node);
+        let text = std::fs::read_to_string(&log)?;
+        let guarded = text.rsplit("panicked at").next().is_some_and(|last| last.contains(GUARDED));
+        ensure!(
+            guarded,
+            "liar {id} ended for another reason than its guard: see {}",
+            log.display()
+        );
+        faults::restart(self.cluster, id).await?;
+        Ok(None)
     }
 
     /// The leader, and those whose turn comes next.
