@@ -20,7 +20,7 @@ const NODES: &str = "10";
 /// processor time, and of throughput.
 const COST: f64 = 0.05;
 /// Least share of throughput that is left with a page, in a soak, however much the stretches differ.
-const KEPT: f64 = 0.85;
+const KEPT: f64 = 0.9;
 /// Transactions that wait for finality, of so many senders.
 const IN_FLIGHT: usize = 1000;
 const SENDERS: usize = 1000;
