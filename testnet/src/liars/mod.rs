@@ -94,7 +94,8 @@ async fn all(
     tell: &mut impl FnMut(String),
 ) -> anyhow::Result<Report> {
     let load = Background::start(cluster, options.rate, SENDERS).await?;
-    let mut stage = Stage { cluster, load: &load, lasts: options.lasts, evidence: 0 };
+    let mut stage =
+        Stage { cluster, load: &load, lasts: options.lasts, evidence: 0, lied_before: Vec::new() };
     stage.calm(options.rate).await?;
     let honest = stage.play(&[]).await?;
     tell(format!("everybody honest: {}", honest.line()));
@@ -117,6 +118,8 @@ struct Stage<'a> {
     lasts: Duration,
     /// Records on chain that earlier phases account for.
     evidence: usize,
+    /// The liars of the phase before: evidence that was not due may come late.
+    lied_before: Vec<usize>,
 }
 
 impl Stage<'_> {
@@ -149,6 +152,7 @@ impl Stage<'_> {
     async fn play(&mut self, behaviours: &[Behaviour]) -> anyhow::Result<Phase> {
         let liars = self.choose(behaviours.len()).await?;
         let mode = self.mode().await?;
+        let view_timeout = live::view_timeout(self.cluster).await?;
         let orders = || liars.iter().copied().zip(behaviours.iter().copied());
         for (id, behaviour) in orders() {
             faults::order(self.cluster, id, Request::Behave { behaviour })?;
@@ -168,6 +172,7 @@ impl Stage<'_> {
             behaviours: behaviours.iter().map(|behaviour| behaviour.name()).collect(),
             liars,
             mode,
+            view_timeout_ms: view_timeout.as_secs_f64() * 1e3,
             acts,
             stopped,
             goodput_tps: (after.finalized - before.finalized) as f64 / took.as_secs_f64(),
@@ -233,9 +238,11 @@ impl Stage<'_> {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let is_liar = |id: &Option<usize>| id.is_some_and(|id| phase.liars.contains(&id));
+        let lied = |id| phase.liars.contains(&id) || self.lied_before.contains(&id);
+        let is_liar = |id: &&Option<usize>| id.is_some_and(lied);
         phase.wrongly_convicted =
             phase.convicted.iter().filter(|id| !is_liar(id)).copied().collect();
+        self.lied_before.clone_from(&phase.liars);
         Ok(())
     }
 
@@ -261,12 +268,12 @@ impl Stage<'_> {
         Ok(all.split_off(self.evidence.min(all.len())))
     }
 
-    /// Lets everybody lead again.
+    /// Lets everybody lead again, and be accused again.
     async fn pardon(&self) -> anyhow::Result<()> {
         let seats = faults::seats(self.cluster).await?;
         for validator in govern::validators(self.cluster).await? {
             let seat = seats.iter().find(|(index, _)| *index == validator.index);
-            if let Some((_, id)) = seat.filter(|_| validator.jailed) {
+            if let Some((_, id)) = seat.filter(|_| validator.jailed || validator.accused) {
                 membership::pardon(self.cluster, *id, &mut |_| {}).await?;
             }
         }

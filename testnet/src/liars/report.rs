@@ -8,6 +8,10 @@ use crate::byzantine::control::Behaviour;
 use crate::load::pump::Outcome;
 use crate::load::sample::Percentiles;
 
+/// View timeouts after which whoever a leader leaves out must be served: four until the leader is suspected, two
+/// for its end.
+const CENSORED_TIMEOUTS: f64 = 6.0;
+
 impl Behaviour {
     /// Share of the fault-free goodput that must be left beside validators that behave like this.
     pub(super) const fn floor(self) -> f64 {
@@ -34,8 +38,9 @@ pub struct Phase {
     pub liars: Vec<usize>,
     /// How blocks were ordered when it began.
     pub mode: String,
-    /// How often each misbehaved.
-    /// 0 for those that were stopped: nobody could ask them.
+    /// The longest of any validator, when it began.
+    pub view_timeout_ms: f64,
+    /// How often each misbehaved; 0 for those that were stopped: nobody could ask them.
     pub acts: Vec<u64>,
     /// Liars that their own safety guard stopped, before they had to say the opposite of their lie.
     pub stopped: Vec<usize>,
@@ -52,6 +57,13 @@ pub struct Phase {
 }
 
 impl Phase {
+    /// How long anybody may wait where nobody does more than to leave transactions out.
+    fn patience_ms(&self) -> Option<f64> {
+        let only_censors = self.behaviours.iter().all(|name| *name == Behaviour::Censor.name());
+        let timeouts = CENSORED_TIMEOUTS * self.liars.len() as f64;
+        only_censors.then_some(timeouts * self.view_timeout_ms)
+    }
+
     /// For people.
     pub(super) fn line(&self) -> String {
         let who: Vec<String> = std::iter::zip(&self.behaviours, &self.liars)
@@ -142,6 +154,10 @@ impl Report {
             check(
                 phase.stopped.is_empty() && phase.acts.iter().all(|acts| *acts == 0),
                 format!("{what}: nobody did it"),
+            );
+            check(
+                phase.patience_ms().is_some_and(|patience| phase.latency_ms.max > patience),
+                format!("{what}: somebody waited for {:.0} ms", phase.latency_ms.max),
             );
             let Phase { missing_evidence, wrongly_convicted, .. } = phase;
             check(

@@ -107,7 +107,7 @@ pub async fn jail(
     sentence(cluster, &node, &Change::Jail { validator }, true, tell).await
 }
 
-/// Ends a validator's jail.
+/// Ends a validator's jail, and what it was accused of is forgotten.
 ///
 /// # Errors
 /// As [`jail`].
@@ -133,8 +133,9 @@ async fn sentence(
     progress.done("approved", "by a quorum");
     let key = consensus_key(cluster, node)?;
     let named = |validator: &ValidatorInfo| validator.consensus_key == key;
+    let is_held = |validator: &ValidatorInfo| validator.jailed || (!jailed && validator.accused);
     wait_for_set("the sentence to be in force", cluster, |set| {
-        set.iter().any(|validator| named(validator) && validator.jailed == jailed)
+        set.iter().any(|validator| named(validator) && is_held(validator) == jailed)
     })
     .await?;
     let status = epoch_begun(cluster, node).await?;
