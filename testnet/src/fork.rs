@@ -133,10 +133,11 @@ async fn meet(one: &Cluster, other: &Cluster) -> anyhow::Result<Vec<String>> {
     }
     let mut crashed = Vec::new();
     for id in HONEST {
-        let (node, last) = (one.node(id)?, live::last_line(&one.log(&one.node(id)?)));
-        let panicked = std::fs::read_to_string(one.log(&node))?.contains("panicked at");
+        let node = one.node(id)?;
+        let log = one.log(&node);
+        let panicked = live::last_panic(&log)?.is_some();
         if !node.is_alive() || panicked || live::chain_status(&node).await.is_none() {
-            crashed.push(format!("validator {id}: {last}"));
+            crashed.push(format!("validator {id}: {}", live::last_line(&log)));
         }
     }
     one.stop_all()?;

@@ -161,6 +161,15 @@ pub(crate) fn last_line(log: &Path) -> String {
     last.unwrap_or("it said nothing").trim().to_owned()
 }
 
+/// What a process said since it panicked last; `None` where it never did.
+///
+/// # Errors
+/// Where its log cannot be read.
+pub(crate) fn last_panic(log: &Path) -> std::io::Result<Option<String>> {
+    let text = std::fs::read_to_string(log)?;
+    Ok(text.rsplit_once("panicked at").map(|(_, said)| said.to_owned()))
+}
+
 /// Key of an account that the testnet itself sends from: the last one, which load leaves alone.
 ///
 /// # Errors

@@ -134,13 +134,13 @@ impl Stage<'_> {
         live::caught_up(self.cluster, self.load.seen().highest()).await?;
         until("all links to be there again", PATIENCE, async || {
             let nodes = self.cluster.manifest()?.nodes;
-            let mut linked = 0;
             for node in &nodes {
                 let status = live::chain_status(node).await;
-                linked +=
-                    usize::from(status.is_some_and(|it| it.peers as usize + 1 == nodes.len()));
+                if status.is_none_or(|status| status.peers as usize + 1 != nodes.len()) {
+                    return Ok(None);
+                }
             }
-            Ok((linked == nodes.len()).then_some(()))
+            Ok(Some(()))
         })
         .await?;
         // What was slow before this phase is not its doing.
@@ -198,8 +198,7 @@ impl Stage<'_> {
             return Ok(Some(acts));
         }
         let log = self.cluster.log(&node);
-        let text = std::fs::read_to_string(&log)?;
-        let guarded = text.rsplit("panicked at").next().is_some_and(|last| last.contains(GUARDED));
+        let guarded = live::last_panic(&log)?.is_some_and(|said| said.contains(GUARDED));
         ensure!(
             guarded,
             "liar {id} ended for another reason than its guard: see {}",

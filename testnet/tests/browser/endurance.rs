@@ -168,9 +168,12 @@ fn watched(testnet: &Testnet, page: &Page, port: &str, load: &Load, lasts: Durat
     let mut server = testnet.spawn(&["dashboard", "--port", port]);
     testnet.wait_for("a server", |status| status["dashboard"].is_string());
     page.wait_for("the stream", &link("on"));
+    // That the server before was gone.
+    page.take_errors();
     std::thread::sleep(SETTLES);
     let used = || time_of_tree(page.driver()) + time_of_tree(server.id());
     let stretch = load.watch(lasts, used);
+    page.assert_silent();
     leave(testnet, page);
     server.wait().expect("it ended");
     stretch
@@ -232,15 +235,16 @@ fn a_page_that_looks_at_ten_busy_nodes_stays_small() {
 fn a_page_costs_a_busy_network_little() {
     let testnet = ten_nodes();
     let page = watch(&testnet);
-    let address = dashboard(&testnet);
-    let port = address.trim_end_matches('/').rsplit(':').next().expect("a port");
+    let address = url::Url::parse(&dashboard(&testnet)).expect("an address");
+    let port = address.port().expect("a port").to_string();
+    page.assert_silent();
     leave(&testnet, &page);
     let load = Load::start(&testnet);
     let lasts = if minutes().is_some() { STRETCH } else { Duration::from_secs(3) };
     let count = minutes().map_or(1, |minutes| minutes * 60 / (2 * (STRETCH + SETTLES)).as_secs());
     let mut pairs = Pairs::default();
     for number in 0..count {
-        let with = || watched(&testnet, &page, port, &load, lasts);
+        let with = || watched(&testnet, &page, &port, &load, lasts);
         let without = || alone(&page, &load, lasts);
         // The page comes first in every other pair: a network may be faster early than late.
         let pair = if number % 2 == 0 {

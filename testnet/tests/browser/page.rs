@@ -204,14 +204,18 @@ impl Page {
         path
     }
 
-    /// No error was logged, by the page or by the browser about it.
+    /// No error was logged, by the page or by the browser about it, since the last time.
     #[track_caller]
     pub(crate) fn assert_silent(&self) {
-        // What the page wrote to its console, and the browser about it, since the last time.
+        let errors = self.take_errors();
+        assert!(errors.is_empty(), "the console says {errors:#?}");
+    }
+
+    /// What the page wrote to its console, and the browser about it, since the last time.
+    pub(crate) fn take_errors(&self) -> Vec<Value> {
         let log = self.ask("se/log", json!({ "type": "browser" }));
         let lines = log.as_array().expect("a list");
-        let errors: Vec<&Value> = lines.iter().filter(|line| line["level"] == "SEVERE").collect();
-        assert!(errors.is_empty(), "the console says {errors:#?}");
+        lines.iter().filter(|line| line["level"] == "SEVERE").cloned().collect()
     }
 
     /// No serious finding of axe-core on what is shown now.
