@@ -62,7 +62,7 @@ soak: build
 	SIM_SEEDS=$${SIM_SEEDS:-20} $(CARGO) test --workspace --test safety --test membership --test behaviours --test twins --test planted_bugs -- --nocapture
 	EXPLORE=full $(CARGO) test --workspace --test explore -- --nocapture
 	$(CARGO) test --release -p consensus-sim --test determinism -- --nocapture
-	FUZZ_INPUTS=$${FUZZ_INPUTS:-1000000} $(CARGO) test --workspace fuzz -- --nocapture
+	FUZZ_INPUTS=$${FUZZ_INPUTS:-100000000} $(CARGO) test --workspace fuzz -- --nocapture
 	$(BIN)/testnet abuse --requests 1000000 --sockets 5000 --identities 1000 --megabytes 1024
 	$(BIN)/testnet soak --kills 1000 --crashes 260 --pauses 60 --twins 4
 	$(BIN)/testnet soak --kills 1000 --crashes 100 --pauses 40 --policy static-pbft

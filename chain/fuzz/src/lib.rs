@@ -7,7 +7,7 @@
 //! shown.
 //!
 //! Targets are tests beside the code that they are about. `FUZZ_INPUTS` says how many inputs each
-//! gets: some thousand in `make test`, millions in `make soak`. `FUZZ_SEED` begins elsewhere.
+//! gets: some thousand in `make test`, a hundred million in `make soak`. `FUZZ_SEED` begins elsewhere.
 
 pub mod corpus;
 mod mutate;
@@ -15,14 +15,14 @@ mod shrink;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rand::SeedableRng as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
 
 use corpus::Form;
 
 /// Inputs of a target where nothing else is said.
 const INPUTS: u64 = 20_000;
-/// Most inputs that were accepted and are mutated further.
+/// Most inputs that were accepted and are mutated further, one in place of another.
 const KEPT: usize = 256;
 
 /// Something that reads bytes from outside.
@@ -31,8 +31,8 @@ pub struct Target<'a> {
     form: Form,
     /// Inputs that are right.
     samples: Vec<Vec<u8>>,
-    /// How many inputs of the usual number it gets: one in so many.
-    one_in: u64,
+    /// How many inputs it gets where nothing is said.
+    usual: u64,
     run: Reader<'a>,
 }
 
@@ -89,13 +89,13 @@ impl<'a> Target<'a> {
         run: impl FnMut(&[u8]) -> bool + 'a,
     ) -> Self {
         let samples = samples.into_iter().collect();
-        Self { name, form, samples, one_in: 1, run: Box::new(run) }
+        Self { name, form, samples, usual: INPUTS, run: Box::new(run) }
     }
 
-    /// For one that takes long: it gets one in so many of the usual inputs.
+    /// For one that takes long: where nothing is said it gets one in so many of the usual inputs.
     #[must_use]
     pub const fn slow(mut self, one_in: u64) -> Self {
-        self.one_in = one_in;
+        self.usual = INPUTS / one_in;
         self
     }
 
@@ -105,7 +105,7 @@ impl<'a> Target<'a> {
     /// With the smallest input found that it does not survive, or where it refuses all its samples.
     #[track_caller]
     pub fn check(mut self) {
-        let inputs = (number("FUZZ_INPUTS", INPUTS) / self.one_in).max(1);
+        let inputs = number("FUZZ_INPUTS", self.usual);
         match self.search(inputs, number("FUZZ_SEED", 0)) {
             Ok(Report { inputs, accepted }) => {
                 println!("fuzz target {}: {inputs} inputs, {accepted} accepted", self.name);
@@ -139,10 +139,18 @@ impl<'a> Target<'a> {
             self.feed(input, &mut report)?;
         }
         pool.extend(hostile);
+        let given = pool.len();
         while report.inputs < inputs {
             let input = mutate::mutated(&pool, self.form, &mut dice);
-            if self.feed(&input, &mut report)? && pool.len() < KEPT && !pool.contains(&input) {
+            if !self.feed(&input, &mut report)? || pool.contains(&input) {
+                continue;
+            }
+            if pool.len() < given + KEPT {
                 pool.push(input);
+            } else {
+                // So that a long run goes on to inputs that are further and further away.
+                let earlier = dice.random_range(given..pool.len());
+                pool[earlier] = input;
             }
         }
         Ok(report)

@@ -197,6 +197,19 @@ fn a_candidate_picks_its_next_own_ballot() {
     assert_eq!(lone.sent, [(Recipients::Others, prepare)]);
 }
 
+/// L1: what is said to be chosen is committed only where it stands.
+#[test]
+fn a_block_is_not_chosen_at_a_height_that_is_not_its_own() {
+    let mut lone = Lone::new(recovered());
+    let mut lead = lead(View::new(5));
+    lead.chosen = BlockRef {
+        position: Position { height: Height::new(7), ..lead.chosen.position },
+        ..lead.chosen
+    };
+    lone.hear(2, Message::Heartbeat(lead));
+    assert_eq!(lone.paxos.final_height(), Height::new(0));
+}
+
 /// A1: the answer to a stale proposer names the ballot that stands in its way.
 #[test]
 fn a_stale_ballot_is_refused_with_the_higher_one() {

@@ -75,6 +75,8 @@ async fn send_some(address: SocketAddr, requests: u64, seed: u64) -> anyhow::Res
 async fn connect(address: SocketAddr) -> anyhow::Result<BufReader<TcpStream>> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((ATTACKER, 0).into())?;
+    // A body waits for no acknowledgement of its head.
+    socket.set_nodelay(true)?;
     Ok(BufReader::new(socket.connect(address).await.context("the node takes no connection")?))
 }
 

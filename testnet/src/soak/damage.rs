@@ -28,7 +28,7 @@ use crate::scratch::copy;
 const START: Duration = Duration::from_secs(20);
 /// Newest blocks that a validator with a flipped bit is asked for.
 const ASKED: usize = 300;
-/// Blocks between an old copy and its return.
+/// Blocks between an old copy and its return, at least.
 const AGED: u64 = 20;
 
 /// What became of a start.
@@ -122,9 +122,8 @@ impl Player<'_> {
         self.recover(Victims::One(victim), true).await?;
         live::answers(self.cluster, &self.cluster.node(victim)?).await?;
         let aged = self.load.seen().highest().unwrap_or_default().get() + AGED;
-        until("blocks that the old disk has not", PATIENCE, async || {
-            let reached = live::chain_status(&node).await.map(|status| status.height_final.get());
-            Ok(reached.filter(|height| *height >= aged))
+        until("a vote that the old disk has not in a certificate", PATIENCE, async || {
+            Ok(self.is_signer_above(victim, aged).await?.then_some(()))
         })
         .await?;
         self.cluster.kill(victim)?;
@@ -134,19 +133,43 @@ impl Player<'_> {
         let stopped = self.gone(victim, START).await?;
         let last = live::last_line(&self.cluster.log(&node));
         self.findings.damage.old_disks += 1;
-        if !(stopped && last.contains("knows nothing of")) {
-            self.findings
-                .damage
-                .unnoticed
-                .push(format!("an old disk of validator {victim}: {last}"));
+        if stopped && last.contains("knows nothing of") {
+            fs::remove_dir_all(&data)?;
+            fs::rename(&newest, &data)?;
+            disk::settle(&home)?;
+        } else {
+            let problem = format!("an old disk of validator {victim}: {last}");
+            self.findings.damage.unnoticed.push(problem);
+            // It voted from the old one, which is the newest by that.
+            fs::remove_dir_all(&newest)?;
+            if !stopped {
+                self.cluster.kill(victim)?;
+            }
         }
-        if !stopped {
-            self.cluster.kill(victim)?;
-        }
-        fs::remove_dir_all(&data)?;
-        fs::rename(&newest, &data)?;
-        disk::settle(&home)?;
         self.recover(Victims::One(victim), true).await
+    }
+
+    /// Whether the newest block that a validator knows is final stands above a height and is
+    /// certified by it too, with everybody else who runs. A quorum comes together without it where
+    /// it is slow, and votes in no certificate are shown by nobody.
+    async fn is_signer_above(&self, id: usize, height: u64) -> anyhow::Result<bool> {
+        let Some(status) = live::chain_status(&self.cluster.node(id)?).await else {
+            return Ok(false);
+        };
+        if status.height_final.get() < height {
+            return Ok(false);
+        }
+        let others = self.cluster.manifest()?.nodes.into_iter().filter(|node| node.id != id);
+        for node in others.filter(NodeEntry::is_alive) {
+            let client = rpc::http(&node, Duration::from_secs(2))?;
+            let block = client.block(BlockRef::Height(status.height_final), Some(Detail::Hashes));
+            let certificate = block.await.ok().and_then(|block| block.certificate);
+            let signers = certificate.map(|certificate| certificate.signers).unwrap_or_default();
+            if !signers.iter().any(|signer| signer.get() as usize == id) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Starts a second process with a validator's keys, in a home of its own, and one in the same
