@@ -31,8 +31,9 @@ impl<P: Clone> Decided<P> {
     pub(crate) fn ready(&self, tree: &Tree) -> Option<(Vec<Node>, P)> {
         self.0.values().rev().find_map(|(block, proof)| {
             let path = tree.path(&block.hash)?;
-            // A message may name a block with a place that it does not have.
-            let is_there = path.last().is_some_and(|node| node.reference() == *block);
+            // A message may name a block with a height that it does not have.
+            let height = block.position.height;
+            let is_there = path.last().is_some_and(|node| node.block.header.height == height);
             let executed = path.iter().all(|node| tree.is_valid(&node.block.hash()));
             (is_there && executed).then(|| (path.into_iter().cloned().collect(), proof.clone()))
         })
