@@ -202,10 +202,7 @@ fn a_candidate_picks_its_next_own_ballot() {
 fn a_block_is_not_chosen_at_a_height_that_is_not_its_own() {
     let mut lone = Lone::new(recovered());
     let mut lead = lead(View::new(5));
-    lead.chosen = BlockRef {
-        position: Position { height: Height::new(7), ..lead.chosen.position },
-        ..lead.chosen
-    };
+    lead.chosen.position.height = Height::new(7);
     lone.hear(2, Message::Heartbeat(lead));
     assert_eq!(lone.paxos.final_height(), Height::new(0));
 }

@@ -165,7 +165,7 @@ impl Player<'_> {
             let block = client.block(BlockRef::Height(status.height_final), Some(Detail::Hashes));
             let certificate = block.await.ok().and_then(|block| block.certificate);
             let signers = certificate.map(|certificate| certificate.signers).unwrap_or_default();
-            if !signers.iter().any(|signer| signer.get() as usize == id) {
+            if !signers.iter().any(|signer| signer.as_usize() == id) {
                 return Ok(false);
             }
         }
