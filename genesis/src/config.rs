@@ -75,6 +75,8 @@ pub struct RpcConfig {
     pub allowed_hosts: Vec<String>,
     /// Most connections at one time.
     pub max_connections: u32,
+    /// Most calls of one client in a second; what is faster waits.
+    pub calls_per_second: u32,
     /// PEM files of a certificate chain and its key, from the home on; empty: no TLS.
     pub tls_certificate: String,
     pub tls_key: String,
@@ -89,6 +91,7 @@ impl Default for RpcConfig {
             allow_remote: false,
             allowed_hosts: Vec::new(),
             max_connections: 256,
+            calls_per_second: 5000,
             tls_certificate: String::new(),
             tls_key: String::new(),
             token_file: String::new(),
@@ -281,6 +284,11 @@ impl NodeConfig {
             &rpc.allowed_hosts,
         );
         page.setting("Most connections at one time.", "max_connections", &rpc.max_connections);
+        page.setting(
+            "Most calls of one client in a second: what is faster waits.",
+            "calls_per_second",
+            &rpc.calls_per_second,
+        );
         page.setting(
             "PEM file of the certificate chain, like \"tls/rpc.pem\" in the home; empty: no TLS.",
             "tls_certificate",

@@ -245,6 +245,10 @@ fn check_rpc(rpc: &RpcConfig) -> Result<(), ConfigError> {
         let problem = format!("{} is not 1 to {MAX_CONNECTIONS}", rpc.max_connections);
         return invalid("rpc.max_connections", problem);
     }
+    if rpc.calls_per_second == 0 {
+        let problem = "0 would answer nobody: allow at least 1".into();
+        return invalid("rpc.calls_per_second", problem);
+    }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
     match rpc.allowed_hosts.iter().find(|name| name.is_empty() || !name.bytes().all(plain)) {
         None => Ok(()),

@@ -9,6 +9,7 @@ extern crate self as node;
 pub mod admin;
 pub mod application;
 pub mod assembly;
+mod bucket;
 pub mod chain_view;
 pub mod clock;
 pub mod config;

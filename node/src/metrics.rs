@@ -42,6 +42,7 @@ pub struct RpcMetrics {
     duration: Family<MethodLabel, Histogram>,
     connections: Gauge,
     refused_connections: Counter,
+    delayed_calls: Counter,
     subscriptions: Gauge,
 }
 
@@ -182,6 +183,7 @@ impl RpcMetrics {
             duration: Family::new_with_constructor(durations),
             connections: Gauge::default(),
             refused_connections: Counter::default(),
+            delayed_calls: Counter::default(),
             subscriptions: Gauge::default(),
         };
         registry.register("rpc_requests", "Calls by method and result", rpc.requests.clone());
@@ -196,6 +198,11 @@ impl RpcMetrics {
             "rpc_connections_refused",
             "Connections refused because there were too many",
             rpc.refused_connections.clone(),
+        );
+        registry.register(
+            "rpc_calls_delayed",
+            "Calls that waited because their client calls too fast",
+            rpc.delayed_calls.clone(),
         );
         registry.register("rpc_subscriptions", "Subscriptions", rpc.subscriptions.clone());
         rpc
@@ -215,6 +222,10 @@ impl RpcMetrics {
 
     pub(crate) fn connection_refused(&self) {
         self.refused_connections.inc();
+    }
+
+    pub(crate) fn call_delayed(&self) {
+        self.delayed_calls.inc();
     }
 
     /// Counts a connection until dropped.

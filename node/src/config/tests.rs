@@ -72,7 +72,7 @@ type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [&'
 
 #[test]
 fn errors_name_the_setting_and_the_fix() {
-    let table: [Case; 15] = [
+    let table: [Case; 16] = [
         ("moniker = 3", &[], &["config.toml", "moniker"]),
         ("moniker = \"a\"\n[rpc]\nlisen = \"127.0.0.1:1\"", &[], &["line 3", "lisen", "listen"]),
         ("", &[], &["moniker"]),
@@ -105,6 +105,11 @@ fn errors_name_the_setting_and_the_fix() {
             "moniker = \"a\"\n[rpc]\nallowed_hosts = [\"http://x\"]",
             &[],
             &["rpc.allowed_hosts", "without scheme"],
+        ),
+        (
+            "moniker = \"a\"\n[rpc]\ncalls_per_second = 0",
+            &[],
+            &["rpc.calls_per_second", "at least 1"],
         ),
         ("moniker = \"a\"", &[("NODE_RPC_LISTN", "x")], &["NODE_RPC_LISTN", "[rpc]"]),
         (

@@ -13,7 +13,8 @@ use super::access::{AccessPolicy, Refusal};
 use super::handshake::Mismatch;
 use super::identity;
 use super::peer::{Peer, PeerInfo};
-use super::score::{Bucket, Misbehaviour};
+use super::score::Misbehaviour;
+use crate::bucket::Bucket;
 
 /// Most guests at one time.
 pub(super) const MAX_GUESTS: usize = 32;

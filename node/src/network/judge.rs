@@ -22,9 +22,10 @@ use super::claims::{Claim, Claims};
 use super::gossip::Topic;
 use super::inbox::Inbox;
 use super::message;
-use super::score::{Bucket, Misbehaviour};
+use super::score::Misbehaviour;
 use super::service::Command;
 use super::transactions::read_batch;
+use crate::bucket::Bucket;
 
 /// Transactions per second that one peer may bring, and how many at once.
 const TRANSACTIONS: (f64, f64) = (20_000.0, 40_000.0);

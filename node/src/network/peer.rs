@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use super::handshake::Mismatch;
 use super::queue::OutQueue;
-use super::score::{self, Bucket, Misbehaviour, Score};
+use super::score::{self, Misbehaviour, Score};
+use crate::bucket::Bucket;
 
 /// How long a peer of another chain or version is not talked to.
 const MISMATCH_PAUSE: Duration = Duration::from_secs(60);

@@ -20,7 +20,8 @@ use tokio::time::{Instant, timeout};
 use super::NetworkHandle;
 use super::book::Book;
 use super::frames::{FrameError, read_frame, write_frame};
-use super::score::{Bucket, Misbehaviour};
+use super::score::Misbehaviour;
+use crate::bucket::Bucket;
 
 /// Longest question, in bytes.
 pub const MAX_QUESTION: usize = 256;

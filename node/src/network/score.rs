@@ -1,4 +1,4 @@
-//! How badly a peer behaved lately, and how fast it may talk.
+//! How badly a peer behaved lately.
 
 use std::time::{Duration, Instant};
 
@@ -68,33 +68,6 @@ impl Score {
     }
 }
 
-/// Lets `rate` units per second pass, and bursts of up to `burst`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
-    rate: f64,
-    burst: f64,
-    level: f64,
-    at: Instant,
-}
-
-impl Bucket {
-    pub(super) const fn new(rate: f64, burst: f64, now: Instant) -> Self {
-        Self { rate, burst, level: burst, at: now }
-    }
-
-    /// Takes units if they are there.
-    pub(super) fn take(&mut self, units: f64, now: Instant) -> bool {
-        let refill = now.saturating_duration_since(self.at).as_secs_f64() * self.rate;
-        self.level = (self.level + refill).min(self.burst);
-        self.at = now;
-        let passes = units <= self.level;
-        if passes {
-            self.level -= units;
-        }
-        passes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,15 +86,5 @@ mod tests {
             now += Duration::from_secs(30);
             assert!(!score.add(Misbehaviour::Undecodable.points(), now));
         }
-    }
-
-    #[test]
-    fn a_bucket_passes_its_burst_and_then_its_rate() {
-        let start = Instant::now();
-        let mut bucket = Bucket::new(10.0, 20.0, start);
-        assert_eq!((0..30).filter(|_| bucket.take(1.0, start)).count(), 20);
-        let later = start + Duration::from_secs(1);
-        assert_eq!((0..30).filter(|_| bucket.take(1.0, later)).count(), 10);
-        assert!(!bucket.take(21.0, later + Duration::from_secs(60)), "never more than the burst");
     }
 }

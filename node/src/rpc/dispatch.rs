@@ -22,6 +22,7 @@ use node_api::{ApiError, ErrorCode};
 use serde_json::value::RawValue;
 
 use super::budget::{Budget, Reserved};
+use super::paces::Pace;
 use crate::metrics::RpcMetrics;
 
 /// Every call ends by then, whatever it waits for.
@@ -33,6 +34,13 @@ pub(super) struct Dispatcher {
     methods: Methods,
     budget: Budget,
     metrics: RpcMetrics,
+}
+
+/// Who calls.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) pace: Pace,
+    pub(super) websocket: Option<Connection>,
 }
 
 /// A WebSocket, as far as calls need to know it.
@@ -74,14 +82,15 @@ impl Dispatcher {
         self.methods.method_names()
     }
 
-    /// Answers a text: one request or a batch. `None` where there is nothing to say.
-    pub(super) async fn answer(&self, text: &[u8], from: Option<&Connection>) -> Option<Answer> {
+    /// Answers a text: one request, for which the caller has waited, or a batch. `None` where there
+    /// is nothing to say.
+    pub(super) async fn answer(&self, text: &[u8], caller: &Caller) -> Option<Answer> {
         let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
         if first == Some(&b'[') {
-            return self.answer_batch(text, from).await;
+            return self.answer_batch(text, caller).await;
         }
         let reply = match serde_json::from_slice::<&RawValue>(text) {
-            Ok(request) => self.answer_one(request.get(), from).await?,
+            Ok(request) => self.answer_one(request.get(), caller).await?,
             Err(_) => Reply::error(Id::Null, ErrorObject::from(RpcErrorCode::ParseError)),
         };
         Some(Answer {
@@ -90,7 +99,7 @@ impl Dispatcher {
         })
     }
 
-    async fn answer_batch(&self, text: &[u8], from: Option<&Connection>) -> Option<Answer> {
+    async fn answer_batch(&self, text: &[u8], caller: &Caller) -> Option<Answer> {
         let refuse = |error: ErrorObjectOwned| {
             let text = Reply::error(Id::Null, error).json.get().to_owned();
             Some(Answer { text, memory: Vec::new() })
@@ -104,10 +113,11 @@ impl Dispatcher {
         if requests.len() > MAX_BATCH as usize {
             return refuse(reject_too_big_batch_request(MAX_BATCH as usize));
         }
+        caller.pace.wait_for(requests.len() - 1).await;
         let mut texts: Vec<String> = Vec::new();
         let mut memory = Vec::new();
         for request in requests {
-            let Some(reply) = self.answer_one(request.get(), from).await else {
+            let Some(reply) = self.answer_one(request.get(), caller).await else {
                 continue;
             };
             texts.push(reply.json.get().to_owned());
@@ -120,7 +130,7 @@ impl Dispatcher {
     }
 
     /// Answers one request. `None` for a notification, and where the answer went another way.
-    async fn answer_one(&self, text: &str, from: Option<&Connection>) -> Option<Reply> {
+    async fn answer_one(&self, text: &str, caller: &Caller) -> Option<Reply> {
         let request = match serde_json::from_str::<Request<'_>>(text) {
             Ok(request) => request,
             // Nothing here has an effect that is worth having without an answer.
@@ -139,7 +149,8 @@ impl Dispatcher {
         let (reply, ok) = match self.budget.reserve(name).await {
             Some(memory) => {
                 let id = request.id.clone().into_owned();
-                match tokio::time::timeout(CALL_TIMEOUT, call(callback, request, from)).await {
+                let called = call(callback, request, caller.websocket.as_ref());
+                match tokio::time::timeout(CALL_TIMEOUT, called).await {
                     Ok(response) => finish(id, response, memory),
                     Err(_) => (Some(Reply::error(id, timed_out())), false),
                 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Request, State};
@@ -13,12 +12,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures::stream;
 use jsonrpsee::core::server::ConnectionId;
 use node_api::limits::MAX_REQUEST_BYTES;
 use tokio_util::sync::CancellationToken;
 
-use super::dispatch::{Answer, Dispatcher};
+use super::dispatch::{Answer, Caller, Dispatcher};
 use super::health::Progress;
 use super::hosts::Hosts;
 use super::listen::Slot;
@@ -53,7 +53,13 @@ pub(super) fn router(door: Door) -> Router {
         .with_state(door)
 }
 
-async fn check_caller(State(door): State<Door>, request: Request, next: Next) -> Response {
+async fn check_caller(
+    State(door): State<Door>,
+    slot: Extension<Slot>,
+    request: Request,
+    next: Next,
+) -> Response {
+    slot.pace.wait_for(1).await;
     let known = door.tokens.as_ref().is_none_or(|tokens| tokens.admit(request.headers()));
     let mut response = match door.hosts.check(request.headers(), request.uri()) {
         Ok(()) if known => next.run(request).await,
@@ -70,7 +76,12 @@ async fn check_caller(State(door): State<Door>, request: Request, next: Next) ->
     response
 }
 
-async fn post(State(door): State<Door>, headers: HeaderMap, body: Body) -> Response {
+async fn post(
+    State(door): State<Door>,
+    Extension(slot): Extension<Slot>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     // Browsers send other types to strangers without asking first, this one they do not.
     let is_json = headers
         .get(header::CONTENT_TYPE)
@@ -92,7 +103,8 @@ async fn post(State(door): State<Door>, headers: HeaderMap, body: Body) -> Respo
             return (StatusCode::REQUEST_TIMEOUT, "the request came too slowly\n").into_response();
         }
     };
-    match door.dispatcher.answer(&text, None).await {
+    let caller = Caller { pace: slot.pace, websocket: None };
+    match door.dispatcher.answer(&text, &caller).await {
         Some(answer) => json(answer),
         None => StatusCode::NO_CONTENT.into_response(),
     }
@@ -118,7 +130,7 @@ fn json(answer: Answer) -> Response {
 
 async fn page_or_websocket(
     State(door): State<Door>,
-    slot: axum::Extension<Slot>,
+    Extension(slot): Extension<Slot>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(upgrade) = upgrade else {
@@ -133,8 +145,8 @@ async fn page_or_websocket(
         .max_frame_size(most)
         .on_upgrade(move |socket| async move {
             // The connection counts as long as it is open.
-            let _slot = slot;
-            websocket::serve(socket, door.dispatcher, id, door.stop).await;
+            let Slot { pace, .. } = &slot;
+            websocket::serve(socket, door.dispatcher, id, pace.clone(), door.stop).await;
         })
 }
 

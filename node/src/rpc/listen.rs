@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::paces::{Pace, Paces};
 use super::patience::Patient;
 use super::places::{Place, Places};
 use crate::metrics::{CountGuard, RpcMetrics};
@@ -33,9 +34,10 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Pause after the system refused to give a connection (out of file descriptors).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The place of an open connection among the allowed ones.
+/// The place of an open connection among the allowed ones, and how fast its client may call.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
+    pub(super) pace: Pace,
     _place: Arc<Place>,
     _count: Arc<CountGuard>,
 }
@@ -44,6 +46,8 @@ pub(super) struct Slot {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) connections: u32,
+    /// Of one client.
+    pub(super) calls_per_second: u32,
     pub(super) write_patience: Duration,
 }
 
@@ -57,6 +61,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let places = Places::new(limits.connections as usize);
+    let paces = Paces::new(limits.calls_per_second, metrics.clone());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -78,7 +83,11 @@ pub(super) async fn run(
             connections.spawn(refuse(stream));
             continue;
         };
-        let slot = Slot { _place: Arc::new(place), _count: Arc::new(metrics.connection()) };
+        let slot = Slot {
+            pace: paces.of(address.ip()),
+            _place: Arc::new(place),
+            _count: Arc::new(metrics.connection()),
+        };
         // Answers are short and clients wait for them.
         let _ = stream.set_nodelay(true);
         let (router, stop, tls) = (router.clone(), stop.clone(), tls.clone());
@@ -156,7 +165,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/", get(|| async { vec![0u8; LARGE] }));
-        let limits = Limits { connections: 1, write_patience: Duration::from_millis(200) };
+        let limits = Limits {
+            connections: 1,
+            calls_per_second: 1000,
+            write_patience: Duration::from_millis(200),
+        };
         let (metrics, stop) = (Metrics::default().rpc(), CancellationToken::new());
         let serving = tokio::spawn(run(listener, None, router, limits, metrics, stop.clone()));
 

@@ -13,6 +13,7 @@
 //! | --- | --- | --- |
 //! | a TLS handshake | 10 s, in the place of its connection | closed |
 //! | connections | `rpc.max_connections`, of one client half of them | 503 |
+//! | calls of one client | `rpc.calls_per_second`, and as many at once | they wait, and no more is read |
 //! | an answer that is not read | 64 KiB in 20 s, or the rest | closed |
 //! | a request | 1 MiB, 15 s; head 16 KiB, 60 s | 413, 408, closed |
 //! | calls in one batch | 10 | an error |
@@ -41,6 +42,7 @@ mod hosts;
 mod http;
 mod kv;
 mod listen;
+mod paces;
 mod patience;
 mod places;
 mod proof;
@@ -291,6 +293,7 @@ impl RpcServer {
         let router = http::router(door);
         let limits = listen::Limits {
             connections: config.max_connections,
+            calls_per_second: config.calls_per_second,
             write_patience: listen::WRITE_PATIENCE,
         };
         let tls = protection.tls;

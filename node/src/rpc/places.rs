@@ -73,7 +73,7 @@ impl Drop for Place {
 
 /// Who an address belongs to: of IPv6 whoever has the network of 64 bits, which is the least that
 /// one gets.
-fn client_of(address: IpAddr) -> IpAddr {
+pub(super) fn client_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) if !address.is_loopback() => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64))

@@ -5,8 +5,8 @@
 //!                                subscriptions ──▶ notifications ┴──▶ one writer
 //! ```
 //!
-//! Nothing is read while MAX_IN_FLIGHT answers are not written yet; a client that does not read for
-//! WRITE_TIMEOUT loses its connection.
+//! Nothing is read while MAX_IN_FLIGHT answers are not written yet, or the client is ahead of its
+//! pace; one that does not read for WRITE_TIMEOUT loses its connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::dispatch::{Answer, Connection, Dispatcher};
+use super::dispatch::{Answer, Caller, Connection, Dispatcher};
+use super::paces::Pace;
 
 /// Most calls of a connection that run or whose answers wait.
 const MAX_IN_FLIGHT: usize = 32;
@@ -41,6 +42,7 @@ pub(super) async fn serve(
     socket: WebSocket,
     dispatcher: Dispatcher,
     id: ConnectionId,
+    pace: Pace,
     stop: CancellationToken,
 ) {
     let (sink, stream) = socket.split();
@@ -54,7 +56,8 @@ pub(super) async fn serve(
         subscriptions: BoundedSubscriptions::new(MAX_SUBSCRIPTIONS),
     };
     // Nothing that works on calls is left while the farewell is said: it holds the store.
-    read(stream, dispatcher, connection, reply, &closed).await;
+    let caller = Caller { pace, websocket: Some(connection) };
+    read(stream, dispatcher, caller, reply, &closed).await;
     closed.cancel();
     // A writer that panicked has nothing left to write.
     let _ = writing.await;
@@ -64,11 +67,11 @@ pub(super) async fn serve(
 async fn read(
     mut stream: SplitStream<WebSocket>,
     dispatcher: Dispatcher,
-    connection: Connection,
+    caller: Caller,
     replies: mpsc::Sender<Answer>,
     closed: &CancellationToken,
 ) {
-    let connection = Arc::new(connection);
+    let caller = Arc::new(caller);
     let room = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
     // Dropped at the end, which ends the calls nobody waits for any more.
     let mut calls = JoinSet::new();
@@ -77,6 +80,9 @@ async fn read(
         let next = async {
             let place = Arc::clone(&room).acquire_owned().await.ok()?;
             let message = tokio::time::timeout(SILENCE, stream.next()).await.ok()??.ok()?;
+            if matches!(message, Message::Text(_) | Message::Binary(_)) {
+                caller.pace.wait_for(1).await;
+            }
             Some((place, message))
         };
         let next = tokio::select! {
@@ -89,12 +95,12 @@ async fn read(
             Some((_, Message::Ping(_) | Message::Pong(_))) => continue,
             Some((_, Message::Close(_))) | None => return,
         };
-        let (dispatcher, connection) = (dispatcher.clone(), Arc::clone(&connection));
+        let (dispatcher, caller) = (dispatcher.clone(), Arc::clone(&caller));
         let replies = replies.clone();
         calls.spawn(async move {
             let _place = place;
             let text: axum::body::Bytes = text;
-            if let Some(answer) = dispatcher.answer(&text, Some(&connection)).await {
+            if let Some(answer) = dispatcher.answer(&text, &caller).await {
                 // The connection is closing: nobody reads the answer.
                 let _ = replies.send(answer).await;
             }

@@ -18,8 +18,13 @@ fn dispatcher() -> Dispatcher {
     Dispatcher::new(module.into(), Metrics::default().rpc())
 }
 
+/// Somebody who may call as fast as it can.
+fn caller() -> Caller {
+    Caller { pace: Pace::new(u32::MAX, Metrics::default().rpc()), websocket: None }
+}
+
 async fn answer(text: &str) -> Option<Value> {
-    let answer = dispatcher().answer(text.as_bytes(), None).await?;
+    let answer = dispatcher().answer(text.as_bytes(), &caller()).await?;
     Some(serde_json::from_str(&answer.text).unwrap())
 }
 
@@ -78,6 +83,20 @@ async fn a_batch_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_calls_of_a_batch_are_waited_for() {
+    let pace = Pace::new(10, Metrics::default().rpc());
+    let caller = Caller { pace, websocket: None };
+    let call = r#"{"jsonrpc":"2.0","method":"add","params":[1,2],"id":1}"#;
+    let batch = format!("[{}]", [call; 10].join(","));
+    let start = tokio::time::Instant::now();
+    for _ in 0..2 {
+        dispatcher().answer(batch.as_bytes(), &caller).await.unwrap();
+    }
+    // Nine each: what reads the text waits for the first.
+    assert!((800..820).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_never_ends_is_given_up() {
     let answer = answer(r#"{"jsonrpc":"2.0","method":"never","id":1}"#).await.unwrap();
     assert_eq!(answer["error"]["data"]["code"], "unavailable", "{answer}");
@@ -89,7 +108,7 @@ async fn an_answer_is_bounded_and_gives_its_memory_back() {
     let dispatcher = dispatcher();
     let all = dispatcher.budget.free_kib();
     let call = r#"{"jsonrpc":"2.0","method":"huge","id":1}"#;
-    let answer = dispatcher.answer(call.as_bytes(), None).await.unwrap();
+    let answer = dispatcher.answer(call.as_bytes(), &caller()).await.unwrap();
     assert!(answer.text.contains("too large"), "{}", answer.text);
     drop(answer);
     assert_eq!(dispatcher.budget.free_kib(), all);
@@ -99,7 +118,7 @@ async fn an_answer_is_bounded_and_gives_its_memory_back() {
 #[test]
 fn fuzz_requests() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let dispatcher = dispatcher();
+    let (dispatcher, caller) = (dispatcher(), caller());
     let call = r#"{"jsonrpc":"2.0","method":"add","params":[42,23],"id":1}"#;
     let samples = [call.to_owned(), format!("[{call},{call}]")].map(String::into_bytes);
     let target = fuzz::Target::new("rpc-request", Form::Json, samples, |bytes| {
@@ -107,7 +126,7 @@ fn fuzz_requests() {
         if bytes.windows(5).any(|word| word == b"never") {
             return false;
         }
-        let Some(answer) = runtime.block_on(dispatcher.answer(bytes, None)) else { return true };
+        let Some(answer) = runtime.block_on(dispatcher.answer(bytes, &caller)) else { return true };
         let answer: Value = serde_json::from_str(&answer.text).expect("an answer is JSON");
         let answers = answer.as_array().cloned().unwrap_or_else(|| vec![answer.clone()]);
         assert!(!answers.is_empty() && answers.len() <= 10, "{answer}");

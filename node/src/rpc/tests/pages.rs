@@ -1,9 +1,9 @@
 //! What is not JSON-RPC: pages, hosts, limits of connections.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::chain::types::Height;
-use node_api::TxApiClient as _;
+use node_api::{ChainApiClient, TxApiClient as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -191,6 +191,39 @@ async fn connections_beyond_the_limit_are_told_so_and_places_come_back() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), again).await.expect("places come back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_too_fast_waits_on_every_way_and_others_do_not() {
+    let chain = Fixture::with(|config| config.calls_per_second = 10).await;
+    let page = b"GET /health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let start = Instant::now();
+    let client = chain.ws().await;
+    for _ in 0..7 {
+        ChainApiClient::status(&chain.http()).await.unwrap();
+        ChainApiClient::status(&client).await.unwrap();
+        ask(connect_from(&chain, 1).await, page).await;
+    }
+    let took = start.elapsed();
+    assert!(took >= Duration::from_millis(1200), "22 calls, of which 10 at once: {took:?}");
+    let mut metrics = get(&chain, "/metrics").await.1;
+    assert!(!metrics.contains("rpc_calls_delayed_total 0"), "{metrics}");
+
+    // The first is far behind now: a call of its own would wait for half a second and more.
+    let behind: Vec<_> = (0..5).map(|_| chain.http()).collect();
+    let behind = futures::future::join_all(behind.iter().map(ChainApiClient::status));
+    let other = async {
+        for _ in 0..9 {
+            metrics = ask(connect_from(&chain, 2).await, page).await.1;
+        }
+        Instant::now()
+    };
+    let first = async {
+        behind.await;
+        Instant::now()
+    };
+    let (other, first) = tokio::join!(other, first);
+    assert!(other < first, "the other had to wait");
 }
 
 #[tokio::test(flavor = "multi_thread")]
