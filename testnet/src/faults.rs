@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use chain::governance::KeyKind;
 use chain::types::{Height, ValidatorIndex};
 use node_api::ConsensusApiClient;
@@ -21,6 +21,8 @@ use crate::{partition, rpc};
 const ROTATIONS: usize = 12;
 /// How long one change of leader may take: a few view timeouts at their longest.
 const ROTATION_PATIENCE: Duration = Duration::from_secs(40);
+/// What a validator says last that was about to contradict itself.
+const GUARDED: &str = "the safety guard stops the node";
 
 /// Gives an order to a validator's fault layer.
 ///
@@ -84,6 +86,25 @@ async fn replaced(cluster: &Cluster, silent: usize) -> anyhow::Result<()> {
         Ok((now != silent).then_some(()))
     })
     .await
+}
+
+/// Makes a liar honest again. Returns how often it lied; `None` where its safety guard stopped it,
+/// because its lie came back to it as the truth: then it starts again.
+///
+/// # Errors
+/// Where it ended for another reason, or does not come back.
+pub async fn reform(cluster: &Cluster, id: usize) -> anyhow::Result<Option<u64>> {
+    let node = cluster.node(id)?;
+    if node.is_alive() {
+        let acts = order(cluster, id, Request::Status)?.acts;
+        order(cluster, id, Request::Behave { behaviour: Behaviour::Off })?;
+        return Ok(Some(acts));
+    }
+    let log = cluster.log(&node);
+    let guarded = live::last_panic(&log)?.is_some_and(|said| said.contains(GUARDED));
+    ensure!(guarded, "liar {id} ended for another reason than its guard: see {}", log.display());
+    restart(cluster, id).await?;
+    Ok(None)
 }
 
 /// Starts a validator that was killed, or ends and starts one that runs. Returns where it is then.

@@ -265,13 +265,17 @@ impl Drop for Socket {
     }
 }
 
-/// Listens on `fault.sock` in `home` and obeys.
+/// Listens on `fault.sock` in `home` and obeys. `None` where another process listens there: that one
+/// has the home, and the node will find it in use.
 ///
 /// # Errors
 /// Where the socket cannot be made.
-pub fn serve(home: &Path, control: Control) -> anyhow::Result<Socket> {
+pub fn serve(home: &Path, control: Control) -> anyhow::Result<Option<Socket>> {
     let path = home.join(SOCKET);
-    // Left behind by a validator that was killed; the node's own lock keeps a second one away.
+    if UnixStream::connect(&path).is_ok() {
+        return Ok(None);
+    }
+    // Left behind by a validator that was killed.
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path)
         .with_context(|| format!("cannot listen on {}", path.display()))?;
@@ -281,7 +285,7 @@ pub fn serve(home: &Path, control: Control) -> anyhow::Result<Socket> {
             let _ = answer(&stream, &control);
         }
     })?;
-    Ok(Socket(path))
+    Ok(Some(Socket(path)))
 }
 
 fn answer(stream: &UnixStream, control: &Control) -> anyhow::Result<()> {
@@ -320,6 +324,8 @@ mod tests {
         let control = Control::default();
         let socket = serve(home.path(), control.clone()).expect("it listens");
         let path = home.path().join(SOCKET);
+        let second = serve(home.path(), Control::default()).expect("it does not even try");
+        assert!(second.is_none(), "the first one keeps its socket");
 
         let order = Request::Behave { behaviour: Behaviour::Silent };
         let reply: Reply = ask(&path, &order).expect("an answer");

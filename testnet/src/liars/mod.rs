@@ -8,7 +8,7 @@ mod report;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, bail};
 use chain::governance::KeyKind;
 use consensus::engine::FaultModel;
 use consensus::registry::EngineName;
@@ -29,8 +29,6 @@ const SENDERS: usize = 1000;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long evidence may take to be on chain once the liar is honest again.
 const TRIAL: Duration = Duration::from_secs(30);
-/// What a validator says last that was about to contradict itself.
-const GUARDED: &str = "the safety guard stops the node";
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -163,7 +161,7 @@ impl Stage<'_> {
         let latency_ms = self.load.progress().take_latencies().unwrap_or_default();
         let (mut acts, mut due, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
         for (id, behaviour) in orders() {
-            let done = self.reform(id).await?;
+            let done = faults::reform(self.cluster, id).await?;
             acts.push(done.unwrap_or_default());
             due.extend((behaviour.leaves_evidence() && done > Some(0)).then_some(id));
             stopped.extend(done.is_none().then_some(id));
@@ -186,26 +184,6 @@ impl Stage<'_> {
         self.try_liars(&mut phase, &due).await?;
         self.pardon().await?;
         Ok(phase)
-    }
-
-    /// Makes a liar honest again. Returns how often it lied; `None` where its safety guard stopped it,
-    /// because its lie came back to it as the truth: then it starts again.
-    async fn reform(&self, id: usize) -> anyhow::Result<Option<u64>> {
-        let node = self.cluster.node(id)?;
-        if node.is_alive() {
-            let acts = faults::order(self.cluster, id, Request::Status)?.acts;
-            faults::order(self.cluster, id, Request::Behave { behaviour: Behaviour::Off })?;
-            return Ok(Some(acts));
-        }
-        let log = self.cluster.log(&node);
-        let guarded = live::last_panic(&log)?.is_some_and(|said| said.contains(GUARDED));
-        ensure!(
-            guarded,
-            "liar {id} ended for another reason than its guard: see {}",
-            log.display()
-        );
-        faults::restart(self.cluster, id).await?;
-        Ok(None)
     }
 
     /// The leader, and those whose turn comes next.

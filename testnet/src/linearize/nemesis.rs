@@ -14,6 +14,9 @@ use crate::byzantine::control::{Behaviour, Link, Request};
 use crate::cluster::Cluster;
 use crate::{faults, live, partition};
 
+/// How long a network that is whole again may take to make a block final.
+const FINAL_PATIENCE: Duration = Duration::from_secs(60);
+
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -138,8 +141,11 @@ impl Nemesis {
                 let behaviour = *Behaviour::ALL.choose(&mut self.random).expect("there are some");
                 faults::order(cluster, victim, Request::Behave { behaviour })?;
                 tokio::time::sleep(lasts).await;
-                let off = Request::Behave { behaviour: Behaviour::Off };
-                faults::order(cluster, victim, off)?;
+                faults::reform(cluster, victim).await?;
+                // What it said may come back to it until something else is final, and its guard stops it.
+                let other = cluster.node((victim + 1) % nodes)?;
+                live::make_block(cluster, &other, FINAL_PATIENCE).await?;
+                faults::reform(cluster, victim).await?;
             }
         }
         Ok(())

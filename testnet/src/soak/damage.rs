@@ -16,13 +16,14 @@ use rand::seq::IndexedRandom;
 use super::PATIENCE;
 use super::plan::{Files, Victims};
 use super::player::Player;
+use crate::byzantine::control::Request;
 use crate::cluster::manifest::NodeEntry;
 use crate::cluster::ports;
 use crate::cluster::process::Launch;
 use crate::disk::{self, power};
 use crate::live::{self, until};
-use crate::rpc;
 use crate::scratch::copy;
+use crate::{faults, rpc};
 
 /// How long a validator has to start, or to find out that it must not.
 const START: Duration = Duration::from_secs(20);
@@ -212,6 +213,7 @@ impl Player<'_> {
         fs::remove_dir_all(twin)?;
         // The first one is none the worse for it.
         live::answers(self.cluster, &node).await.context("after its twin")?;
+        faults::order(self.cluster, victim, Request::Status).context("after its twin")?;
         Ok(())
     }
 }
