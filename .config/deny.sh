@@ -6,14 +6,10 @@ cd "$(dirname "$0")/.."
 
 VERSION=0.20.2
 
-if ! cargo deny --version >/dev/null 2>&1; then
-    echo "deny: installing cargo-deny $VERSION"
-    # The project's build folder is for the project's programs; without one cargo takes one of its own, and removes it.
-    env -u CARGO_TARGET_DIR cargo install --quiet --locked "cargo-deny@$VERSION" || {
-        echo "deny: NOT CHECKED: cargo-deny $VERSION could not be installed" >&2
-        exit 0
-    }
-fi
+.config/cargo-tool.sh deny "$VERSION" || {
+    echo "deny: NOT CHECKED: cargo-deny $VERSION could not be installed" >&2
+    exit 0
+}
 cargo deny --locked check bans licenses sources
 if cargo deny --locked fetch db >/dev/null 2>&1; then
     cargo deny --locked check advisories

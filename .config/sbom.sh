@@ -6,15 +6,9 @@ set -euo pipefail
 file=$(realpath "$1")
 cd "$(dirname "$0")/.."
 
-VERSION=0.5.9
-
-if ! cargo cyclonedx --version >/dev/null 2>&1; then
-    echo "sbom: installing cargo-cyclonedx $VERSION"
-    # The project's build folder is for the project's programs; without one cargo takes one of its own, and removes it.
-    env -u CARGO_TARGET_DIR cargo install --quiet --locked "cargo-cyclonedx@$VERSION"
-fi
+.config/cargo-tool.sh cyclonedx 0.5.9
 # It writes one beside every manifest of the workspace.
-trap 'find . -name node.cdx.json -delete' EXIT
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} cargo cyclonedx --manifest-path node/Cargo.toml --format json --override-filename node.cdx
-mv node/node.cdx.json "$file"
+trap 'find . -maxdepth 3 -name sbom-part.json -delete' EXIT
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0} cargo cyclonedx --manifest-path node/Cargo.toml --format json --override-filename sbom-part
+mv node/sbom-part.json "$file"
 echo "sbom: $(grep -c '"type": "library"' "$file") libraries in $file"

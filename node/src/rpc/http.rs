@@ -136,6 +136,7 @@ async fn page_or_websocket(
     let Ok(upgrade) = upgrade else {
         return page(&door);
     };
+    let pace = slot.pace.clone();
     let id = ConnectionId(door.connections.fetch_add(1, Ordering::Relaxed));
     let most = MAX_REQUEST_BYTES as usize;
     upgrade
@@ -145,8 +146,8 @@ async fn page_or_websocket(
         .max_frame_size(most)
         .on_upgrade(move |socket| async move {
             // The connection counts as long as it is open.
-            let Slot { pace, .. } = &slot;
-            websocket::serve(socket, door.dispatcher, id, pace.clone(), door.stop).await;
+            let _slot = slot;
+            websocket::serve(socket, door.dispatcher, id, pace, door.stop).await;
         })
 }
 

@@ -206,7 +206,7 @@ async fn who_calls_too_fast_waits_on_every_way_and_others_do_not() {
     }
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(1200), "22 calls, of which 10 at once: {took:?}");
-    let mut metrics = get(&chain, "/metrics").await.1;
+    let metrics = get(&chain, "/metrics").await.1;
     assert!(!metrics.contains("rpc_calls_delayed_total 0"), "{metrics}");
 
     // The first is far behind now: a call of its own would wait for half a second and more.
@@ -214,7 +214,7 @@ async fn who_calls_too_fast_waits_on_every_way_and_others_do_not() {
     let behind = futures::future::join_all(behind.iter().map(ChainApiClient::status));
     let other = async {
         for _ in 0..9 {
-            metrics = ask(connect_from(&chain, 2).await, page).await.1;
+            ask(connect_from(&chain, 2).await, page).await;
         }
         Instant::now()
     };
