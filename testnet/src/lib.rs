@@ -25,6 +25,7 @@ pub mod live;
 pub mod load;
 pub mod machine;
 pub mod membership;
+pub mod metrics;
 pub mod network;
 pub mod partition;
 pub mod reopen;

@@ -160,7 +160,7 @@ impl<E: Engine> Node<E> {
 
         let sync = SyncService::start::<E>(sync::Parts {
             view: view.clone(),
-            store,
+            store: store.clone(),
             snapshots: upkeep.source.clone(),
             network: network.handle.clone(),
             inbox: Arc::clone(&network.inbox),
@@ -183,6 +183,7 @@ impl<E: Engine> Node<E> {
             pool: pool.clone(),
             peers: Arc::clone(&peers),
             execution,
+            store,
         });
         let context = rpc::Context {
             identity,

@@ -17,6 +17,7 @@ use crate::application::ExecutionCounters;
 use crate::network::PeerInfo;
 use crate::pool::TransactionPool;
 use crate::rpc::Peers;
+use crate::storage::Store;
 
 /// The parts that are asked.
 pub struct Sources {
@@ -24,6 +25,7 @@ pub struct Sources {
     pub pool: TransactionPool,
     pub peers: Arc<dyn Peers>,
     pub execution: Arc<ExecutionCounters>,
+    pub store: Store,
 }
 
 impl fmt::Debug for Sources {
@@ -39,7 +41,8 @@ impl Collector for Sources {
         page.consensus(&status)?;
         page.pool(&self.pool)?;
         page.peers(&self.peers.peers())?;
-        page.execution(&self.execution)
+        page.execution(&self.execution)?;
+        page.storage(&self.store)
     }
 }
 
@@ -172,5 +175,16 @@ impl Page<'_> {
             self.counter(name, help, Some(&Unit::Seconds), get(nanos) / 1e9)?;
         }
         Ok(())
+    }
+
+    fn storage(&mut self, store: &Store) -> fmt::Result {
+        let held = store.memory().map_err(|_| fmt::Error)?;
+        let parts = [
+            ("write-buffers", held.write_buffers),
+            ("cache", held.cache),
+            ("table-readers", held.table_readers),
+        ]
+        .map(|(name, bytes)| (name, bytes as f64));
+        self.gauges("storage_memory_bytes", "What the database holds in memory", "part", parts)
     }
 }

@@ -11,6 +11,7 @@ pub mod fork;
 pub mod inspect;
 pub mod install;
 pub mod lock;
+mod memory;
 mod open;
 mod prune;
 mod read;
@@ -35,6 +36,7 @@ use rocksdb::{ColumnFamily, DB};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use error::{OpenError, StoreError};
+pub use memory::StoreMemory;
 pub use prune::MIN_RETAINED;
 pub use read::TxLocation;
 pub use records::{EpochOpening, EpochStart, EvidenceOnChain, ModeChange, SCHEMA};

@@ -10,12 +10,10 @@ use chain::types::{Amount, Height};
 use consensus::registry::EngineName;
 use jsonrpsee::ws_client::WsClient;
 use node_api::{AccountApiClient, ChainApiClient, HexBytes, TxApiClient};
-use testnet::cluster::manifest::NodeEntry;
 use testnet::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
+use testnet::metrics::Metrics;
 use testnet::transfer::{LIFETIME, Slot};
 use testnet::{live, rpc};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -43,9 +41,9 @@ impl Network {
     pub async fn count(&self) -> anyhow::Result<Counters> {
         let mut counters = Counters { loopback_bytes: loopback_bytes()?, ..Counters::default() };
         for node in self.cluster.manifest()?.nodes.iter().filter(|node| node.is_alive()) {
-            let metrics = metrics(node).await?;
-            counters.syncs += value(&metrics, "storage_sync_seconds_count")?;
-            counters.height = counters.height.max(value(&metrics, "consensus_height_final")?);
+            let metrics = Metrics::of(node).await?;
+            counters.syncs += metrics.value("storage_sync_seconds_count")?;
+            counters.height = counters.height.max(metrics.value("consensus_height_final")?);
         }
         Ok(counters)
     }
@@ -87,26 +85,6 @@ fn loopback_bytes() -> anyhow::Result<f64> {
     let path = "/sys/class/net/lo/statistics/tx_bytes";
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     Ok(text.trim().parse()?)
-}
-
-/// The page of a node's metrics.
-async fn metrics(node: &NodeEntry) -> anyhow::Result<String> {
-    let address = node.rpc();
-    let host = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/');
-    let mut stream = TcpStream::connect(host).await.context("a validator does not answer")?;
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut page = String::new();
-    stream.read_to_string(&mut page).await?;
-    ensure!(page.starts_with("HTTP/1.1 200"), "a validator refuses its metrics: {page:.40}");
-    Ok(page)
-}
-
-/// The value of a metric without labels.
-fn value(page: &str, name: &str) -> anyhow::Result<f64> {
-    let value = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let value = value.with_context(|| format!("there is no metric {name}"))?;
-    Ok(value.trim().parse()?)
 }
 
 /// Hands in transactions whose signature is wrong, beside a load.

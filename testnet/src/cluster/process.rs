@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -103,9 +103,10 @@ impl ProcessId {
         Some(kib << 10)
     }
 
-    /// How many files and sockets it has open; `None` once it is gone.
-    pub fn descriptors(self) -> Option<usize> {
-        Some(std::fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?.count())
+    /// The files and sockets that it has open, as the system names them; `None` once it is gone.
+    pub fn open_files(self) -> Option<Vec<PathBuf>> {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?;
+        Some(entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect())
     }
 
     /// Sends a signal; `false` if there is nobody to get it.

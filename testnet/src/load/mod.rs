@@ -32,6 +32,9 @@ use seen::Seen;
 const WARM_UP: Duration = Duration::from_secs(3);
 /// Share of the verification bound up to which `max` signs transactions ahead.
 const SIGNED_AHEAD: f64 = 0.9;
+/// For how long transactions are signed ahead where the rate is known. A chain may outgrow what was
+/// signed long before it is handed in.
+const AHEAD: Duration = Duration::from_secs(60);
 
 /// How many transactions per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -107,13 +110,12 @@ pub async fn run(cluster: &Cluster, options: Options) -> anyhow::Result<Report> 
     let validators = manifest.nodes.len();
     let nodes = pump::targets(manifest.nodes)?;
     let bound_before = VerifyBound::measure(validators)?;
-    let (pace, warm_up, ahead) = match options.rate {
-        Rate::Tps(tps) => (Pace::Steady(tps), Duration::ZERO, tps),
-        Rate::Max => (Pace::Closed, WARM_UP, bound_before.tps() * SIGNED_AHEAD),
+    let (pace, warm_up) = match options.rate {
+        Rate::Tps(tps) => (Pace::Steady(tps), Duration::ZERO),
+        Rate::Max => (Pace::Closed, WARM_UP),
     };
     let mut pool = Pool::open(cluster, options.senders, options.payload).await?;
-    let seconds = (warm_up + options.duration).as_secs_f64();
-    pool.fill((ahead * seconds).ceil() as usize);
+    pool.fill(signed_ahead(options.rate, options.duration, bound_before.tps()));
 
     let processes = cluster.processes()?;
     let mut readings = Vec::new();
@@ -125,6 +127,15 @@ pub async fn run(cluster: &Cluster, options: Options) -> anyhow::Result<Report> 
     let spent = before.until(&after);
     let bound = bound_before.mean(VerifyBound::measure(validators)?);
     Ok(report(&outcome, bound, options.senders, spent, seen.conflicts().len()))
+}
+
+/// How many transactions are signed before the first is handed in.
+fn signed_ahead(rate: Rate, duration: Duration, bound_tps: f64) -> usize {
+    let (tps, time) = match rate {
+        Rate::Tps(tps) => (tps, duration.min(AHEAD)),
+        Rate::Max => (bound_tps * SIGNED_AHEAD, WARM_UP + duration),
+    };
+    (tps * time.as_secs_f64()).ceil() as usize
 }
 
 fn report(
@@ -212,5 +223,14 @@ mod tests {
         for wrong in ["", "0", "-3", "fast", "inf", "NaN"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_long_load_is_not_signed_all_at_once() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(signed_ahead(Rate::Tps(200.0), Duration::from_secs(10), 5e3), 2_000);
+        assert_eq!(signed_ahead(Rate::Tps(200.0), hour, 5e3), 12_000);
+        // At the highest rate nobody signs meanwhile.
+        assert_eq!(signed_ahead(Rate::Max, Duration::from_secs(7), 1e3), 9_000);
     }
 }

@@ -1,22 +1,30 @@
-//! What validators hold while a soak goes on: memory and open files must not grow, the disk only with the
-//! transactions that are final.
+//! What validators hold while a soak goes on: memory and open files beyond those of the store must not
+//! grow, the disk only with the transactions that are final.
+//!
+//! The database bounds its own memory and files by its settings, and fills them as the chain grows.
 
 use std::path::Path;
 
 use serde::Serialize;
 
 use crate::cluster::Cluster;
+use crate::metrics::Metrics;
 
 /// How far the second half may be off.
 const TOLERANCE: f64 = 0.05;
 /// Fewer samples say nothing: a database grows in steps.
 const LEAST: usize = 30;
+const STORE_PARTS: [&str; 3] = ["write-buffers", "cache", "table-readers"];
 
 /// What one validator held at a moment.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sample {
+    /// Bytes of memory, and how many of them the database says are its own.
     resident: f64,
+    store: f64,
+    /// Open files and sockets, and how many of them are files of the store. Files that were deleted are none.
     descriptors: f64,
+    tables: f64,
     disk: f64,
     /// Transactions final by then.
     finalized: f64,
@@ -30,10 +38,15 @@ pub(super) struct Samples(Vec<Sample>);
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Growth {
     pub samples: usize,
-    /// Mean over the validators at the end, in MiB, and what of it was so in the first half.
+    /// Mean over the validators at the end, in MiB, and what of it is the store's.
     pub resident_mib: f64,
+    pub store_mib: f64,
+    /// Memory that is not the store's.
     pub resident: f64,
+    /// Mean over the validators at the end, and what of it are files of the store.
     pub descriptors_at_end: f64,
+    pub store_files_at_end: f64,
+    /// Open files that are not the store's.
     pub descriptors: f64,
     pub disk_mib: f64,
     /// Bytes on disk per final transaction, second half over first half.
@@ -44,16 +57,24 @@ pub struct Growth {
 
 impl Samples {
     /// Looks at all validators, which run.
-    pub(super) fn take(&mut self, cluster: &Cluster, finalized: u64) -> anyhow::Result<()> {
+    pub(super) async fn take(&mut self, cluster: &Cluster, finalized: u64) -> anyhow::Result<()> {
         let mut sum = Sample { finalized: finalized as f64, ..Sample::default() };
         let nodes = cluster.manifest()?.nodes;
         for node in &nodes {
             let process = cluster.running(node.id)?;
+            let data = cluster.home(node).join("data");
+            let metrics = Metrics::of(node).await?;
+            for part in STORE_PARTS {
+                sum.store += metrics.value(&format!("storage_memory_bytes{{part=\"{part}\"}}"))?;
+            }
             sum.resident += process.resident().unwrap_or_default() as f64;
-            sum.descriptors += process.descriptors().unwrap_or_default() as f64;
-            sum.disk += size(&cluster.home(node).join("data")) as f64;
+            let open = process.open_files().unwrap_or_default();
+            sum.descriptors += open.len() as f64;
+            sum.tables += open.iter().filter(|file| is_of(file, &data)).count() as f64;
+            sum.disk += size(&data) as f64;
         }
-        for value in [&mut sum.resident, &mut sum.descriptors, &mut sum.disk] {
+        let Sample { resident, store, descriptors, tables, disk, .. } = &mut sum;
+        for value in [resident, store, descriptors, tables, disk] {
             *value /= nodes.len() as f64;
         }
         self.0.push(sum);
@@ -71,15 +92,17 @@ impl Samples {
             samples.iter().map(of).sum::<f64>() / samples.len().max(1) as f64
         };
         let ratio = |of: fn(&Sample) -> f64| mean(second, of) / mean(first, of).max(1.0);
-        let per_transaction = |sample: &Sample| sample.disk / sample.finalized.max(1.0);
+        let mib = |bytes: f64| bytes / 1048576.0;
         Growth {
             samples: self.0.len(),
-            resident_mib: end.resident / 1048576.0,
-            resident: ratio(|sample| sample.resident),
+            resident_mib: mib(end.resident),
+            store_mib: mib(end.store),
+            resident: ratio(|sample| sample.resident - sample.store),
             descriptors_at_end: end.descriptors,
-            descriptors: ratio(|sample| sample.descriptors),
-            disk_mib: end.disk / 1048576.0,
-            disk_per_transaction: ratio(per_transaction),
+            store_files_at_end: end.tables,
+            descriptors: ratio(|sample| sample.descriptors - sample.tables),
+            disk_mib: mib(end.disk),
+            disk_per_transaction: ratio(|sample| sample.disk / sample.finalized.max(1.0)),
             judged: self.0.len() >= LEAST,
         }
     }
@@ -89,8 +112,8 @@ impl Growth {
     /// What grew that should not have.
     pub(super) fn problems(&self) -> Vec<String> {
         let grown = [
-            ("memory", self.resident),
-            ("the number of open files", self.descriptors),
+            ("memory beside the store's", self.resident),
+            ("the number of open files beside the store's", self.descriptors),
             ("disk per transaction", self.disk_per_transaction),
         ];
         let grown = grown.into_iter().filter(|(_, ratio)| self.judged && *ratio > 1.0 + TOLERANCE);
@@ -102,20 +125,32 @@ impl Growth {
     /// For people.
     pub(super) fn line(&self) -> String {
         let held = format!(
-            "{} samples: memory {:.0} MiB, {:.0} open files, disk {:.0} MiB",
-            self.samples, self.resident_mib, self.descriptors_at_end, self.disk_mib
+            "{} samples: memory {:.0} MiB ({:.0} of the store), {:.0} open files ({:.0} of the store), \
+             disk {:.0} MiB",
+            self.samples,
+            self.resident_mib,
+            self.store_mib,
+            self.descriptors_at_end,
+            self.store_files_at_end,
+            self.disk_mib
         );
         if !self.judged {
             return format!("{held}; too few to judge growth");
         }
         let percent = |ratio: f64| 100.0 * (ratio - 1.0);
         format!(
-            "{held}; from one half to the other {:+.1} %, {:+.1} % and {:+.1} % per transaction",
+            "{held}; from one half to the other, beside the store's, {:+.1} % and {:+.1} %, and \
+             {:+.1} % on disk per transaction",
             percent(self.resident),
             percent(self.descriptors),
             percent(self.disk_per_transaction)
         )
     }
+}
+
+/// Whether an open file is one that a directory holds.
+fn is_of(file: &Path, directory: &Path) -> bool {
+    file.starts_with(directory) && file.exists()
 }
 
 /// Of all files in a directory. Those that vanish meanwhile count nothing.
@@ -138,8 +173,15 @@ mod tests {
     fn samples(count: usize, leak: f64) -> Samples {
         let sample = |number: usize| {
             let time = number as f64;
-            let resident = 1e8 * (1.0 + leak * time);
-            Sample { resident, descriptors: 50.0, disk: 300.0 * time, finalized: time }
+            let (resident, store) = (1e8 * (1.0 + leak * time), 1e6 * time);
+            Sample {
+                resident: resident + store,
+                store,
+                descriptors: 50.0 + time,
+                tables: time,
+                disk: 300.0 * time,
+                finalized: time,
+            }
         };
         Samples((1..=count).map(sample).collect())
     }

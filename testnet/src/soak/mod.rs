@@ -115,7 +115,7 @@ async fn soak(
     for (number, round) in rounds.iter().enumerate() {
         if number >= at_once {
             minutes.tick().await;
-            samples.take(&cluster, load.progress().so_far().finalized)?;
+            samples.take(&cluster, load.progress().so_far().finalized).await?;
         }
         let what = round.fault.name();
         let told = player

@@ -157,7 +157,7 @@ impl Fixture {
         .unwrap();
         let application = NodeApplication::new(
             opened.ledger,
-            opened.store,
+            opened.store.clone(),
             pool.clone(),
             view.clone(),
             UpkeepHandle::idle(),
@@ -173,6 +173,7 @@ impl Fixture {
             pool: pool.clone(),
             peers: peers.clone(),
             execution: application.counters(),
+            store: opened.store,
         });
         let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
         let (sync_sender, sync) = watch::channel(heard);

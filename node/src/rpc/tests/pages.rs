@@ -62,6 +62,7 @@ async fn pages_are_there() {
         "pool_transactions 0",
         "p2p_peers 0",
         "storage_sync_seconds_count 0",
+        "storage_memory_bytes{part=\"write-buffers\"} ",
         "consensus_evidence_total 0",
         "execution_transactions_committed_total 1",
         "rpc_requests_total{method=\"tx_submit\",result=\"ok\"} 1",
