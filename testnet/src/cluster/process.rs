@@ -161,11 +161,18 @@ pub struct Launch<'a> {
     pub cores: Option<&'a str>,
 }
 
-/// A started validator. Dropping it cuts the lifeline, if there is one.
+/// A started validator. Dropping it cuts the lifeline, if there is one, and collects it if it ended.
 #[derive(Debug)]
 pub struct Started {
     pub id: ProcessId,
-    _child: Child,
+    child: Child,
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // An error means that it was collected before.
+        let _ = self.child.try_wait();
+    }
 }
 
 impl Launch<'_> {
@@ -208,7 +215,7 @@ impl Launch<'_> {
         })?;
         let id =
             ProcessId::of(&child).with_context(|| format!("see the log {}", self.log.display()))?;
-        Ok(Started { id, _child: child })
+        Ok(Started { id, child })
     }
 }
 
