@@ -32,9 +32,8 @@ impl Metrics {
 }
 
 async fn page(node: &NodeEntry) -> anyhow::Result<Metrics> {
-    let address = node.rpc();
-    let host = address.strip_prefix("http://").unwrap_or(&address).trim_end_matches('/');
-    let mut stream = TcpStream::connect(host).await?;
+    let host = format!("127.0.0.1:{}", node.rpc_port);
+    let mut stream = TcpStream::connect(&host).await?;
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut page = String::new();
