@@ -129,6 +129,8 @@ async fn soak(
 
     let seen = load.seen().clone();
     let outcome = load.finish().await?;
+    let blocks = seen.highest().unwrap_or_default();
+    tell(format!("comparing what the validators hold, {blocks} blocks each"));
     let audit = audit(&cluster, &seen).await?;
     for node in cluster.manifest()?.nodes {
         let said = said::read(&cluster.home(&node))?;
