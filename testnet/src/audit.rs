@@ -2,11 +2,12 @@
 //! that joined by a snapshot has no blocks from before it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 use chain::types::{Digest, Height};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use jsonrpsee::ws_client::WsClient;
 use node_api::block::{Block, BlockRef, Detail};
 use node_api::chain::{ChainStatus, EvidenceRecord};
@@ -16,7 +17,7 @@ use node_api::{AccountApiClient, ApiError, ChainApiClient, ConsensusApiClient, E
 use crate::cluster::Cluster;
 use crate::cluster::manifest::NodeEntry;
 use crate::live::until;
-use crate::load::seen::Seen;
+use crate::load::seen::{FinalBlock, Seen};
 use crate::rpc;
 
 /// How long validators may take to reach the same height once nothing is submitted any more.
@@ -66,6 +67,37 @@ impl Audit {
         ];
         checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
     }
+
+    /// Compares all that a node has with what clients were told and with the `first` that had each height.
+    async fn compare(
+        &mut self,
+        client: &WsClient,
+        told: &BTreeMap<Height, FinalBlock>,
+        first: &mut BTreeMap<Height, Digest>,
+    ) -> anyhow::Result<()> {
+        let mut once = BTreeSet::new();
+        let mut next = None;
+        let mut blocks = pin!(blocks(client, self.height));
+        while let Some(block) = blocks.try_next().await? {
+            let at = block.header.height;
+            // What is missing is missing from the beginning on.
+            let due = next.replace(at.next()).unwrap_or(at);
+            ensure!(due == at, "it has block {at} and not {due}");
+            let hashes = block.transaction_hashes.unwrap_or_default();
+            let told = told.get(&at);
+            let known = *first.entry(at).or_insert(block.hash);
+            if known != block.hash || told.is_some_and(|told| told.hash != block.hash) {
+                self.conflicts.insert(at);
+            }
+            if let Some(told) = told {
+                let held: BTreeSet<&Digest> = hashes.iter().collect();
+                self.lost += told.transactions.iter().filter(|hash| !held.contains(hash)).count();
+            }
+            self.repeated += hashes.into_iter().filter(|hash| !once.insert(*hash)).count();
+        }
+        ensure!(next == Some(self.height.next()), "it has no block {}", self.height);
+        Ok(())
+    }
 }
 
 /// Waits until all validators stand at one height, then compares everything.
@@ -91,26 +123,10 @@ pub async fn audit(cluster: &Cluster, seen: &Seen) -> anyhow::Result<Audit> {
         mode_changes: mode_changes(&clients).await?,
     };
     let told = seen.blocks();
-    let mut first: BTreeMap<Height, Digest> = BTreeMap::new();
-    for client in &clients {
-        let mut once = BTreeSet::new();
-        for block in blocks(client, height).await? {
-            let hashes = block.transaction_hashes.iter().flatten();
-            audit.repeated += hashes.filter(|hash| !once.insert(**hash)).count();
-            let at = block.header.height;
-            if *first.entry(at).or_insert(block.hash) != block.hash {
-                audit.conflicts.insert(at);
-            }
-            let Some(told) = told.get(&at) else {
-                continue;
-            };
-            if told.hash != block.hash {
-                audit.conflicts.insert(at);
-            }
-            let held: BTreeSet<Digest> =
-                block.transaction_hashes.unwrap_or_default().into_iter().collect();
-            audit.lost += told.transactions.iter().filter(|hash| !held.contains(hash)).count();
-        }
+    let mut first = BTreeMap::new();
+    for (node, client) in nodes.iter().zip(&clients) {
+        let compared = audit.compare(client, &told, &mut first).await;
+        compared.with_context(|| format!("validator {} does not give its blocks", node.id))?;
     }
     Ok(audit)
 }
@@ -147,21 +163,11 @@ async fn same_height(clients: &[WsClient], seen: &Seen) -> anyhow::Result<Vec<Ch
 }
 
 /// Every final block that a node has, up to a height.
-async fn blocks(client: &WsClient, height: Height) -> anyhow::Result<Vec<Block>> {
-    let heights = (1..=height.get()).map(Height::new);
-    let blocks: Vec<Block> = stream::iter(heights)
-        .map(|height| block(client, height))
+fn blocks(client: &WsClient, height: Height) -> impl Stream<Item = anyhow::Result<Block>> {
+    stream::iter((1..=height.get()).map(Height::new))
+        .map(move |height| block(client, height))
         .buffered(CONCURRENT)
         .try_filter_map(async |block| Ok(block))
-        .try_collect()
-        .await
-        .context("a node does not give its blocks")?;
-    // What is missing is missing from the beginning on.
-    let first = blocks.first().context("a node has no blocks")?.header.height.get();
-    if blocks.len() as u64 != height.get() + 1 - first {
-        bail!("a node gave {} blocks from {first} to {height}", blocks.len());
-    }
-    Ok(blocks)
 }
 
 /// `None` where the node does not have the block any more, or never had it.

@@ -19,6 +19,7 @@ use crate::load::pool::Pool;
 use crate::load::pump::{Pace, Pump, Until};
 use crate::load::seen::Seen;
 use crate::scratch::Scratch;
+use crate::verdict::Verdict;
 
 const VALIDATORS: u16 = 4;
 const SENDERS: u32 = 1_000;
@@ -58,7 +59,6 @@ pub struct Report {
     /// What the chains of the nodes show that must never be.
     pub chain: Vec<String>,
     pub elapsed_s: f64,
-    pub ok: bool,
 }
 
 /// Runs it on a network of its own. `tell` hears how it goes.
@@ -69,13 +69,9 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
     if let Some(other) = options.other.as_ref().filter(|other| !other.is_file()) {
         bail!("{} is no program: build it first", other.display());
     }
-    Scratch::with(
-        options.dir.clone(),
-        "determinism",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    Scratch::with(options.dir.clone(), "determinism", "the logs are", async |dir| {
+        all(&options, dir, &mut tell).await
+    })
     .await
 }
 
@@ -119,7 +115,7 @@ async fn all(
         tell(format!("a fresh node executed {} blocks again", audit.height));
     }
     let processors = (0..validators).map(|id| program(options, id, cores).cores);
-    let mut report = Report {
+    Ok(Report {
         engine: options.engine.to_string(),
         processors: processors.map(|cores| cores.unwrap_or_else(|| "all".into())).collect(),
         other_build: options.other.is_some(),
@@ -131,10 +127,7 @@ async fn all(
         state_roots: audit.state_roots,
         executed_again,
         elapsed_s: started.elapsed().as_secs_f64(),
-        ok: false,
-    };
-    report.ok = report.problems().is_empty();
-    Ok(report)
+    })
 }
 
 /// The state root of a fresh node that has nothing but the genesis and the blocks.
@@ -158,9 +151,8 @@ async fn execute_again(
     Ok(status.state_root)
 }
 
-impl Report {
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let root = self.state_roots.first();
         let missing = self.submitted - self.finalized;
         let checks = [
@@ -178,8 +170,7 @@ impl Report {
         problems.chain(self.chain.iter().cloned()).collect()
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         format!(
             "{} mixed transactions in {} blocks, {} refused by execution; {} validators {} agree on the \
              state, and so do {} nodes that executed all again; {:.0} s",

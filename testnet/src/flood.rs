@@ -31,6 +31,7 @@ use crate::load::sample::Percentiles;
 use crate::membership::govern;
 use crate::rpc;
 use crate::transfer::{LIFETIME, Slot};
+use crate::verdict::Verdict;
 use crate::{faults, live};
 
 const VALIDATORS: u16 = 4;
@@ -100,7 +101,6 @@ pub struct Report {
     pub modest_missing: u64,
     /// What the chains of the nodes show that must never be.
     pub chain: Vec<String>,
-    pub ok: bool,
 }
 
 /// Floods a network of its own. `tell` hears how it goes.
@@ -109,8 +109,7 @@ pub struct Report {
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "flood", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "flood", spec, async |cluster| {
         all(&options, &cluster, &mut tell).await
     })
     .await
@@ -152,7 +151,7 @@ async fn all(
     let outcome = modest.finish().await?;
     let audit = audit(cluster, &seen).await?;
     let offered = (offered_valid + forged) as f64 / options.lasts.as_secs_f64();
-    let mut report = Report {
+    Ok(Report {
         engine: options.engine.to_string(),
         seconds: options.lasts.as_secs_f64(),
         saturation,
@@ -165,10 +164,7 @@ async fn all(
         failed_calls: after.1.failed - before.1.failed,
         modest_missing: outcome.submitted - outcome.finalized,
         chain: audit.problems(),
-        ok: false,
-    };
-    report.ok = report.problems().is_empty();
-    Ok(report)
+    })
 }
 
 /// Makes all links slow, for a leader who never knew them otherwise: how many blocks one keeps in
@@ -306,9 +302,8 @@ impl Part {
     }
 }
 
-impl Report {
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let checks = [
             (self.saturation.tps == 0.0, "nothing was final before the flood".to_owned()),
             (
@@ -340,8 +335,7 @@ impl Report {
         problems.chain(self.chain.iter().cloned()).collect()
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         format!(
             "saturation {}\nflood of {:.1} saturations ({} valid, {} forged of which {} refused): {}\n\
              {:.0} % of saturation left; {} of the modest missing",

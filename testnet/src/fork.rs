@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::cluster::{Cluster, Spec};
 use crate::live;
 use crate::scratch::{Scratch, copy};
+use crate::verdict::Verdict;
 
 /// On both sides.
 const LIARS: [usize; 2] = [0, 1];
@@ -56,7 +57,6 @@ pub struct Report {
     pub one_side_agrees: bool,
     /// Honest validators that ended or panicked, with their last line.
     pub crashed: Vec<String>,
-    pub ok: bool,
 }
 
 /// Forks a network of its own. `tell` hears how it goes.
@@ -67,13 +67,9 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
     if options.engine.fault_model() == FaultModel::Crash {
         bail!("{} has no certificates to prove a fork with: choose another", options.engine);
     }
-    Scratch::with(
-        options.dir.clone(),
-        "fork",
-        "both sides are",
-        |report: &Report| report.ok,
-        async |dir| play(options.engine, dir, &mut tell).await,
-    )
+    Scratch::with(options.dir.clone(), "fork", "both sides are", async |dir| {
+        play(options.engine, dir, &mut tell).await
+    })
     .await
 }
 
@@ -101,7 +97,6 @@ async fn play(
     tell(format!("the honest ones met: {} crashed", report.crashed.len()));
     report.one_side_agrees = inspect(&one, [&one, &one], [0, HONEST[0]], None)?["fork"].is_null();
     judge(&one, &other, &dir.join("fork.json"), &mut report)?;
-    report.ok = report.problems().is_empty();
     Ok(report)
 }
 
@@ -193,9 +188,8 @@ fn inspect(
     Ok(answer)
 }
 
-impl Report {
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let liars: Vec<u16> = LIARS.iter().map(|id| *id as u16).collect();
         let checks = [
             (self.fork.is_none(), "no fork is found: the check may be blind".to_owned()),
@@ -211,8 +205,7 @@ impl Report {
         checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let [one, other] = self.heights;
         format!(
             "{one} and {other} blocks final on the two sides of {}; {} honest nodes crashed when they \

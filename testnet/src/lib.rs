@@ -38,3 +38,4 @@ pub mod soak;
 pub mod status;
 pub mod transfer;
 pub mod validator;
+pub mod verdict;

@@ -19,6 +19,7 @@ use crate::cluster::{Cluster, Spec};
 use crate::rpc;
 use crate::scratch::Scratch;
 use crate::transfer::{LIFETIME, Slot};
+use crate::verdict::Verdict;
 
 /// How long validators may take to start.
 pub const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -50,22 +51,19 @@ where
     }
 }
 
-/// Does something on a new network of its own that makes blocks, in `dir` or a temporary directory, which
-/// stays where the work fails or what comes of it is not `good`.
+/// Checks something on a new network of its own that makes blocks, in `dir` or a temporary directory, which
+/// stays where that fails or something does not hold.
 ///
 /// # Errors
-/// Those of the work, and where the network cannot be made or does not come to life.
-pub(crate) async fn on_its_own<R>(
+/// Those of the check, and where the network cannot be made or does not come to life.
+pub(crate) async fn on_its_own<R: Verdict>(
     dir: Option<PathBuf>,
     purpose: &str,
     spec: Spec,
-    good: impl Fn(&R) -> bool,
-    work: impl AsyncFnOnce(Cluster) -> anyhow::Result<R>,
+    check: impl AsyncFnOnce(Cluster) -> anyhow::Result<R>,
 ) -> anyhow::Result<R> {
-    Scratch::with(dir, purpose, "the logs are", good, async |dir| {
-        work(fresh(dir, spec).await?).await
-    })
-    .await
+    Scratch::with(dir, purpose, "the logs are", async |dir| check(fresh(dir, spec).await?).await)
+        .await
 }
 
 /// A new network in `dir` that makes blocks, and ends with this value.

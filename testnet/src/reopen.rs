@@ -15,6 +15,7 @@ use crate::live::{self, until};
 use crate::load::background::{Background, Since};
 use crate::load::pump::Pace;
 use crate::membership::govern;
+use crate::verdict::Verdict;
 
 const VALIDATORS: u16 = 4;
 const SENDERS: usize = 1_000;
@@ -54,7 +55,6 @@ pub struct Report {
     pub starts: Vec<Start>,
     /// What the chains of the nodes show that must never be.
     pub chain: Vec<String>,
-    pub ok: bool,
 }
 
 /// Runs it on a network of its own. `tell` hears how it goes.
@@ -63,8 +63,7 @@ pub struct Report {
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "reopen", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "reopen", spec, async |cluster| {
         all(&options, &cluster, &mut tell).await
     })
     .await
@@ -100,16 +99,13 @@ async fn all(
     let seen = load.seen().clone();
     load.finish().await?;
     let status = live::chain_status(&cluster.node(0)?).await.context("a node answers")?;
-    let mut report = Report {
+    Ok(Report {
         engine: options.engine.to_string(),
         blocks: status.height_final.get(),
         grown_s: grown.as_secs_f64(),
         starts,
         chain: audit(cluster, &seen).await?.problems(),
-        ok: false,
-    };
-    report.ok = report.problems().is_empty();
-    Ok(report)
+    })
 }
 
 async fn grow(
@@ -150,9 +146,8 @@ async fn start_again(
     load.next_block(started, PATIENCE).await
 }
 
-impl Report {
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let is_late = |start: &&Start| start.voting_ms > LIMIT.as_secs_f64() * 1e3;
         let late = self.starts.iter().filter(is_late).map(|Start { what, voting_ms }| {
             format!("{what}: voting after {voting_ms:.0} ms, over {} s", LIMIT.as_secs())
@@ -160,8 +155,7 @@ impl Report {
         late.chain(self.chain.iter().cloned()).collect()
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let starts: Vec<String> = self
             .starts
             .iter()

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::verdict::Verdict;
+
 /// A directory that is removed unless it is to be kept.
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -12,21 +14,20 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Does something in a directory of its own. Where it fails, or what comes of it is not `good`,
-    /// the directory stays; an error names it as where `what` is.
+    /// Checks something in a directory of its own. Where that fails or something does not hold, the directory
+    /// stays; an error names it as where `what` is.
     ///
     /// # Errors
-    /// Those of the work, and where there can be no directory.
-    pub(crate) async fn with<R>(
+    /// Those of the check, and where there can be no directory.
+    pub(crate) async fn with<R: Verdict>(
         dir: Option<PathBuf>,
         purpose: &str,
         what: &str,
-        good: impl Fn(&R) -> bool,
-        work: impl AsyncFnOnce(&Path) -> anyhow::Result<R>,
+        check: impl AsyncFnOnce(&Path) -> anyhow::Result<R>,
     ) -> anyhow::Result<R> {
         let mut scratch = Self::new(dir, purpose)?;
-        let result = work(scratch.path()).await;
-        if !result.as_ref().is_ok_and(good) {
+        let result = check(scratch.path()).await;
+        if !result.as_ref().is_ok_and(R::holds) {
             scratch.keep();
         }
         result.with_context(|| format!("{what} in {}", scratch.path().display()))

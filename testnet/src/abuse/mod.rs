@@ -19,6 +19,7 @@ use crate::cluster::process::ProcessId;
 use crate::cluster::{Cluster, DEFAULT_ACCOUNTS, Spec};
 use crate::live;
 use crate::load::background::Background;
+use crate::verdict::Verdict;
 use honest::{Calls, Client};
 
 const VALIDATORS: u16 = 4;
@@ -72,7 +73,6 @@ pub struct Report {
     /// Resident memory of the node that grew most, in MiB, and by how much.
     pub resident_mib: u64,
     pub grown_mib: u64,
-    pub ok: bool,
 }
 
 /// Does it all to a network of its own. `tell` hears how it goes.
@@ -81,8 +81,7 @@ pub struct Report {
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "abuse", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "abuse", spec, async |cluster| {
         abuse(&options, &cluster, &mut tell).await
     })
     .await
@@ -121,7 +120,7 @@ async fn abuse(
     let now = cluster.manifest()?.nodes;
     let same =
         |(before, now): &(&NodeEntry, &NodeEntry)| now.process == before.process && now.is_alive();
-    let mut report = Report {
+    Ok(Report {
         seed,
         phases,
         submitted: outcome.submitted,
@@ -129,10 +128,7 @@ async fn abuse(
         crashed: nodes.len() - nodes.iter().zip(&now).filter(same).count(),
         resident_mib: after.iter().max().copied().unwrap_or_default(),
         grown_mib: grown.max().unwrap_or_default(),
-        ok: false,
-    };
-    report.ok = report.problems().is_empty();
-    Ok(report)
+    })
 }
 
 /// Resident memory of each node, in MiB.
@@ -166,9 +162,8 @@ impl<T: FnMut(String)> Phases<'_, T> {
     }
 }
 
-impl Report {
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |holds: bool, problem: String| {
             if !holds {
@@ -202,8 +197,7 @@ impl Report {
         problems
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         format!(
             "{} honest transactions of {} final, {} crashes, memory {} MiB (grown by {})",
             self.finalized, self.submitted, self.crashed, self.resident_mib, self.grown_mib

@@ -46,8 +46,7 @@ pub struct Options {
 /// Where the network cannot be started, dies, or refuses a change for good.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "churn", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "churn", spec, async |cluster| {
         churn(&options, &cluster, &mut tell).await
     })
     .await

@@ -13,6 +13,7 @@ use super::plan::Kind;
 use crate::audit::Audit;
 use crate::load::pump::Outcome;
 use crate::load::sample::{Latencies, Percentiles};
+use crate::verdict::Verdict;
 
 /// Where a leader goes away finality may pause for so many view timeouts.
 const TIMEOUTS: f64 = 4.0;
@@ -118,7 +119,6 @@ pub struct Report {
     pub epoch: Epoch,
     pub validators: usize,
     pub blocks_final: u64,
-    pub ok: bool,
 }
 
 impl Report {
@@ -143,7 +143,7 @@ impl Report {
             milliseconds(pauses.map(|record| record.pause).max().unwrap_or_default())
         };
         let shortest = records.iter().map(|record| record.timeout).min().unwrap_or_default();
-        let mut report = Self {
+        Self {
             engine: options.engine.to_string(),
             seed: options.seed,
             changes,
@@ -166,14 +166,12 @@ impl Report {
             epoch: records.iter().map(|record| record.epoch).max().unwrap_or_default(),
             validators,
             blocks_final: audit.height.get(),
-            ok: false,
-        };
-        report.ok = report.problems().is_empty();
-        report
+        }
     }
+}
 
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let missing = self.submitted - self.finalized;
         let checks = [
             (self.lost_final > 0, format!("{} final transactions are lost", self.lost_final)),
@@ -190,8 +188,7 @@ impl Report {
         checks.into_iter().filter(|(broken, _)| *broken).map(|(_, problem)| problem).collect()
     }
 
-    /// A few lines for people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let changes: Vec<String> =
             self.changes.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         format!(

@@ -79,8 +79,7 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
         validators: options.validators(),
         accounts: DEFAULT_ACCOUNTS,
     };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "liars", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "liars", spec, async |cluster| {
         all(&options, &cluster, &mut tell).await
     })
     .await

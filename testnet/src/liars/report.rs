@@ -7,6 +7,7 @@ use crate::audit::Audit;
 use crate::byzantine::control::Behaviour;
 use crate::load::pump::Outcome;
 use crate::load::sample::Percentiles;
+use crate::verdict::Verdict;
 
 /// View timeouts after which whoever a leader leaves out must be served: four until the leader is suspected, two
 /// for its end.
@@ -104,7 +105,6 @@ pub struct Report {
     /// What the chains of the nodes show that must never be.
     pub chain: Vec<String>,
     pub blocks_final: u64,
-    pub ok: bool,
 }
 
 impl Report {
@@ -118,7 +118,7 @@ impl Report {
         for phase in &mut phases {
             phase.share = phase.goodput_tps / honest.goodput_tps.max(f64::EPSILON);
         }
-        let mut report = Self {
+        Self {
             engine: options.engine.to_string(),
             validators: options.validators(),
             liars: options.liars + usize::from(options.one_too_many),
@@ -130,14 +130,12 @@ impl Report {
             finalized: outcome.finalized,
             chain: audit.problems(),
             blocks_final: audit.height.get(),
-            ok: false,
-        };
-        report.ok = report.problems().is_empty();
-        report
+        }
     }
+}
 
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |broken: bool, problem: String| problems.extend(broken.then_some(problem));
         check(self.honest.goodput_tps == 0.0, "nothing was final before anybody lied".into());
@@ -175,8 +173,7 @@ impl Report {
         problems
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let mut lines: Vec<String> = self
             .phases
             .iter()

@@ -28,6 +28,7 @@ use crate::audit::audit;
 use crate::cluster::{Cluster, Spec};
 use crate::load::seen::Seen;
 use crate::scratch::Scratch;
+use crate::verdict::Verdict;
 use crate::{live, rpc};
 use client::{Client, Setting, Written};
 use history::{Entry, Findings, History, Line};
@@ -93,7 +94,6 @@ pub struct Report {
     /// Whether a history whose reads may be old was found to have old ones.
     pub stale_reads_noticed: bool,
     pub elapsed_s: f64,
-    pub ok: bool,
 }
 
 /// Runs and checks all histories on a network of their own. `tell` hears how it goes.
@@ -101,13 +101,9 @@ pub struct Report {
 /// # Errors
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
-    Scratch::with(
-        options.dir.clone(),
-        "linearize",
-        "histories and logs are",
-        |report: &Report| report.ok,
-        async |dir| all(&options, dir, &mut tell).await,
-    )
+    Scratch::with(options.dir.clone(), "linearize", "histories and logs are", async |dir| {
+        all(&options, dir, &mut tell).await
+    })
     .await
 }
 
@@ -151,7 +147,6 @@ async fn all(
     report.stale_reads_noticed = notices_stale_reads(&cluster, options, tell).await?;
     report.chain = audit(&cluster, &Seen::default()).await?.problems();
     report.elapsed_s = started.elapsed().as_secs_f64();
-    report.ok = report.problems().is_empty();
     Ok(report)
 }
 
@@ -253,9 +248,10 @@ impl Report {
         self.undecided += findings.undecided;
         self.slowest_check_ms = self.slowest_check_ms.max(milliseconds(findings.took));
     }
+}
 
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let checks = [
             (
                 !self.violations.is_empty(),
@@ -275,8 +271,7 @@ impl Report {
         problems.chain(self.chain.iter().cloned()).collect()
     }
 
-    /// A few lines for people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let faults: Vec<String> =
             self.faults.iter().map(|(fault, count)| format!("{count} {fault}")).collect();
         format!(

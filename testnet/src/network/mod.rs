@@ -52,8 +52,7 @@ pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Resu
           their fault layers; the kernel's queues are left alone"
         .into());
     let spec = Spec { engine: options.engine, validators: VALIDATORS, accounts: DEFAULT_ACCOUNTS };
-    let good = |report: &Report| report.ok;
-    live::on_its_own(options.dir.clone(), "network", spec, good, async |cluster| {
+    live::on_its_own(options.dir.clone(), "network", spec, async |cluster| {
         all(&options, &cluster, &mut tell).await
     })
     .await

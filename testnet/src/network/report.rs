@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Options;
 use crate::audit::Audit;
 use crate::load::pump;
+use crate::verdict::Verdict;
 
 /// The network is to be well again within so many view timeouts.
 const TIMEOUTS: f64 = 3.0;
@@ -56,7 +57,6 @@ pub struct Report {
     pub finalized: u64,
     /// What the chains of the nodes show that must never be.
     pub chain: Vec<String>,
-    pub ok: bool,
 }
 
 impl Report {
@@ -66,20 +66,18 @@ impl Report {
         outcome: &pump::Outcome,
         audit: &Audit,
     ) -> Self {
-        let mut report = Self {
+        Self {
             engine: options.engine.to_string(),
             shapes,
             submitted: outcome.submitted,
             finalized: outcome.finalized,
             chain: audit.problems(),
-            ok: false,
-        };
-        report.ok = report.problems().is_empty();
-        report
+        }
     }
+}
 
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut check = |broken: bool, problem: String| problems.extend(broken.then_some(problem));
         for outcome in &self.shapes {
@@ -108,8 +106,7 @@ impl Report {
         problems
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let worst = self.shapes.iter().map(|outcome| outcome.heal_ms).fold(0.0, f64::max);
         format!(
             "{} shapes of {}: {} transactions final; well again after {worst:.0} ms at most",

@@ -85,13 +85,9 @@ impl Options {
 /// Where the network cannot be started, or dies.
 pub async fn run(options: Options, mut tell: impl FnMut(String)) -> anyhow::Result<Report> {
     options.check()?;
-    Scratch::with(
-        options.dir.clone(),
-        "soak",
-        "the logs are",
-        |report: &Report| report.ok,
-        async |dir| soak(&options, dir, &mut tell).await,
-    )
+    Scratch::with(options.dir.clone(), "soak", "the logs are", async |dir| {
+        soak(&options, dir, &mut tell).await
+    })
     .await
 }
 

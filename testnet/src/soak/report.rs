@@ -14,6 +14,7 @@ use crate::disk::power::Lost;
 use crate::load::pump::Outcome;
 use crate::load::sample::{Latencies, Percentiles};
 use crate::load::seen::FinalBlock;
+use crate::verdict::Verdict;
 
 /// Recovery may take so many view timeouts.
 const TIMEOUTS: u64 = 4;
@@ -128,7 +129,6 @@ pub struct Report {
     pub blocks_final: u64,
     /// Of what validators hold, over the rounds by the minute.
     pub growth: Growth,
-    pub ok: bool,
 }
 
 impl Report {
@@ -147,7 +147,7 @@ impl Report {
         };
         let by_fault = &findings.by_fault;
         let times = seen.windows(2);
-        let mut report = Self {
+        Self {
             kills: options.rounds.kills,
             all_at_once: u32::try_from(all).unwrap_or(u32::MAX),
             faults: by_fault.iter().map(|(name, found)| (name.clone(), tally(found))).collect(),
@@ -179,14 +179,12 @@ impl Report {
             late_recoveries: findings.late,
             blocks_final: audit.height.get(),
             growth: findings.growth,
-            ok: false,
-        };
-        report.ok = report.problems().is_empty();
-        report
+        }
     }
+}
 
-    /// What did not hold.
-    pub fn problems(&self) -> Vec<String> {
+impl Verdict for Report {
+    fn problems(&self) -> Vec<String> {
         let missing = self.submitted - self.finalized;
         let checks = [
             (self.lost_final > 0, format!("{} final transactions are lost", self.lost_final)),
@@ -237,8 +235,7 @@ impl Report {
         problems.chain(self.growth.problems()).collect()
     }
 
-    /// For people.
-    pub fn summary(&self) -> String {
+    fn summary(&self) -> String {
         let mut lines: Vec<String> = self
             .faults
             .iter()

@@ -1,19 +1,18 @@
 //! The command line.
 
+pub mod checks;
+
 use std::path::PathBuf;
 
 use chain::governance::KeyKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use consensus::engine::FaultModel;
 use consensus::policy::Policy;
 use consensus::registry::EngineName;
 
 use crate::byzantine::control::{Behaviour, MAX_DELAY_MS};
-use crate::linearize::Fault;
 use crate::load::Rate;
-use crate::network::Shape;
 use crate::simulate::args;
-use crate::soak::Rounds;
+use checks::{Abuse, Churn, Determinism, Flood, Liars, Linearize, Network, Own, Reopen, Soak};
 
 /// Runs a Catamaran network of real node processes on this machine, breaks it on purpose and
 /// measures it.
@@ -225,15 +224,7 @@ plans the same changes.
 
 Example:
   testnet churn --changes 20 --seed 7 --json")]
-    Churn {
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        changes: u32,
-        /// Which changes, and who is killed
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        #[command(flatten)]
-        own: Own,
-    },
+    Churn(Churn),
     /// Submit transactions and measure throughput and latency
     #[command(after_help = "\
 Examples:
@@ -274,24 +265,7 @@ A network of its own gets malformed requests, slow sockets, identities of no mem
 and garbage at its ports, one after the other, under load. No node may crash or grow by more than 64 MiB;
 every honest transaction becomes final, no honest call fails, and slow sockets at most double the p99 of
 honest calls.")]
-    Abuse {
-        /// Requests that are nearly right
-        #[arg(long, default_value_t = 20_000)]
-        requests: u64,
-        /// Connections that say a byte a second
-        #[arg(long, default_value_t = 500)]
-        sockets: usize,
-        /// Identities that dial a validator
-        #[arg(long, default_value_t = 100)]
-        identities: usize,
-        /// Mebibytes of garbage at each port
-        #[arg(long, default_value_t = 64)]
-        megabytes: u64,
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        #[command(flatten)]
-        own: Own,
-    },
+    Abuse(Abuse),
     /// Check that clients see one history, whatever happens to the nodes
     #[command(after_help = "\
 Clients read, write and compare-and-swap a few keys through different nodes, while nodes are killed,
@@ -330,69 +304,26 @@ one processor each; hash seeds differ from process to process.
 
 Example:
   testnet determinism --transactions 1000000 --other target/release/testnet-validator")]
-    Determinism {
-        /// How many, of every kind
-        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
-        transactions: u32,
-        /// Another build of testnet-validator, for two of the four
-        #[arg(long, value_name = "FILE")]
-        other: Option<PathBuf>,
-        #[command(flatten)]
-        own: Own,
-    },
+    Determinism(Determinism),
     /// Make a long chain, and time how soon validators vote again after a start
-    Reopen {
-        /// How long the chain is to be
-        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
-        blocks: u32,
-        #[command(flatten)]
-        own: Own,
-    },
+    Reopen(Reopen),
     /// Hand in ten times what a network can take, half of it forged, and check that it hardly notices
     #[command(after_help = "\
 First blocks are made small, so that the chain and not this machine is the limit, and saturation is measured.
 Then greedy accounts hand in five times that, and as many transactions come in the name of others with
 signatures that do not match. At least 80 % of saturation must be left, no leader be replaced, and accounts
 that ask for little must get it.")]
-    Flood {
-        /// How long saturation and flood last each
-        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-        seconds: u64,
-        #[command(flatten)]
-        own: Own,
-    },
+    Flood(Flood),
     /// Fork a chain with more liars than it bears, and prove who did it
     #[command(after_help = "\
 Two of four validators run twice, once beside each of the other two. Both halves go on; then the honest two
 meet, and must not crash. `node inspect --against` proves the fork from their disks, and names the liars.")]
-    Fork {
-        #[command(flatten)]
-        engine: EngineChoice,
-        /// Keep the files of both sides here [default: a temporary directory, removed on success]
-        #[arg(long, value_name = "DIR")]
-        dir: Option<PathBuf>,
-        /// One JSON object on stdout
-        #[arg(long)]
-        json: bool,
-    },
+    Fork(Own),
     /// Run an engine in the deterministic simulator: no sockets, no real time
     #[command(after_help = args::EXAMPLES)]
     Simulate(args::Simulate),
     /// List the scenarios that `simulate` knows
     Scenarios(args::Scenarios),
-}
-
-/// Of a command that makes a network of its own.
-#[derive(Args, Debug)]
-pub struct Own {
-    #[command(flatten)]
-    pub engine: EngineChoice,
-    /// Keep the network's files here [default: a temporary directory, removed on success]
-    #[arg(long, value_name = "DIR")]
-    pub dir: Option<PathBuf>,
-    /// One JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -472,161 +403,6 @@ pub struct Load {
     /// One JSON object on stdout
     #[arg(long)]
     pub json: bool,
-}
-
-#[derive(Args, Debug)]
-pub struct Soak {
-    /// Kills of one validator; a tenth as often, all are killed at once [default: 20 where no other
-    /// rounds are asked for]
-    #[arg(long, value_parser = rounds())]
-    pub kills: Option<u32>,
-    /// Kills of one validator at named points, each in its turn
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub crashes: u32,
-    /// Pauses of the leader's process
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub pauses: u32,
-    /// Losses of power: what was not synced is gone or torn; every tenth time at all validators
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub power_cuts: u32,
-    /// Syncs that fail
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub sync_errors: u32,
-    /// Disks that are full, or about to be
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub full_disks: u32,
-    /// Wall clocks that are wrong by up to an hour for a while
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub clock_changes: u32,
-    /// Bits that flip on the disk of a validator that does not run
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub bit_flips: u32,
-    /// Old copies of a validator's disk that are put back
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub old_disks: u32,
-    /// Second processes on a validator's home, and with its keys
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub twins: u32,
-    /// A fault a minute for so long, of all kinds but wrong clocks in an order of its own
-    #[arg(long, default_value_t = 0, value_parser = rounds())]
-    pub minutes: u32,
-    /// Plant disks that report syncs as done and do nothing: power cuts must then be noticed
-    #[arg(long, requires = "power_cuts")]
-    pub lying_disks: bool,
-    /// Who is broken, how and when
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// How leaders choose their mode, in an engine that has two
-    #[arg(long)]
-    pub policy: Option<Policy>,
-    #[command(flatten)]
-    pub own: Own,
-}
-
-fn rounds() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(..=100_000)
-}
-
-impl Soak {
-    /// The rounds that are asked for.
-    pub fn rounds(&self) -> Rounds {
-        let rounds = Rounds {
-            kills: self.kills.unwrap_or_default(),
-            crashes: self.crashes,
-            pauses: self.pauses,
-            power_cuts: self.power_cuts,
-            sync_errors: self.sync_errors,
-            full_disks: self.full_disks,
-            clock_changes: self.clock_changes,
-            bit_flips: self.bit_flips,
-            old_disks: self.old_disks,
-            twins: self.twins,
-        };
-        let none = self.kills.is_none() && rounds.sum() + self.minutes == 0;
-        if none { Rounds { kills: 20, ..rounds } } else { rounds }
-    }
-}
-
-#[derive(Args, Debug)]
-pub struct Linearize {
-    /// Histories, each with new keys
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub histories: u32,
-    /// Calls per history
-    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    pub operations: u32,
-    /// Clients at a time
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub clients: u16,
-    /// What happens to nodes meanwhile: some of kill, pause, partition, deaf, links, lie [default:
-    /// all that the engine tolerates]
-    #[arg(long, value_delimiter = ',')]
-    pub faults: Vec<Fault>,
-    /// What clients do, and the faults
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    #[command(flatten)]
-    pub own: Own,
-}
-
-#[derive(Args, Debug)]
-pub struct Network {
-    /// Which shapes [default: all]
-    #[arg(long, value_delimiter = ',')]
-    pub shapes: Vec<Shape>,
-    /// How long each lasts
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub seconds: u64,
-    /// Plant cuts that cut nothing: the checks must notice
-    #[arg(long)]
-    pub leaky: bool,
-    #[command(flatten)]
-    pub own: Own,
-}
-
-#[derive(Args, Debug)]
-pub struct Liars {
-    /// How many lie at once, of four or seven validators
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=2))]
-    pub liars: u16,
-    /// Plant one liar more than the set bears: the checks must find it
-    #[arg(long)]
-    pub one_too_many: bool,
-    /// Which behaviours, or pairs of which [default: all but lying-view-change]
-    #[arg(long, value_delimiter = ',')]
-    pub behaviours: Vec<Behaviour>,
-    /// How long each behaviour lasts
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub seconds: u64,
-    /// Transactions per second
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub rate: u32,
-    #[command(flatten)]
-    pub own: Own,
-}
-
-impl Liars {
-    /// The behaviours that are asked for.
-    pub fn behaviours(&self) -> Vec<Behaviour> {
-        // A lie in a change of view needs one, and an honest leader is not deposed.
-        let lies = |behaviour: &Behaviour| {
-            !matches!(behaviour, Behaviour::Off | Behaviour::LyingViewChange)
-        };
-        let all = || Behaviour::ALL.into_iter().filter(lies);
-        if self.behaviours.is_empty() { all().collect() } else { self.behaviours.clone() }
-    }
-}
-
-impl Linearize {
-    /// The faults that are asked for, or all. An engine that tolerates no liar gets none.
-    pub fn faults(&self) -> Vec<Fault> {
-        let bears_lies = self.own.engine.get().fault_model() == FaultModel::Byzantine;
-        let fits = |fault: &Fault| bears_lies || *fault != Fault::Lie;
-        if self.faults.is_empty() {
-            return Fault::ALL.into_iter().filter(fits).collect();
-        }
-        self.faults.clone()
-    }
 }
 
 /// What load transactions do. Transfers and writes have 200 bytes.

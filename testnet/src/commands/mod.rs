@@ -1,5 +1,7 @@
 //! What each command does.
 
+mod checks;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,16 +11,13 @@ use nix::sys::signal::Signal;
 use serde::Serialize;
 
 use crate::byzantine::control::{Behaviour, Request};
-use crate::cli::{self, Command, Liars, Linearize, Load, Network, OnNode, Soak, Target, Up};
+use crate::cli::{self, Command, Load, OnNode, Target, Up};
 use crate::cluster::manifest::{Manifest, last};
 use crate::cluster::{Cluster, Spec};
 use crate::dashboard::{self, Dashboard, Port};
 use crate::membership::{self, Changed};
-use crate::network::Shape;
-use crate::{
-    abuse, churn, demo, determinism, faults, flood, fork, liars, linearize, live, load, network,
-    partition, reopen, signals, simulate, soak, status,
-};
+use crate::verdict::exit_code;
+use crate::{demo, faults, live, load, partition, signals, simulate, status};
 
 /// Runs a command. What fails is an error, what does not hold an exit code.
 ///
@@ -57,30 +56,21 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Byzantine { on, behaviour } => byzantine(on, behaviour).await?,
         Command::Join { target, id, json } => {
             let cluster = open(target)?;
-            let tell = &mut |text| eprintln!("{text}");
-            changed(&membership::join(&cluster, id, tell).await?, json)?;
+            changed(&membership::join(&cluster, id, &mut tell).await?, json)?;
         }
         Command::Leave { on, stop, json } => {
-            let tell = &mut |text| eprintln!("{text}");
-            changed(&membership::leave(&open(on.target)?, on.id, stop, tell).await?, json)?;
+            changed(&membership::leave(&open(on.target)?, on.id, stop, &mut tell).await?, json)?;
         }
         Command::Rotate { on, kind, json } => {
-            let tell = &mut |text| eprintln!("{text}");
-            changed(&membership::rotate(&open(on.target)?, on.id, kind, tell).await?, json)?;
+            changed(&membership::rotate(&open(on.target)?, on.id, kind, &mut tell).await?, json)?;
         }
         Command::Jail { on, json } => {
-            let tell = &mut |text| eprintln!("{text}");
-            changed(&membership::jail(&open(on.target)?, on.id, tell).await?, json)?;
+            changed(&membership::jail(&open(on.target)?, on.id, &mut tell).await?, json)?;
         }
         Command::Pardon { on, json } => {
-            let tell = &mut |text| eprintln!("{text}");
-            changed(&membership::pardon(&open(on.target)?, on.id, tell).await?, json)?;
+            changed(&membership::pardon(&open(on.target)?, on.id, &mut tell).await?, json)?;
         }
-        Command::Churn { changes, seed, own } => {
-            let (engine, dir) = (own.engine.get(), own.dir);
-            let options = churn::Options { engine, changes, seed, dir };
-            return change_again_and_again(options, own.json).await;
-        }
+        Command::Churn(arguments) => return checks::churn(arguments).await,
         Command::Load(arguments) => return measure(arguments).await,
         Command::Demo { engine, dir, json } => {
             let report = demo::run(engine.get(), dir, json).await?;
@@ -89,82 +79,29 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             return Ok(exit_code(report.ok));
         }
-        Command::Soak(arguments) => return endure(arguments).await,
-        Command::Abuse { requests, sockets, identities, megabytes, seed, own } => {
-            let (engine, dir) = (own.engine.get(), own.dir);
-            let options =
-                abuse::Options { engine, requests, sockets, identities, megabytes, seed, dir };
-            return misuse(options, own.json).await;
-        }
-        Command::Linearize(arguments) => return linearize(arguments).await,
-        Command::Liars(arguments) => return lie(arguments).await,
-        Command::Determinism { transactions, other, own } => {
-            let options = determinism::Options {
-                engine: own.engine.get(),
-                transactions,
-                other,
-                dir: own.dir,
-            };
-            let report =
-                unless_ended(determinism::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, own.json, &report.summary(), &report.problems());
-        }
-        Command::Reopen { blocks, own } => {
-            let options = reopen::Options { engine: own.engine.get(), blocks, dir: own.dir };
-            let report = unless_ended(reopen::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, own.json, &report.summary(), &report.problems());
-        }
-        Command::Network(arguments) => return spoil(arguments).await,
-        Command::Flood { seconds, own } => {
-            let lasts = Duration::from_secs(seconds);
-            let options = flood::Options { engine: own.engine.get(), lasts, dir: own.dir };
-            let report = unless_ended(flood::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, own.json, &report.summary(), &report.problems());
-        }
-        Command::Fork { engine, dir, json } => {
-            let options = fork::Options { engine: engine.get(), dir };
-            let report = unless_ended(fork::run(options, |text| eprintln!("{text}"))).await?;
-            return conclude(&report, json, &report.summary(), &report.problems());
-        }
+        Command::Soak(arguments) => return checks::soak(arguments).await,
+        Command::Abuse(arguments) => return checks::abuse(arguments).await,
+        Command::Linearize(arguments) => return checks::linearize(arguments).await,
+        Command::Liars(arguments) => return checks::liars(arguments).await,
+        Command::Determinism(arguments) => return checks::determinism(arguments).await,
+        Command::Reopen(arguments) => return checks::reopen(arguments).await,
+        Command::Network(arguments) => return checks::network(arguments).await,
+        Command::Flood(arguments) => return checks::flood(arguments).await,
+        Command::Fork(arguments) => return checks::fork(arguments).await,
         Command::Simulate(arguments) => return simulate::run(&arguments),
         Command::Scenarios(arguments) => return simulate::list(&arguments),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn exit_code(ok: bool) -> ExitCode {
-    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+/// How it goes, while it goes on.
+fn tell(text: String) {
+    eprintln!("{text}");
 }
 
 fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string(value)?);
     Ok(())
-}
-
-/// Does something to its end, or until a signal.
-async fn unless_ended<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::select! {
-        done = work => done,
-        signal = signals::ended() => bail!("ended by {}", signal?),
-    }
-}
-
-/// Tells what came of something that had to hold.
-fn conclude<T: Serialize>(
-    report: &T,
-    json: bool,
-    summary: &str,
-    problems: &[String],
-) -> anyhow::Result<ExitCode> {
-    if json {
-        print_json(report)?;
-    } else {
-        println!("{summary}");
-    }
-    for problem in problems {
-        eprintln!("did not hold: {problem}");
-    }
-    Ok(exit_code(problems.is_empty()))
 }
 
 fn open(target: Target) -> anyhow::Result<Cluster> {
@@ -273,7 +210,7 @@ fn down(cluster: &Cluster) -> anyhow::Result<()> {
 
 async fn byzantine(on: OnNode, behaviour: Behaviour) -> anyhow::Result<()> {
     let cluster = open(on.target)?;
-    faults::behave(&cluster, on.id, behaviour, |text| eprintln!("{text}")).await
+    faults::behave(&cluster, on.id, behaviour, tell).await
 }
 
 async fn measure(arguments: Load) -> anyhow::Result<ExitCode> {
@@ -293,77 +230,10 @@ async fn measure(arguments: Load) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn endure(arguments: Soak) -> anyhow::Result<ExitCode> {
-    let (engine, rounds) = (arguments.own.engine.get(), arguments.rounds());
-    arguments.policy.map_or(Ok(()), |policy| policy.check(engine))?;
-    let options = soak::Options {
-        engine,
-        policy: arguments.policy.unwrap_or_default(),
-        rounds,
-        minutes: arguments.minutes,
-        lying_disks: arguments.lying_disks,
-        seed: arguments.seed,
-        dir: arguments.own.dir,
-    };
-    let report = unless_ended(soak::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
-}
-
-async fn misuse(options: abuse::Options, json: bool) -> anyhow::Result<ExitCode> {
-    let report = unless_ended(abuse::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, json, &report.summary(), &report.problems())
-}
-
 fn changed(changed: &Changed, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(changed);
     }
     println!("{changed}");
     Ok(())
-}
-
-async fn change_again_and_again(options: churn::Options, json: bool) -> anyhow::Result<ExitCode> {
-    let report = unless_ended(churn::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, json, &report.summary(), &report.problems())
-}
-
-async fn linearize(arguments: Linearize) -> anyhow::Result<ExitCode> {
-    let options = linearize::Options {
-        engine: arguments.own.engine.get(),
-        histories: arguments.histories,
-        operations: arguments.operations as usize,
-        clients: arguments.clients.into(),
-        faults: arguments.faults(),
-        seed: arguments.seed,
-        dir: arguments.own.dir,
-    };
-    let report = unless_ended(linearize::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
-}
-
-async fn lie(arguments: Liars) -> anyhow::Result<ExitCode> {
-    let options = liars::Options {
-        engine: arguments.own.engine.get(),
-        liars: arguments.liars.into(),
-        one_too_many: arguments.one_too_many,
-        behaviours: arguments.behaviours(),
-        lasts: Duration::from_secs(arguments.seconds),
-        rate: arguments.rate.into(),
-        dir: arguments.own.dir,
-    };
-    let report = unless_ended(liars::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
-}
-
-async fn spoil(arguments: Network) -> anyhow::Result<ExitCode> {
-    let all = || Shape::ALL.to_vec();
-    let options = network::Options {
-        engine: arguments.own.engine.get(),
-        shapes: if arguments.shapes.is_empty() { all() } else { arguments.shapes },
-        lasts: Duration::from_secs(arguments.seconds),
-        leaky: arguments.leaky,
-        dir: arguments.own.dir,
-    };
-    let report = unless_ended(network::run(options, |text| eprintln!("{text}"))).await?;
-    conclude(&report, arguments.own.json, &report.summary(), &report.problems())
 }
