@@ -32,8 +32,8 @@ use seen::Seen;
 const WARM_UP: Duration = Duration::from_secs(3);
 /// Share of the verification bound up to which `max` signs transactions ahead.
 const SIGNED_AHEAD: f64 = 0.9;
-/// For how long transactions are signed ahead where the rate is known. A chain may outgrow what was
-/// signed long before it is handed in.
+/// For how long transactions are signed ahead; later ones are signed when they are handed in. A chain
+/// may outgrow what was signed long before.
 const AHEAD: Duration = Duration::from_secs(60);
 
 /// How many transactions per second.
@@ -132,10 +132,10 @@ pub async fn run(cluster: &Cluster, options: Options) -> anyhow::Result<Report> 
 /// How many transactions are signed before the first is handed in.
 fn signed_ahead(rate: Rate, duration: Duration, bound_tps: f64) -> usize {
     let (tps, time) = match rate {
-        Rate::Tps(tps) => (tps, duration.min(AHEAD)),
+        Rate::Tps(tps) => (tps, duration),
         Rate::Max => (bound_tps * SIGNED_AHEAD, WARM_UP + duration),
     };
-    (tps * time.as_secs_f64()).ceil() as usize
+    (tps * time.min(AHEAD).as_secs_f64()).ceil() as usize
 }
 
 fn report(

@@ -153,21 +153,17 @@ impl Pool {
         self.senders.len()
     }
 
-    /// How many are signed.
-    pub fn len(&self) -> usize {
-        self.ready.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ready.is_empty()
-    }
-
     /// Transaction number `number`, signed now if it was not ahead of time.
     pub fn get(&mut self, number: usize) -> &Ready {
         if number >= self.ready.len() {
             self.fill(number + CHUNK);
         }
         &self.ready[number]
+    }
+
+    /// Transaction number `number` is not handed in any more.
+    pub fn release(&mut self, number: usize) {
+        self.ready[number].bytes = Vec::new();
     }
 
     /// The number of the transaction with this hash.

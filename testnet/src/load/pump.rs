@@ -255,9 +255,8 @@ impl<'a> Pump<'a> {
             Pace::Closed => {
                 self.window.adjust(now);
                 let due = self.window.size().min(MAX_IN_FLIGHT).saturating_sub(self.in_flight);
-                let left = self.pool.len().saturating_sub(self.flights.len());
                 // A few at a time would cost more calls than they are worth.
-                if due < (self.window.size() / 16).min(MAX_BATCH) { 0 } else { due.min(left) }
+                if due < (self.window.size() / 16).min(MAX_BATCH) { 0 } else { due }
             }
         };
         let due = due.min(self.most.saturating_sub(self.flights.len()));
@@ -416,6 +415,7 @@ impl<'a> Pump<'a> {
             return;
         };
         flight.is_final = true;
+        self.pool.release(number);
         self.in_flight -= 1;
         self.outcome.finalized += 1;
         self.outcome.failed += u64::from(failed);
