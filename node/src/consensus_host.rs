@@ -20,6 +20,7 @@ use consensus::engine::{Config, Engine, Event, FaultModel, Recovered, Status, Ti
 use consensus::message::EngineMessage;
 use tokio::sync::{broadcast, oneshot, watch};
 
+pub use guard::GUARDED;
 use guard::Guard;
 pub use reads::{MAX_READS, ReadError};
 use reads::{PendingReads, ReadLine};

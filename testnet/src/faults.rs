@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use chain::governance::KeyKind;
 use chain::types::{Height, ValidatorIndex};
+use node::consensus_host::GUARDED;
 use node_api::ConsensusApiClient;
 use node_api::consensus::Role;
 
@@ -21,8 +22,6 @@ use crate::{partition, rpc};
 const ROTATIONS: usize = 12;
 /// How long one change of leader may take: a few view timeouts at their longest.
 const ROTATION_PATIENCE: Duration = Duration::from_secs(40);
-/// What a validator says last that was about to contradict itself.
-const GUARDED: &str = "the safety guard stops the node";
 
 /// Gives an order to a validator's fault layer.
 ///

@@ -18,6 +18,9 @@ use consensus::message::{EngineMessage, Slot};
 /// Statements that are remembered: some seconds of the fastest chain. What is older, the record holds.
 const KEPT: usize = 16 * 1024;
 
+/// How the last words of a node begin that its guard stops.
+pub const GUARDED: &str = "the safety guard stops the node";
+
 /// An outbox that contradictions do not leave.
 pub(super) struct Guard<M> {
     next: Box<dyn Outbox<M> + Send>,
@@ -53,7 +56,7 @@ impl<M> Guard<M> {
         match self.said.get(&slot) {
             Some(before) => assert_eq!(
                 *before, what,
-                "the safety guard stops the node: it was about to say two things in {slot:?}. \
+                "{GUARDED}: it was about to say two things in {slot:?}. \
                  Nothing contradictory left it. Keep its data, and report this"
             ),
             None => {

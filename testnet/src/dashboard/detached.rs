@@ -2,7 +2,6 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use super::Port;
 use crate::cluster::Cluster;
 use crate::cluster::manifest::DashboardEntry;
 use crate::cluster::process::ProcessId;
+use crate::live;
 
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,13 +76,8 @@ pub async fn start_detached(cluster: &Cluster) -> anyhow::Result<String> {
         }
         if child.try_wait()?.is_some() || Instant::now() >= deadline {
             let _ = child.kill();
-            bail!("the dashboard does not start: {}", last_line(&log));
+            bail!("the dashboard does not start: {}", live::last_line(&log));
         }
         tokio::time::sleep(POLL).await;
     }
-}
-
-fn last_line(log: &Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().next_back().unwrap_or("it said nothing").to_owned()
 }
