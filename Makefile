@@ -14,18 +14,19 @@ export CC := ccache gcc
 export CXX := ccache g++
 endif
 
-.PHONY: help deps build testnet demo test deny lint sbom bench soak report
+.PHONY: help deps build testnet demo test deny lint sbom reproduce bench soak report
 
 help:
-	@echo "make testnet  start four validators on this machine, until Ctrl-C"
-	@echo "make demo     the scripted story: transfers, an equivocating validator, the fallback, calm again"
-	@echo "make test     every test, and licences, sources and known holes of the dependencies"
-	@echo "make lint     formatting, lints, and what is known of the dependencies"
-	@echo "make sbom     write the bill of materials of the node, node.cdx.json in the build folder"
-	@echo "make bench    measure the chain beside its peers: BENCH=signed for one, QUICK=1 in minutes, LOUD=1 on a busy machine"
-	@echo "make soak     the long randomized runs"
-	@echo "make report   run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
-	@echo "make deps     install what compiling and testing need (called by the others)"
+	@echo "make testnet    start four validators on this machine, until Ctrl-C"
+	@echo "make demo       the scripted story: transfers, an equivocating validator, the fallback, calm again"
+	@echo "make test       every test, and licences, sources and known holes of the dependencies"
+	@echo "make lint       formatting, lints, and what is known of the dependencies"
+	@echo "make sbom       write the bill of materials of the node, node.cdx.json in the build folder"
+	@echo "make reproduce  build the node twice and compare the two programs"
+	@echo "make bench      measure the chain beside its peers: BENCH=signed for one, QUICK=1 in minutes, LOUD=1 on a busy machine"
+	@echo "make soak       the long randomized runs"
+	@echo "make report     run the comparison of the engines and write docs/report, over night; QUICK=1 in minutes"
+	@echo "make deps       install what compiling and testing need (called by the others)"
 
 deps:
 	@./.config/deps.sh tests
@@ -54,6 +55,10 @@ lint: deny
 sbom:
 	@mkdir -p $(TARGET)
 	@./.config/sbom.sh $(TARGET)/node.cdx.json
+
+reproduce:
+	@./.config/deps.sh
+	@./.config/reproduce.sh
 
 bench:
 	@./.config/deps.sh bench

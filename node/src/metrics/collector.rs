@@ -1,6 +1,7 @@
 //! What other parts of the node know, asked for when somebody looks.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,10 +14,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use tokio::sync::watch;
 
+use super::process::ProcessUse;
 use crate::application::ExecutionCounters;
 use crate::network::PeerInfo;
 use crate::pool::TransactionPool;
 use crate::rpc::Peers;
+use crate::space;
 use crate::storage::Store;
 
 /// The parts that are asked.
@@ -26,6 +29,8 @@ pub struct Sources {
     pub peers: Arc<dyn Peers>,
     pub execution: Arc<ExecutionCounters>,
     pub store: Store,
+    /// Where the store is.
+    pub data: PathBuf,
 }
 
 impl fmt::Debug for Sources {
@@ -42,7 +47,13 @@ impl Collector for Sources {
         page.pool(&self.pool)?;
         page.peers(&self.peers.peers())?;
         page.execution(&self.execution)?;
-        page.storage(&self.store)
+        page.storage(&self.store)?;
+        // What the system does not tell is not in the page.
+        if let Ok(free) = space::free(&self.data) {
+            let help = "What may still be written where the database is";
+            page.gauge("storage_free", help, Some(&Unit::Bytes), free as f64)?;
+        }
+        ProcessUse::now().map_or(Ok(()), |used| page.process(used))
     }
 }
 
@@ -186,5 +197,15 @@ impl Page<'_> {
         ]
         .map(|(name, bytes)| (name, bytes as f64));
         self.gauges("storage_memory_bytes", "What the database holds in memory", "part", parts)
+    }
+
+    fn process(&mut self, used: ProcessUse) -> fmt::Result {
+        let ProcessUse { resident, processor, descriptors, most_descriptors } = used;
+        let help = "Memory of the process";
+        self.gauge("process_resident_memory", help, Some(&Unit::Bytes), resident as f64)?;
+        let help = "Processor time of the process";
+        self.counter("process_cpu", help, Some(&Unit::Seconds), processor)?;
+        self.gauge("process_open_fds", "Open files and sockets", None, descriptors as f64)?;
+        self.gauge("process_max_fds", "How many may be open", None, most_descriptors as f64)
     }
 }
