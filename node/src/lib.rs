@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod network;
 pub mod numbered;
 pub mod pool;
+mod process;
 pub mod rpc;
 pub mod snapshot;
 pub mod space;

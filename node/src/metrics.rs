@@ -4,7 +4,6 @@
 //! when somebody looks; only what would be over by then is counted here.
 
 mod collector;
-mod process;
 mod storage;
 
 use std::fmt::Write as _;

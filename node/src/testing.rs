@@ -2,9 +2,9 @@
 
 pub(crate) mod signed_chain;
 
+use crate::process::ProcessUse;
+
 /// Memory of this process, in KiB.
 pub(crate) fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    ProcessUse::now().unwrap().resident >> 10
 }

@@ -184,7 +184,6 @@ impl<E: Engine> Node<E> {
             peers: Arc::clone(&peers),
             execution,
             store,
-            data: home.data_path(),
         });
         let context = rpc::Context {
             identity,

@@ -1,7 +1,6 @@
 //! What other parts of the node know, asked for when somebody looks.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,10 +13,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use tokio::sync::watch;
 
-use super::process::ProcessUse;
 use crate::application::ExecutionCounters;
 use crate::network::PeerInfo;
 use crate::pool::TransactionPool;
+use crate::process::ProcessUse;
 use crate::rpc::Peers;
 use crate::space;
 use crate::storage::Store;
@@ -29,8 +28,6 @@ pub struct Sources {
     pub peers: Arc<dyn Peers>,
     pub execution: Arc<ExecutionCounters>,
     pub store: Store,
-    /// Where the store is.
-    pub data: PathBuf,
 }
 
 impl fmt::Debug for Sources {
@@ -49,10 +46,6 @@ impl Collector for Sources {
         page.execution(&self.execution)?;
         page.storage(&self.store)?;
         // What the system does not tell is not in the page.
-        if let Ok(free) = space::free(&self.data) {
-            let help = "What may still be written where the database is";
-            page.gauge("storage_free", help, Some(&Unit::Bytes), free as f64)?;
-        }
         ProcessUse::now().map_or(Ok(()), |used| page.process(used))
     }
 }
@@ -196,7 +189,11 @@ impl Page<'_> {
             ("table-readers", held.table_readers),
         ]
         .map(|(name, bytes)| (name, bytes as f64));
-        self.gauges("storage_memory_bytes", "What the database holds in memory", "part", parts)
+        self.gauges("storage_memory_bytes", "What the database holds in memory", "part", parts)?;
+        // What the system does not tell is not in the page.
+        let Ok(free) = space::free(store.path()) else { return Ok(()) };
+        let help = "What may still be written where the database is";
+        self.gauge("storage_free", help, Some(&Unit::Bytes), free as f64)
     }
 
     fn process(&mut self, used: ProcessUse) -> fmt::Result {

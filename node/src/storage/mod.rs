@@ -23,6 +23,7 @@ mod tx_index;
 mod write;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -93,6 +94,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     pub fn chain_id(&self) -> Digest {
         self.0.chain_id
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        self.0.db.path()
     }
 
     /// Cancelled once the last clone is gone and the directory is free.

@@ -1,6 +1,7 @@
 //! Not a benchmark: shows that nothing waits where it should not, and prints what it saw.
 
 use super::*;
+use crate::process::ProcessUse;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_round_trip_waits_for_nothing() {
@@ -79,16 +80,7 @@ async fn a_flood_of_transactions_travels_in_few_batches() {
     assert!(batches.iter().all(|count| *count < COUNT / 4));
 }
 
-/// Processor time of this process, in hundredths of a second.
+/// Processor time of this process.
 fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<i64> = stat
-        .rsplit(") ")
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    // After the state letter: utime and stime are the 11th and 12th numbers.
-    Duration::from_millis(10 * (fields[10] + fields[11]).unsigned_abs())
+    Duration::from_secs_f64(ProcessUse::now().unwrap().processor)
 }

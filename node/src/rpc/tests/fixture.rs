@@ -174,7 +174,6 @@ impl Fixture {
             peers: peers.clone(),
             execution: application.counters(),
             store: opened.store,
-            data: directory.path().into(),
         });
         let heard = SyncProgress { heard: 1, needed: 1, ..SyncProgress::unknown() };
         let (sync_sender, sync) = watch::channel(heard);

@@ -5,20 +5,20 @@ use procfs::{ProcResult, WithCurrentSystemInfo as _};
 
 /// As of now.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ProcessUse {
+pub(crate) struct ProcessUse {
     /// In bytes.
-    pub(super) resident: u64,
+    pub(crate) resident: u64,
     /// In all threads, in seconds.
-    pub(super) processor: f64,
+    pub(crate) processor: f64,
     /// Files and sockets that are open, and how many may be.
-    pub(super) descriptors: usize,
-    pub(super) most_descriptors: u64,
+    pub(crate) descriptors: usize,
+    pub(crate) most_descriptors: u64,
 }
 
 impl ProcessUse {
     /// # Errors
     /// Where the system does not tell.
-    pub(super) fn now() -> ProcResult<Self> {
+    pub(crate) fn now() -> ProcResult<Self> {
         let process = Process::myself()?;
         let used = process.stat()?;
         let most = process.limits()?.max_open_files.soft_limit;
