@@ -1,26 +1,47 @@
-//! What the processors of this machine did, from `/proc/stat`.
+//! The machine that something is measured on, and what its processors did.
+
+use procfs::{CpuInfo, Current as _, CurrentSI as _, KernelStats, Meminfo};
+use serde::{Deserialize, Serialize};
+
+/// What it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    pub cores: usize,
+    pub processor: String,
+    pub memory_gib: u64,
+}
+
+impl Machine {
+    /// This one, as far as the system tells.
+    pub fn this() -> Self {
+        let processors = CpuInfo::current().ok();
+        let model = processors.as_ref().and_then(|processors| processors.model_name(0));
+        let memory = Meminfo::current().map_or(0, |memory| memory.mem_total);
+        Self {
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            processor: model.unwrap_or("unknown").to_owned(),
+            memory_gib: memory.div_ceil(1 << 30),
+        }
+    }
+}
 
 /// Ticks of all processors since the machine started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ticks {
-    total: u64,
-    idle: u64,
-    steal: u64,
+    pub total: u64,
+    pub idle: u64,
+    pub steal: u64,
 }
 
 impl Ticks {
-    /// Now; nothing where there is no `/proc`.
+    /// Now; nothing where the system does not tell.
     pub fn now() -> Option<Self> {
-        Self::of(&std::fs::read_to_string("/proc/stat").ok()?)
-    }
-
-    /// What `/proc/stat` says.
-    pub fn of(stat: &str) -> Option<Self> {
-        let words = stat.lines().next()?.split_ascii_whitespace().skip(1);
-        let numbers: Vec<u64> = words.map_while(|number| number.parse().ok()).collect();
-        // user nice system idle iowait irq softirq steal; the rest is counted in user already.
-        let [_, _, _, idle, iowait, _, _, steal, ..] = numbers[..] else { return None };
-        Some(Self { total: numbers[..8].iter().sum(), idle: idle + iowait, steal })
+        let all = KernelStats::current().ok()?.total;
+        let idle = all.idle + all.iowait?;
+        let (interrupts, steal) = (all.irq? + all.softirq?, all.steal?);
+        // What guests got is counted in `user` and `nice` already.
+        let total = all.user + all.nice + all.system + idle + interrupts + steal;
+        Some(Self { total, idle, steal })
     }
 
     /// Share of processor time since an earlier reading in which nothing ran.
@@ -45,12 +66,21 @@ mod tests {
 
     #[test]
     fn shares_are_of_the_time_between_two_readings() {
-        let before = Ticks::of("cpu  10 0 10 70 10 0 0 0 0 0\ncpu0 1 2\n").unwrap();
-        let after = Ticks::of("cpu  60 0 20 90 20 0 0 10 5 0\n").unwrap();
+        let before = Ticks { total: 100, idle: 80, steal: 0 };
+        let after = Ticks { total: 200, idle: 110, steal: 10 };
         assert_eq!(after.idle_since(&before), 0.3);
         assert_eq!(after.steal_since(&before), 0.1);
         assert_eq!(after.idle_since(&after), 0.0);
-        assert!(Ticks::of("").is_none());
-        assert!(Ticks::of("cpu  1 2 3\n").is_none());
+    }
+
+    #[test]
+    fn the_system_tells_of_this_machine() {
+        let machine = Machine::this();
+        assert!(machine.cores > 0 && machine.memory_gib > 0, "{machine:?}");
+        let (before, mut after) = (Ticks::now().unwrap(), Ticks::now().unwrap());
+        while after.total == before.total {
+            after = Ticks::now().unwrap();
+        }
+        assert!((0.0..=1.0).contains(&after.idle_since(&before)), "{before:?} {after:?}");
     }
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use procfs::{CpuInfo, Current as _};
 use serde::{Deserialize, Serialize};
 use testnet::machine::Ticks;
 
@@ -15,9 +16,8 @@ const MOST_BUSY: f64 = 0.05;
 /// Where figures come from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Machine {
-    pub processor: String,
-    pub cores: usize,
-    pub memory_gib: u64,
+    #[serde(flatten)]
+    pub hardware: testnet::machine::Machine,
     pub kernel: String,
     pub rustc: String,
     /// Of this repository; with a `+` where files differ from it.
@@ -30,18 +30,18 @@ pub struct Machine {
 
 impl Machine {
     pub fn this() -> Self {
-        let text = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let processors = CpuInfo::current().ok();
+        let flags = processors.as_ref().and_then(|processors| processors.flags(0));
         let changed = !said("git", &["status", "--porcelain"]).is_empty();
         let commit = said("git", &["rev-parse", "--short=12", "HEAD"]);
         Self {
-            processor: field(&text("/proc/cpuinfo"), "model name").unwrap_or("unknown".into()),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
-            memory_gib: memory_gib(&text("/proc/meminfo")),
-            kernel: text("/proc/sys/kernel/osrelease").trim().to_owned(),
+            hardware: testnet::machine::Machine::this(),
+            kernel: kernel.trim().to_owned(),
             rustc: said("rustc", &["--version"]),
             commit: format!("{commit}{}", if changed { "+" } else { "" }),
             curve_backend: curve_backend(
-                &text("/proc/cpuinfo"),
+                &flags.unwrap_or_default(),
                 cfg!(curve25519_dalek_backend = "avx512"),
             ),
             time: time::OffsetDateTime::now_utc().unix_timestamp(),
@@ -56,22 +56,10 @@ fn said(program: &str, arguments: &[&str]) -> String {
     text.unwrap_or_default().trim().to_owned()
 }
 
-fn field(text: &str, name: &str) -> Option<String> {
-    let mut fields = text.lines().filter_map(|line| line.split_once(':'));
-    let (_, value) = fields.find(|(found, _)| found.trim() == name)?;
-    Some(value.trim().to_owned())
-}
-
-fn memory_gib(meminfo: &str) -> u64 {
-    let kib = field(meminfo, "MemTotal").and_then(|text| text.split(' ').next()?.parse().ok());
-    kib.unwrap_or(0_u64).div_ceil(1024 * 1024)
-}
-
 /// What `curve25519-dalek` chooses at run time: AVX-512 where the build asks for it, as
 /// `.cargo/config.toml` does, and the processor has it; else AVX2.
-fn curve_backend(cpuinfo: &str, asked_for_avx512: bool) -> String {
-    let flags = field(cpuinfo, "flags").unwrap_or_default();
-    let has = |name| flags.split(' ').any(|flag| flag == name);
+fn curve_backend(flags: &[&str], asked_for_avx512: bool) -> String {
+    let has = |name| flags.contains(&name);
     let backend = if asked_for_avx512 && has("avx512ifma") && has("avx512vl") {
         "AVX-512 IFMA, found at run time"
     } else if has("avx2") {
@@ -98,7 +86,7 @@ impl Weather {
     /// # Errors
     /// Where the system does not tell; where the machine is not quiet, unless `loud`.
     pub fn check(loud: bool) -> anyhow::Result<Self> {
-        let ticks = || Ticks::now().context("/proc/stat says nothing of the processors");
+        let ticks = || Ticks::now().context("the system says nothing of its processors");
         let before = ticks()?;
         std::thread::sleep(WATCH);
         let weather = Self::between(&before, &ticks()?);
@@ -125,21 +113,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_is_understood() {
-        assert_eq!(field("processor\t: 0\nmodel name\t: Quick\n", "model name").unwrap(), "Quick");
-        assert_eq!(memory_gib("MemTotal:       16313492 kB\nMemFree: 1 kB\n"), 16);
-        let wide = "flags\t\t: fpu avx2 avx512ifma avx512vl\n";
-        assert_eq!(curve_backend(wide, true), "AVX-512 IFMA, found at run time");
-        assert_eq!(curve_backend(wide, false), "AVX2, found at run time");
-        assert_eq!(curve_backend("flags\t\t: fpu avx2\n", true), "AVX2, found at run time");
-        assert_eq!(curve_backend("flags\t\t: fpu\n", true), "64-bit serial");
+    fn the_arithmetic_is_what_the_processor_can_do() {
+        let wide = ["fpu", "avx2", "avx512ifma", "avx512vl"];
+        assert_eq!(curve_backend(&wide, true), "AVX-512 IFMA, found at run time");
+        assert_eq!(curve_backend(&wide, false), "AVX2, found at run time");
+        assert_eq!(curve_backend(&["fpu", "avx2"], true), "AVX2, found at run time");
+        assert_eq!(curve_backend(&["fpu"], true), "64-bit serial");
     }
 
     #[test]
     fn what_others_use_is_told_from_what_is_stolen() {
-        let at = |user, idle, stolen| {
-            Ticks::of(&format!("cpu {user} 0 0 {idle} 0 0 0 {stolen} 0 0\n")).unwrap()
-        };
+        let at = |user, idle, steal| Ticks { total: user + idle + steal, idle, steal };
         let weather = Weather::between(&at(100, 100, 100), &at(110, 180, 110));
         assert!((weather.busy - 0.1).abs() < 1e-9 && (weather.stolen - 0.1).abs() < 1e-9);
         assert!(!weather.quiet);

@@ -92,16 +92,6 @@ pub fn own_cpu() -> anyhow::Result<Duration> {
     Ok(of(usage.user_time()) + of(usage.system_time()))
 }
 
-/// Processor time of a process that runs, from `/proc`.
-pub fn process_cpu(pid: u32) -> Option<Duration> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything, also spaces.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
-    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-    Some(Duration::from_secs_f64((ticks(11)? + ticks(12)?) as f64 / per_second as f64))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! A validator's process: started in its own process group, found again by other commands, and
-//! never mistaken for a stranger that got its number later. Reads `/proc`: Linux only.
+//! never mistaken for a stranger that got its number later.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
+use procfs::process::{FDTarget, Process, Stat};
+use procfs::{ProcResult, WithCurrentSystemInfo as _};
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
@@ -24,39 +26,15 @@ pub struct ProcessId {
     pub started: u64,
 }
 
-/// What `/proc/PID/stat` says of a process.
-#[derive(Clone, Copy, Debug)]
-struct Stat {
-    state: char,
-    cpu_ticks: u64,
-    started: u64,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses and may hold anything, also spaces.
-    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let number = |place: usize| fields.get(place)?.parse::<u64>().ok();
-    Some(Stat {
-        state: fields.first()?.chars().next()?,
-        cpu_ticks: number(11)? + number(12)?,
-        started: number(19)?,
-    })
-}
-
-/// Whether threads besides the first are left. After a SIGKILL the first may be gone while others
-/// still hold the process's files, and with them the lock on its home.
-fn has_other_threads(pid: i32) -> bool {
-    std::fs::read_dir(format!("/proc/{pid}/task")).is_ok_and(|threads| threads.count() > 1)
-}
-
 impl ProcessId {
     /// The identity of a process that was just started.
-    fn of(child: &Child) -> io::Result<Self> {
-        let pid = child.id() as i32;
-        match stat(pid) {
-            Some(stat) => Ok(Self { pid, started: stat.started }),
-            None => Err(io::Error::other("the process ended at once")),
+    ///
+    /// # Errors
+    /// Where it ended at once.
+    pub fn of(child: &Child) -> io::Result<Self> {
+        match Self::with_number(child.id()) {
+            Ok(id) => Ok(id),
+            Err(_) => Err(io::Error::other("the process ended at once")),
         }
     }
 
@@ -65,17 +43,21 @@ impl ProcessId {
     /// # Errors
     /// Where the system does not tell.
     pub fn own() -> io::Result<Self> {
-        let pid = std::process::id() as i32;
-        match stat(pid) {
-            Some(stat) => Ok(Self { pid, started: stat.started }),
-            None => Err(io::Error::other("the system tells nothing of this process")),
-        }
+        Self::with_number(std::process::id()).map_err(io::Error::other)
     }
 
-    fn current(self) -> Option<Stat> {
-        let stat = stat(self.pid).filter(|stat| stat.started == self.started)?;
-        let ended = "ZX".contains(stat.state) && !has_other_threads(self.pid);
-        (!ended).then_some(stat)
+    fn with_number(pid: u32) -> ProcResult<Self> {
+        let pid = pid as i32;
+        Ok(Self { pid, started: Process::new(pid)?.stat()?.starttime })
+    }
+
+    fn current(self) -> Option<(Process, Stat)> {
+        let process = Process::new(self.pid).ok()?;
+        let stat = process.stat().ok().filter(|stat| stat.starttime == self.started)?;
+        // After a SIGKILL the first thread may be gone while others still hold the process's files,
+        // and with them the lock on its home.
+        let ended = "ZX".contains(stat.state) && stat.num_threads <= 1;
+        (!ended).then_some((process, stat))
     }
 
     /// Whether it still runs. Stopped counts as running, ended and not yet collected does not.
@@ -85,28 +67,26 @@ impl ProcessId {
 
     /// Whether it is stopped by SIGSTOP.
     pub fn is_paused(self) -> bool {
-        self.current().is_some_and(|stat| stat.state == 'T')
+        self.current().is_some_and(|(_, stat)| stat.state == 'T')
     }
 
-    /// Processor time that it used so far, in user and kernel mode together.
+    /// Processor time that it used so far, in user and kernel mode together; `None` once it is gone.
     pub fn cpu_time(self) -> Option<Duration> {
-        let ticks_per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-        let ticks = self.current()?.cpu_ticks;
-        Some(Duration::from_secs_f64(ticks as f64 / ticks_per_second as f64))
+        let (_, stat) = self.current()?;
+        let ticks = (stat.utime + stat.stime) as f64;
+        Some(Duration::from_secs_f64(ticks / procfs::ticks_per_second() as f64))
     }
 
     /// Memory that it holds now, in bytes; `None` once it is gone.
     pub fn resident(self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kib: u64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(kib << 10)
+        let (_, stat) = self.current()?;
+        Some(stat.rss_bytes().get())
     }
 
-    /// The files and sockets that it has open, as the system names them; `None` once it is gone.
-    pub fn open_files(self) -> Option<Vec<PathBuf>> {
-        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.pid)).ok()?;
-        Some(entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok()).collect())
+    /// The files and sockets that it has open; `None` once it is gone.
+    pub fn open_files(self) -> Option<Vec<FDTarget>> {
+        let (process, _) = self.current()?;
+        Some(process.fd().ok()?.flatten().map(|open| open.target).collect())
     }
 
     /// Sends a signal; `false` if there is nobody to get it.

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use procfs::process::FDTarget;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
@@ -148,9 +149,9 @@ impl Growth {
     }
 }
 
-/// Whether an open file is one that a directory holds.
-fn is_of(file: &Path, directory: &Path) -> bool {
-    file.starts_with(directory) && file.exists()
+/// Whether what is open is a file that a directory holds.
+fn is_of(open: &FDTarget, directory: &Path) -> bool {
+    matches!(open, FDTarget::Path(file) if file.starts_with(directory) && file.exists())
 }
 
 /// Of all files in a directory. Those that vanish meanwhile count nothing.

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use etcd_client::Client;
 use testnet::cluster::ports;
-
-use crate::method::process_cpu;
+use testnet::cluster::process::ProcessId;
 
 const PROGRAM: &str = "etcd";
 const SERVERS: usize = 3;
@@ -85,7 +84,8 @@ impl Servers {
 
     /// Processor time of all servers so far.
     pub(super) fn cpu(&self) -> Duration {
-        self.processes.iter().filter_map(|process| process_cpu(process.id())).sum()
+        let spent = |process| ProcessId::of(process).ok()?.cpu_time();
+        self.processes.iter().filter_map(spent).sum()
     }
 }
 

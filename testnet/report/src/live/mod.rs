@@ -1,7 +1,6 @@
 //! Some of the same questions, asked of real processes: nodes with libp2p, RocksDB and Ed25519 on
 //! this machine, broken and loaded as `testnet` does it.
 
-mod machine;
 mod scenario;
 
 use std::path::Path;
@@ -14,6 +13,7 @@ use testnet::live;
 use testnet::load::background::Background;
 use testnet::load::pump::Pace;
 use testnet::load::seen::Seen;
+use testnet::machine::Machine;
 
 use crate::contender::Contender;
 use crate::data::{self, LIVE};
@@ -21,8 +21,6 @@ use crate::statistics::rounded;
 use crate::studies::faults::Kind;
 use crate::studies::{millis, share};
 use crate::table;
-
-pub use machine::Machine;
 
 pub const VALIDATORS: u16 = 4;
 /// Transactions that clients keep in flight.
