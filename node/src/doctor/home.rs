@@ -12,10 +12,8 @@ use crate::space;
 use crate::storage::OpenError;
 use crate::storage::inspect::{self, Contents};
 
-/// Room on the disk below which a warning is due, in bytes.
-const LITTLE_ROOM: u64 = 2 << 30;
-/// Room below which the node is about to stop.
-const NO_ROOM: u64 = 256 << 20;
+/// Room on the disk above what the node needs, in MiB, below which a warning is due.
+const LITTLE_ROOM: u64 = 2 << 10;
 
 /// Keys and disk.
 pub(super) fn check(home: &Home, config: &NodeConfig) -> Vec<Finding> {
@@ -29,11 +27,11 @@ pub(super) fn check(home: &Home, config: &NodeConfig) -> Vec<Finding> {
         let advice = "enter some validators in config.toml: /ip4/ADDRESS/tcp/PORT/p2p/PEER_ID";
         findings.push(Finding::warning(Topic::Peer, says, advice));
     }
-    findings.extend(disk(home));
+    findings.extend(disk(home, config.storage.min_free_mib));
     findings
 }
 
-fn disk(home: &Home) -> Option<Finding> {
+fn disk(home: &Home, floor: u64) -> Option<Finding> {
     let data = home.data_path();
     let free = match space::free(&data) {
         Ok(free) => free,
@@ -43,19 +41,20 @@ fn disk(home: &Home) -> Option<Finding> {
             return Some(Finding::broken(Topic::Disk, says, advice));
         }
     };
-    room(free, &data.display().to_string())
+    room(free >> 20, floor, &data.display().to_string())
 }
 
-fn room(free: u64, place: &str) -> Option<Finding> {
-    let mib = free >> 20;
-    let says = format!("{mib} MiB are left on the disk of {place}");
-    let advice = "make room, or let the node delete old blocks (storage.retain_blocks): a full disk \
-                  stops it";
-    match free {
-        _ if free < NO_ROOM => Some(Finding::broken(Topic::Disk, says, advice)),
-        _ if free < LITTLE_ROOM => Some(Finding::warning(Topic::Disk, says, advice)),
-        _ => None,
+/// `free` and `floor`, which is `storage.min_free_mib`, in MiB.
+fn room(free: u64, floor: u64, place: &str) -> Option<Finding> {
+    let says = format!("{free} MiB are left on the disk of {place}");
+    let advice = "make room, or let the node delete old blocks (storage.retain_blocks): it takes no \
+                  part in consensus while less than storage.min_free_mib is free";
+    if free < floor.max(1) {
+        let says = format!("{says}, storage.min_free_mib is {floor}");
+        return Some(Finding::broken(Topic::Disk, says, advice));
     }
+    let little = free < floor.saturating_add(LITTLE_ROOM);
+    little.then(|| Finding::warning(Topic::Disk, says, advice))
 }
 
 /// The store of a node that does not run: whether it can be opened, and whether what the validator
@@ -128,11 +127,16 @@ mod tests {
 
     #[test]
     fn little_room_is_a_warning_and_none_breaks_the_node() {
-        assert_eq!(room(LITTLE_ROOM, "x"), None);
-        assert_eq!(room(LITTLE_ROOM - 1, "x").unwrap().level, Level::Warning);
-        let none = room(NO_ROOM - 1, "/data").unwrap();
+        assert_eq!(room(100 + LITTLE_ROOM, 100, "x"), None);
+        assert_eq!(room(99 + LITTLE_ROOM, 100, "x").unwrap().level, Level::Warning);
+        assert_eq!(room(100, 100, "x").unwrap().level, Level::Warning);
+        let none = room(99, 100, "/data").unwrap();
         assert_eq!(none.level, Level::Broken);
-        assert!(none.says.contains("255 MiB are left on the disk of /data"), "{}", none.says);
+        let says = "99 MiB are left on the disk of /data, storage.min_free_mib is 100";
+        assert_eq!(none.says, says);
+        let any = room(1, 0, "x").unwrap();
+        assert_eq!(any.level, Level::Warning, "a node that takes all there is goes on");
+        assert_eq!(room(0, 0, "x").unwrap().level, Level::Broken);
     }
 
     #[test]
