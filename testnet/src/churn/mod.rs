@@ -25,11 +25,15 @@ pub use report::Report;
 use report::{Record, Struck};
 
 const VALIDATORS: u16 = 4;
+/// Most nodes that run, where it can be helped: those that left would crowd out the validators.
+const MAX_NODES: usize = 8;
 const TPS: f64 = 50.0;
 const SENDERS: usize = 500;
 /// How long a change may be refused for reasons that pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_millis(200);
+/// How often it is asked who leads while a validator is dead.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What to do.
 #[derive(Clone, Debug)]
@@ -168,7 +172,8 @@ async fn attempt(
         Kind::Join => membership::join(cluster, Some(id), tell).await,
         // The nodes of the beginning stay: load goes through them.
         Kind::Leave => {
-            let stop = change.stop && id >= usize::from(VALIDATORS);
+            let crowded = cluster.processes()?.len() > MAX_NODES;
+            let stop = (change.stop || crowded) && id >= usize::from(VALIDATORS);
             membership::leave(cluster, id, stop, tell).await
         }
         Kind::Rotate(kind) => membership::rotate(cluster, id, kind, tell).await,
@@ -177,8 +182,8 @@ async fn attempt(
     }
 }
 
-/// Kills a validator in the middle of a change and starts it again. Whether it led, if anyone was
-/// killed.
+/// Kills a validator in the middle of a change and starts it again. Whether it led then or came to
+/// lead, if anyone was killed.
 async fn strike(
     cluster: &Cluster,
     validators: &[(NodeEntry, ValidatorInfo)],
@@ -189,14 +194,19 @@ async fn strike(
     };
     tokio::time::sleep(strike.after).await;
     let (victim, _) = &validators[strike.victim % validators.len()];
-    let leader = faults::leader(cluster).await?;
+    // Between two leaders nobody can tell whether it would have led.
+    let mut led = faults::leader(cluster).await?.is_none_or(|leader| leader == victim.id);
     if cluster.kill(victim.id).is_err() {
         // It was told to leave and is gone.
         return Ok(None);
     }
-    tokio::time::sleep(strike.lasts).await;
+    let back = Instant::now() + strike.lasts;
+    while Instant::now() < back {
+        tokio::time::sleep(LOOK).await;
+        // A new epoch may begin under a dead leader.
+        led |= faults::leader(cluster).await? == Some(victim.id);
+    }
     cluster.start(victim.id)?;
     live::answers(cluster, &cluster.node(victim.id)?).await?;
-    // Between two leaders nobody can tell whether it would have led.
-    Ok(Some(Struck { id: victim.id, led: leader.is_none_or(|leader| leader == victim.id) }))
+    Ok(Some(Struck { id: victim.id, led }))
 }

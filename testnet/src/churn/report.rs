@@ -46,8 +46,8 @@ impl Record {
         self.struck.is_some_and(|struck| struck.led)
     }
 
-    /// Whether a leader went away: killed, or perhaps by the restart with which a validator takes a
-    /// new key into use.
+    /// Whether a leader was away: killed, or perhaps by the restart with which a validator takes a new
+    /// key into use.
     fn took_a_leader(&self) -> bool {
         let restarts = matches!(self.kind, Kind::Rotate(KeyKind::Consensus | KeyKind::Network));
         restarts || self.killed_a_leader()
