@@ -7,13 +7,15 @@
 //! shown.
 //!
 //! Targets are tests beside the code that they are about. `FUZZ_INPUTS` says how many inputs each
-//! gets: some thousand in `make test`, a hundred million in `make soak`. `FUZZ_SEED` begins elsewhere.
+//! gets: some thousand in `make test`, a hundred million in `make soak`, or as many as fit in an hour.
+//! `FUZZ_SEED` begins elsewhere.
 
 pub mod corpus;
 mod mutate;
 mod shrink;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha20Rng;
@@ -22,6 +24,10 @@ use corpus::Form;
 
 /// Inputs of a target where nothing else is said.
 const INPUTS: u64 = 20_000;
+/// Where that does not suffice for its inputs, a target is done.
+const LONGEST: Duration = Duration::from_hours(1);
+/// After so many inputs it is told how far it is.
+const TELL_EVERY: u64 = 10_000_000;
 /// Most inputs that were accepted and are mutated further, one in place of another.
 const KEPT: usize = 256;
 
@@ -120,7 +126,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Gives it so many inputs.
+    /// Gives it so many inputs, fewer where they take longer than an hour.
     ///
     /// # Errors
     /// The first one that it does not survive, made small.
@@ -129,7 +135,7 @@ impl<'a> Target<'a> {
     /// Where it refuses a sample, so that nothing behind its first check is reached.
     pub fn search(&mut self, inputs: u64, seed: u64) -> Result<Report, Failure> {
         let mut dice = ChaCha20Rng::seed_from_u64(seed);
-        let mut report = Report { inputs: 0, accepted: 0 };
+        let (began, mut report) = (Instant::now(), Report { inputs: 0, accepted: 0 });
         let mut pool = self.samples.clone();
         for sample in &self.samples.clone() {
             assert!(self.feed(sample, &mut report)?, "{} refuses one of its samples", self.name);
@@ -140,7 +146,10 @@ impl<'a> Target<'a> {
         }
         pool.extend(hostile);
         let given = pool.len();
-        while report.inputs < inputs {
+        while report.inputs < inputs && began.elapsed() < LONGEST {
+            if report.inputs.is_multiple_of(TELL_EVERY) {
+                eprintln!("fuzz target {}: {} of {inputs} inputs so far", self.name, report.inputs);
+            }
             let input = mutate::mutated(&pool, self.form, &mut dice);
             if !self.feed(&input, &mut report)? || pool.contains(&input) {
                 continue;
