@@ -32,10 +32,7 @@ impl ProcessId {
     /// # Errors
     /// Where it ended at once.
     pub fn of(child: &Child) -> io::Result<Self> {
-        match Self::with_number(child.id()) {
-            Ok(id) => Ok(id),
-            Err(_) => Err(io::Error::other("the process ended at once")),
-        }
+        Self::with_number(child.id()).map_err(|_| io::Error::other("the process ended at once"))
     }
 
     /// The identity of this process.
