@@ -102,7 +102,7 @@ fn an_old_version_or_another_source_would_be_seen() {
 /// What the program is linked with, not what some feature of some package might want.
 #[test]
 fn nothing_discovers_peers_or_brings_another_tls() {
-    let tree = ["tree", "--workspace", "--offline", "--edges=normal,build", "--prefix=none"];
+    let tree = ["tree", "--workspace", "--locked", "--edges=normal,build", "--prefix=none"];
     let tree = cargo(&tree);
     let used = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
     assert!(used("libp2p-gossipsub"), "the list is that of what is used");
