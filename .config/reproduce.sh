@@ -8,11 +8,13 @@ cd "$(dirname "$0")/.."
 unset CC CXX RUSTFLAGS CARGO_TARGET_DIR
 export CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH=0
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
+commit=$(git rev-parse HEAD)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for name in one the-other; do
     copy=$folder/$name
-    git clone --quiet . "$copy"
+    git clone --quiet --no-checkout . "$copy"
+    git -C "$copy" checkout --quiet --detach "$commit"
     echo "reproduce: building in $copy" >&2
     (cd "$copy" && cargo build --quiet --release --locked -p node --target-dir target --config \
         "target.'cfg(all())'.rustflags=['--remap-path-prefix=$copy=.', '--remap-path-prefix=$cargo_home=cargo']")
